@@ -1,0 +1,30 @@
+/* Time as uint64_t nanoseconds of CLOCK_MONOTONIC, and sleeping until a point of it. */
+#pragma once
+
+#include "base/macro.h"
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* Milliseconds left until @deadline_ns, rounded up, 0 when passed: the form poll() takes. */
+static inline int clock_left_ms(uint64_t deadline_ns)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t left_ms;
+
+	if (now >= deadline_ns)
+		return 0;
+	left_ms = (deadline_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	return left_ms > 1000000000 ? 1000000000 : (int)left_ms;
+}
+
+/* Wall-clock time as "2026-01-31T12:00:00Z". */
+void clock_utc(char ret[static 21]);
