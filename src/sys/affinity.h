@@ -1,0 +1,20 @@
+/* Which CPUs a thread may run on. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+#define AFFINITY_MAX_CPUS 1024
+
+/* The CPUs this process may use, ascending. @ret: [AFFINITY_MAX_CPUS]. Return: how many. */
+uint32_t affinity_allowed(uint32_t *ret);
+
+/*
+ * affinity_parse() - read a CPU list such as "0,2-5".
+ * Return: how many CPUs went into @ret [AFFINITY_MAX_CPUS], or -EINVAL.
+ */
+int affinity_parse(const char *list, uint32_t *ret, struct err *e) must_check_;
+
+/* Pins the calling thread to one CPU. */
+int affinity_pin(uint32_t cpu, struct err *e) must_check_;

@@ -1,0 +1,200 @@
+#include "sys/cgroup.h"
+
+#include "base/str.h"
+#include "sys/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names in /proc/self/cgroup; "" is cgroup v2. Ref: cgroups(7). */
+static const char *const hierarchy[] = {"", "cpu", "cpuacct", "memory", "pids"};
+
+/* True if the comma-separated @list has @word. "" matches only the empty list. */
+static bool list_has(const char *list, size_t len, const char *word)
+{
+	size_t wlen = strlen(word);
+
+	if (len == 0 || wlen == 0)
+		return len == wlen;
+	for (const char *s = list; s < list + len; s += strcspn(s, ",:") + 1)
+		if (strncmp(s, word, wlen) == 0 && (s[wlen] == ',' || s[wlen] == ':'))
+			return true;
+	return false;
+}
+
+/* The caller's cgroup in hierarchy @name: the third field of its line "id:names:path". */
+static bool own_path(const char *text, const char *name, char *ret, size_t size)
+{
+	for (const char *line = text; line && *line;) {
+		const char *names = strchr(line, ':');
+		const char *path = names ? strchr(names + 1, ':') : NULL;
+
+		if (!path)
+			return false;
+		if (list_has(names + 1, (size_t)(path - names - 1), name)) {
+			size_t len = strcspn(path + 1, "\n");
+
+			if (len >= size)
+				return false;
+			memcpy(ret, path + 1, len);
+			ret[len] = '\0';
+			return true;
+		}
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return false;
+}
+
+/* Where hierarchy @name is mounted whole. Ref: proc(5), mountinfo: fields 4, 5, type, options. */
+static bool mount_point(const char *name, char *ret, size_t size)
+{
+	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096], root[PATH_MAX], where[PATH_MAX], type[64], options[1024];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *dash = strstr(line, " - ");
+
+		if (!dash || sscanf(line, "%*s %*s %*s %4095s %4095s", root, where) != 2 ||
+			sscanf(dash, " - %63s %*s %1023s", type, options) != 2)
+			continue;
+		if (strcmp(root, "/") != 0)
+			continue;
+		str_addf(options, sizeof(options), ":");
+		if (*name ? strcmp(type, "cgroup") == 0 &&
+					list_has(options, strlen(options) - 1, name)
+			  : strcmp(type, "cgroup2") == 0)
+			return str_copy(ret, size, where) == 0;
+	}
+	return false;
+}
+
+/* Directory of the caller's own cgroup in hierarchy @name. */
+static bool own_dir(const char *name, char *ret, size_t size)
+{
+	char text[8192], path[PATH_MAX / 2], where[PATH_MAX / 2];
+
+	if (file_read("/proc/self/cgroup", text, sizeof(text), NULL) < 0)
+		return false;
+	if (!own_path(text, name, path, sizeof(path)) || !mount_point(name, where, sizeof(where)))
+		return false;
+	ret[0] = '\0';
+	str_addf(ret, size, "%s%s", where, strcmp(path, "/") == 0 ? "" : path);
+	return true;
+}
+
+/* Inode number of the caller's pid namespace. */
+static unsigned long own_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
+int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct err *e)
+{
+	struct cgroup cg = {0};
+	int last_errno = ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hierarchy); i++) {
+		char *dir = cg.dir[cg.n_dirs];
+		int r;
+
+		if (!own_dir(hierarchy[i], dir, PATH_MAX))
+			continue;
+		str_addf(dir, PATH_MAX, "/tare-%lu-%d-%s", own_pid_namespace(), getpid(), name);
+		if (access(dir, F_OK) == 0)
+			continue; /* two controllers, one mount */
+		r = janitor_note(j, dir, e);
+		if (r < 0)
+			return r;
+		if (mkdir(dir, 0755) == 0)
+			cg.n_dirs++;
+		else
+			last_errno = errno;
+	}
+	if (cg.n_dirs == 0) {
+		err_set(e, last_errno, "no cgroup can be created");
+		return CGROUP_UNAVAILABLE;
+	}
+	*ret = cg;
+	return 0;
+}
+
+int cgroup_join(const struct cgroup *cg, struct err *e)
+{
+	for (uint32_t i = 0; i < cg->n_dirs; i++) {
+		char path[PATH_MAX + 16];
+		int r;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", cg->dir[i]);
+		r = file_write(path, "0", e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The pid of a maker in our own pid namespace, else 0: others' pids tell us nothing. */
+static pid_t maker_of(const char *entry)
+{
+	unsigned long ns;
+	int pid;
+
+	if (sscanf(entry, "tare-%lu-%d-", &ns, &pid) != 2 || ns != own_pid_namespace())
+		return 0;
+	return pid;
+}
+
+void cgroup_sweep(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hierarchy); i++) {
+		char dir[PATH_MAX], path[PATH_MAX * 2];
+		DIR *d = own_dir(hierarchy[i], dir, sizeof(dir)) ? opendir(dir) : NULL;
+
+		for (struct dirent *x; d && (x = readdir(d));) {
+			pid_t pid = maker_of(x->d_name);
+
+			if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)
+				continue;
+			snprintf(path, sizeof(path), "%s/%s", dir, x->d_name);
+			(void)rmdir(path); /* refused while anyone is in it */
+		}
+		if (d)
+			closedir(d);
+	}
+}
+
+/* Appends "label=value" if the file exists and does not say "no limit". */
+static void add_limit(char *ret, size_t size, const char *name, const char *file, const char *label)
+{
+	char dir[PATH_MAX], path[PATH_MAX * 2], value[64];
+
+	if (!own_dir(name, dir, sizeof(dir)))
+		return;
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if (file_read(path, value, sizeof(value), NULL) <= 0)
+		return;
+	/* v2 says "max", v1 says -1 or a number near 2^63. */
+	if (strncmp(value, "max", 3) == 0 || value[0] == '-' || strlen(value) > 18)
+		return;
+	str_addf(ret, size, "%s%s=%s", *ret ? " " : "", label, value);
+}
+
+void cgroup_limits(char *ret, size_t size)
+{
+	ret[0] = '\0';
+	add_limit(ret, size, "", "cpu.max", "cpu.max");
+	add_limit(ret, size, "", "memory.max", "memory.max");
+	add_limit(ret, size, "cpu", "cpu.cfs_quota_us", "cpu.cfs_quota_us");
+	add_limit(ret, size, "memory", "memory.limit_in_bytes", "memory.limit_in_bytes");
+	if (!*ret)
+		str_addf(ret, size, "none");
+}

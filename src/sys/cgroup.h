@@ -1,0 +1,40 @@
+/*
+ * A cgroup of its own for each container, in every hierarchy that costs a container something
+ * (v1 cpu, cpuacct, memory, pids; or the one of v2), as engines do. Removed by the janitor.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "sys/janitor.h"
+
+#include <limits.h>
+#include <stdint.h>
+
+#define CGROUP_MAX_DIRS 8
+
+struct cgroup {
+	uint32_t n_dirs;
+	char dir[CGROUP_MAX_DIRS][PATH_MAX];
+};
+
+/*
+ * cgroup_make() - create cgroup "tare-<pid namespace>-<pid>-<name>" below the caller's own in
+ *                 each hierarchy.
+ *
+ * Return: 0; CGROUP_UNAVAILABLE, with the reason in @e, when none can be created here; negative
+ * errno when something else failed.
+ */
+#define CGROUP_UNAVAILABLE 1
+int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct err *e) must_check_;
+
+/* Moves the calling process into it. */
+int cgroup_join(const struct cgroup *cg, struct err *e) must_check_;
+
+/* Removes cgroups that a killed tare and its killed janitor left below the caller's own. */
+void cgroup_sweep(void);
+
+/*
+ * cgroup_limits() - CPU and memory limits on the calling process, as "cpu=100000/100000 ...";
+ *                   "none" when there are none or they can't be read.
+ */
+void cgroup_limits(char *ret, size_t size);

@@ -1,0 +1,118 @@
+#include "sys/ns.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int write_proc(const char *path, const char *text, struct err *e)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(e, errno, "cannot open %s", path);
+	if (write(fd, text, strlen(text)) < 0)
+		return err_set(e, errno, "cannot write %s", path);
+	return 0;
+}
+
+int ns_user_enter(struct err *e)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	char map[64];
+	int r;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return err_set(e, errno,
+			"the kernel refuses a user namespace (run as root, or see "
+			"kernel.unprivileged_userns_clone and user.max_user_namespaces)");
+
+	/* Ref: user_namespaces(7): gid_map needs setgroups denied first. */
+	r = write_proc("/proc/self/setgroups", "deny", e);
+	if (r < 0)
+		return r;
+	snprintf(map, sizeof(map), "0 %u 1", uid);
+	r = write_proc("/proc/self/uid_map", map, e);
+	if (r < 0)
+		return r;
+	snprintf(map, sizeof(map), "0 %u 1", gid);
+	r = write_proc("/proc/self/gid_map", map, e);
+	if (r < 0)
+		return r;
+
+	/* A home network namespace owned by this user namespace: setns() back to it is allowed. */
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
+		return err_set(e, errno, "cannot create namespaces inside the user namespace");
+	return 0;
+}
+
+static int loopback_up(struct err *e)
+{
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		return err_set(e, errno, "cannot set loopback up");
+	return 0;
+}
+
+static int open_own_netns(struct err *e)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_set(e, errno, "cannot open /proc/thread-self/ns/net") : fd;
+}
+
+int ns_net_new(int *ret, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int fd, r;
+
+	scope.home_fd = open_own_netns(e);
+	if (scope.home_fd < 0)
+		return scope.home_fd;
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_set(e, errno, "cannot create a network namespace");
+	r = loopback_up(e);
+	if (r < 0)
+		return r;
+
+	fd = open_own_netns(e);
+	if (fd < 0)
+		return fd;
+	*ret = fd;
+	return 0;
+}
+
+int ns_scope_enter(struct ns_scope *s, int netns_fd, struct err *e)
+{
+	int fd = open_own_netns(e);
+
+	if (fd < 0)
+		return fd;
+	if (setns(netns_fd, CLONE_NEWNET) < 0) {
+		close(fd);
+		return err_set(e, errno, "cannot enter the network namespace");
+	}
+	s->home_fd = fd;
+	return 0;
+}
+
+void ns_scope_leave(struct ns_scope *s)
+{
+	if (s->home_fd < 0)
+		return;
+	/* Going on in the wrong namespace would change somebody else's network. */
+	if (setns(s->home_fd, CLONE_NEWNET) < 0)
+		abort();
+	closep(&s->home_fd);
+}

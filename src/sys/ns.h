@@ -1,0 +1,38 @@
+/*
+ * Namespaces held by file descriptors. Nothing is named or mounted, so a namespace and all that is
+ * in it goes when the last process and descriptor of tare goes, kill -9 included.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/*
+ * ns_user_enter() - move the calling, single-threaded process into a user namespace of its own,
+ *                   as root there, with a network and a mount namespace owned by it.
+ *
+ * Return: 0, or negative errno when the kernel refuses user namespaces; the text names the setting.
+ */
+int ns_user_enter(struct err *e) must_check_;
+
+/* Creates a network namespace, loopback up; *ret is its descriptor. The caller stays outside. */
+int ns_net_new(int *ret, struct err *e) must_check_;
+
+/*
+ * Being inside a network namespace for a scope:
+ *
+ *	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+ *	r = ns_scope_enter(&scope, fd, e);
+ *
+ * Sockets opened meanwhile stay in that namespace. Concerns the calling thread only.
+ */
+struct ns_scope {
+	int home_fd;
+};
+#define NS_SCOPE_NONE                                                                              \
+	{                                                                                          \
+		.home_fd = -1                                                                      \
+	}
+int ns_scope_enter(struct ns_scope *s, int netns_fd, struct err *e) must_check_;
+void ns_scope_leave(struct ns_scope *s);

@@ -1,0 +1,294 @@
+#include "sys/rtnl.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sys/ns.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/qdisc/tbf.h>
+#include <netlink/route/route.h>
+#include <netlink/route/tc.h>
+
+struct rt {
+	struct nl_sock *sk;
+};
+
+DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
+DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put, addr_putp)
+DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
+DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
+DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put, qdisc_putp)
+
+/* libnl has its own error numbers; these are the ones rtnetlink's answers turn into. */
+static int nl_errno(int nl_err)
+{
+	switch (-nl_err) {
+	case NLE_EXIST:
+		return EEXIST;
+	case NLE_PERM:
+	case NLE_NOACCESS:
+		return EPERM;
+	case NLE_OPNOTSUPP:
+		return EOPNOTSUPP;
+	case NLE_OBJ_NOTFOUND:
+	case NLE_NODEV:
+		return ENODEV;
+	case NLE_NOMEM:
+		return ENOMEM;
+	case NLE_BUSY:
+		return EBUSY;
+	case NLE_RANGE:
+		return ERANGE;
+	default:
+		return EINVAL;
+	}
+}
+
+#define fail(e, nl_err, ...) fail_(e, nl_err, __VA_ARGS__)
+static int printf_(3, 4) fail_(struct err *e, int nl_err, const char *fmt, ...)
+{
+	char what[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return err_say(e, nl_errno(nl_err), "%s: %s", what, nl_geterror(nl_err));
+}
+
+int rt_open(struct rt **ret, int netns_fd, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(rt_closep) struct rt *rt = xcalloc(1, sizeof(*rt));
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	rt->sk = nl_socket_alloc();
+	if (!rt->sk)
+		return err_set(e, ENOMEM, "cannot allocate a netlink socket");
+	r = nl_connect(rt->sk, NETLINK_ROUTE);
+	if (r < 0)
+		return fail(e, r, "cannot open rtnetlink");
+	*ret = take_ptr(rt);
+	return 0;
+}
+
+void rt_close(struct rt *rt)
+{
+	if (!rt)
+		return;
+	nl_socket_free(rt->sk);
+	free(rt);
+}
+
+static int link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e)
+{
+	int r = rtnl_link_get_kernel(rt->sk, 0, name, ret);
+
+	return r < 0 ? fail(e, r, "no link '%s'", name) : 0;
+}
+
+int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
+	uint32_t mtu, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = rtnl_link_veth_alloc();
+	struct rtnl_link *peer; /* the pair's other half holds a reference of its own */
+	int r;
+
+	if (!link)
+		return err_set(e, ENOMEM, "cannot allocate a link");
+	peer = rtnl_link_veth_get_peer(link);
+	rtnl_link_set_name(link, name);
+	rtnl_link_set_mtu(link, mtu);
+	rtnl_link_set_name(peer, peer_name);
+	rtnl_link_set_mtu(peer, mtu);
+	rtnl_link_set_ns_fd(peer, peer_netns_fd);
+	rtnl_link_put(peer);
+
+	r = rtnl_link_add(rt->sk, link, NLM_F_CREATE | NLM_F_EXCL);
+	return r < 0 ? fail(e, r, "cannot add the veth pair '%s' - '%s'", name, peer_name) : 0;
+}
+
+int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = rtnl_link_alloc();
+	int r;
+
+	if (!link || rtnl_link_set_type(link, "bridge") < 0)
+		return err_set(e, ENOMEM, "cannot allocate a bridge link");
+	rtnl_link_set_name(link, name);
+	rtnl_link_set_mtu(link, mtu);
+	r = rtnl_link_add(rt->sk, link, NLM_F_CREATE | NLM_F_EXCL);
+	return r < 0 ? fail(e, r, "cannot add the bridge '%s'", name) : 0;
+}
+
+int rt_set_up(struct rt *rt, const char *name, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = link_get(rt, name, &link, e);
+
+	if (r < 0)
+		return r;
+	rtnl_link_set_flags(change, IFF_UP);
+	r = rtnl_link_change(rt->sk, link, change, 0);
+	return r < 0 ? fail(e, r, "cannot set '%s' up", name) : 0;
+}
+
+int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e)
+{
+	for (;;) {
+		_cleanup_(link_putp) struct rtnl_link *link = NULL;
+		int r = link_get(rt, name, &link, e);
+
+		if (r < 0)
+			return r;
+		if (rtnl_link_get_operstate(link) == IF_OPER_UP)
+			return 0;
+		if (clock_left_ms(deadline_ns) == 0)
+			return err_say(e, ETIMEDOUT, "'%s' does not come up", name);
+		poll(NULL, 0, 1);
+	}
+}
+
+int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *port = NULL, *bridge = NULL;
+	int r = link_get(rt, name, &port, e);
+
+	if (r < 0)
+		return r;
+	r = link_get(rt, master, &bridge, e);
+	if (r < 0)
+		return r;
+	r = rtnl_link_enslave(rt->sk, bridge, port);
+	return r < 0 ? fail(e, r, "cannot add '%s' to '%s'", name, master) : 0;
+}
+
+static int addr_parse(const char *text, struct nl_addr **ret, struct err *e)
+{
+	int r = nl_addr_parse(text, AF_UNSPEC, ret);
+
+	return r < 0 ? fail(e, r, "'%s' is not an address", text) : 0;
+}
+
+int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err *e)
+{
+	_cleanup_(addr_putp) struct rtnl_addr *addr = rtnl_addr_alloc();
+	_cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = addr_parse(prefix, &local, e);
+
+	if (r < 0)
+		return r;
+	r = link_get(rt, name, &link, e);
+	if (r < 0)
+		return r;
+	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
+	rtnl_addr_set_local(addr, local);
+	if (nl_addr_get_family(local) == AF_INET6)
+		rtnl_addr_set_flags(addr, IFA_F_NODAD);
+	r = rtnl_addr_add(rt->sk, addr, NLM_F_CREATE);
+	return r < 0 ? fail(e, r, "cannot add %s to '%s'", prefix, name) : 0;
+}
+
+static int set_destination(struct rtnl_route *route, const char *prefix, int family, struct err *e)
+{
+	_cleanup_(nl_addr_putp) struct nl_addr *dst = NULL;
+	int r = nl_addr_parse(prefix ? prefix : "default", family, &dst);
+
+	if (r >= 0)
+		r = rtnl_route_set_dst(route, dst);
+	return r < 0 ? fail(e, r, "'%s' is not a destination", prefix) : 0;
+}
+
+int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char *gateway,
+	struct err *e)
+{
+	_cleanup_(route_putp) struct rtnl_route *route = rtnl_route_alloc();
+	_cleanup_(nl_addr_putp) struct nl_addr *via = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	struct rtnl_nexthop *hop; /* owned by the route once added */
+	int r;
+
+	r = addr_parse(gateway ? gateway : prefix, &via, e);
+	if (r < 0)
+		return r;
+	r = link_get(rt, name, &link, e);
+	if (r < 0)
+		return r;
+	rtnl_route_set_family(route, nl_addr_get_family(via));
+	r = set_destination(route, prefix, nl_addr_get_family(via), e);
+	if (r < 0)
+		return r;
+
+	hop = rtnl_route_nh_alloc();
+	if (!hop)
+		return err_set(e, ENOMEM, "cannot allocate a route");
+	rtnl_route_nh_set_ifindex(hop, rtnl_link_get_ifindex(link));
+	if (gateway)
+		rtnl_route_nh_set_gateway(hop, via);
+	else
+		rtnl_route_set_scope(route, RT_SCOPE_LINK);
+	rtnl_route_add_nexthop(route, hop);
+
+	r = rtnl_route_add(rt->sk, route, NLM_F_CREATE);
+	return r < 0 ? fail(e, r, "cannot add the route to %s on '%s'", prefix ? prefix : "default",
+			       name)
+		     : 0;
+}
+
+int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_t burst_bytes,
+	uint32_t limit_bytes, struct err *e)
+{
+	_cleanup_(qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r;
+
+	if (rate_bytes_per_s > INT32_MAX)
+		return err_say(e, ERANGE, "the wire can be shaped to at most 17Gbps");
+	r = link_get(rt, name, &link, e);
+	if (r < 0)
+		return r;
+	rtnl_tc_set_link(TC_CAST(qdisc), link);
+	rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
+	r = rtnl_tc_set_kind(TC_CAST(qdisc), "tbf");
+	if (r < 0)
+		return fail(e, r, "cannot set up a token-bucket filter");
+	rtnl_qdisc_tbf_set_rate(qdisc, (int)rate_bytes_per_s, (int)burst_bytes, 0);
+	rtnl_qdisc_tbf_set_limit(qdisc, (int)limit_bytes);
+	r = rtnl_qdisc_add(rt->sk, qdisc, NLM_F_CREATE);
+	return r < 0 ? fail(e, r, "cannot shape '%s' (sch_tbf)", name) : 0;
+}
+
+int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = link_get(rt, name, &link, e);
+
+	if (r < 0)
+		return r;
+	*ret = (struct rt_stats){
+		.rx_packets = rtnl_link_get_stat(link, RTNL_LINK_RX_PACKETS),
+		.rx_bytes = rtnl_link_get_stat(link, RTNL_LINK_RX_BYTES),
+		.rx_dropped = rtnl_link_get_stat(link, RTNL_LINK_RX_DROPPED),
+		.tx_packets = rtnl_link_get_stat(link, RTNL_LINK_TX_PACKETS),
+		.tx_bytes = rtnl_link_get_stat(link, RTNL_LINK_TX_BYTES),
+		.tx_dropped = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED),
+	};
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* Links, addresses, routes and queueing disciplines of one network namespace, by rtnetlink. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rt;
+
+struct rt_stats {
+	uint64_t rx_packets, rx_bytes, rx_dropped;
+	uint64_t tx_packets, tx_bytes, tx_dropped;
+};
+
+/* Opens a netlink socket inside the namespace @netns_fd; it stays there. */
+int rt_open(struct rt **ret, int netns_fd, struct err *e) must_check_;
+void rt_close(struct rt *rt);
+DEFINE_CLEANUP(struct rt *, rt_close, rt_closep)
+
+/* A veth pair: @name here, @peer_name in the namespace @peer_netns_fd; both down, with this MTU. */
+int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
+	uint32_t mtu, struct err *e) must_check_;
+int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;
+int rt_set_up(struct rt *rt, const char *name, struct err *e) must_check_;
+/* Waits until the link carries packets: the kernel finds that out a moment after it is set up. */
+int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e) must_check_;
+int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e) must_check_;
+
+/* @prefix is "198.18.0.1/24" or "2001:2::1/64"; IPv6 addresses skip duplicate detection. */
+int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err *e) must_check_;
+
+/* Route to @prefix ("default" of the gateway's family when NULL) via @gateway; NULL: on-link. */
+int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char *gateway,
+	struct err *e) must_check_;
+
+/*
+ * rt_shape() - token-bucket filter as root qdisc of @name.
+ * @rate_bytes_per_s: at most 2^31 - 1, what the kernel's tbf takes from libnl
+ * @burst_bytes: bucket; @limit_bytes: queue
+ */
+int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_t burst_bytes,
+	uint32_t limit_bytes, struct err *e) must_check_;
+
+int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e) must_check_;

@@ -1,0 +1,132 @@
+#include "sys/sock.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+
+int sock_addr(struct sockaddr_storage *ret, const char *ip, uint16_t port, struct err *e)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		return sizeof(*v4);
+	}
+	if (inet_pton(AF_INET6, ip, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+		return sizeof(*v6);
+	}
+	return err_say(e, EINVAL, "'%s' is not an IP address", ip);
+}
+
+int sock_open(int type, const char *ip, struct err *e)
+{
+	struct sockaddr_storage addr;
+	int r = sock_addr(&addr, ip, 0, e);
+
+	if (r < 0)
+		return r;
+	r = socket(addr.ss_family, type | SOCK_CLOEXEC, 0);
+	return r < 0 ? err_set(e, errno, "cannot open a socket") : r;
+}
+
+int sock_bind(int type, const char *ip, uint16_t port, struct err *e)
+{
+	_cleanup_(closep) int fd = sock_open(type, ip, e);
+	struct sockaddr_storage addr;
+	int len, r;
+
+	if (fd < 0)
+		return fd;
+	len = sock_addr(&addr, ip, port, e);
+	if (len < 0)
+		return len;
+	r = sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR", e);
+	if (r < 0)
+		return r;
+	if (bind(fd, (struct sockaddr *)&addr, (socklen_t)len) < 0)
+		return err_set(e, errno, "cannot bind to %s port %u", ip, port);
+	return take_fd(fd);
+}
+
+static int wait_for(int fd, short events, uint64_t deadline_ns)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int r = poll(&p, 1, clock_left_ms(deadline_ns));
+
+		if (r > 0)
+			return 0;
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int sock_wait_readable(int fd, uint64_t deadline_ns)
+{
+	return wait_for(fd, POLLIN, deadline_ns);
+}
+
+static int finish_connect(int fd, uint64_t deadline_ns)
+{
+	socklen_t len = sizeof(int);
+	int why = 0;
+	int r = wait_for(fd, POLLOUT, deadline_ns);
+
+	if (r < 0)
+		return r;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) < 0)
+		return -errno;
+	return -why;
+}
+
+int sock_connect(int fd, const char *ip, uint16_t port, uint64_t deadline_ns, struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct sockaddr_storage addr;
+	int len = sock_addr(&addr, ip, port, e);
+	int r;
+
+	if (len < 0)
+		return len;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return err_set(e, errno, "cannot set a socket non-blocking");
+	r = connect(fd, (struct sockaddr *)&addr, (socklen_t)len) < 0 ? -errno : 0;
+	if (r == -EINPROGRESS)
+		r = finish_connect(fd, deadline_ns);
+	if (r < 0)
+		return err_set(e, -r, "cannot connect to %s port %u", ip, port);
+	if (fcntl(fd, F_SETFL, flags) < 0)
+		return err_set(e, errno, "cannot set a socket blocking");
+	return 0;
+}
+
+int sock_accept(int listen_fd, uint64_t deadline_ns, struct err *e)
+{
+	int r = sock_wait_readable(listen_fd, deadline_ns);
+
+	if (r < 0)
+		return err_set(e, -r, "no connection came");
+	r = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	return r < 0 ? err_set(e, errno, "cannot accept a connection") : r;
+}
+
+int sock_set_int(int fd, int level, int option, int value, const char *what, struct err *e)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+		return err_set(e, errno, "cannot set %s to %d", what, value);
+	return 0;
+}

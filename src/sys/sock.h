@@ -1,0 +1,39 @@
+/* TCP and UDP sockets with deadlines and errors in words. Addresses are numeric strings. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define SOCK_ADDR_LEN 46 /* INET6_ADDRSTRLEN */
+
+/* Return: length of the address in @ret, or -EINVAL. */
+int sock_addr(struct sockaddr_storage *ret, const char *ip, uint16_t port, struct err *e)
+	must_check_;
+
+/*
+ * sock_bind() - open a socket of @type (SOCK_STREAM, SOCK_DGRAM) bound to @ip:@port.
+ * @ip: "0.0.0.0" or "::" for any
+ *
+ * Return: descriptor, or negative errno.
+ */
+int sock_bind(int type, const char *ip, uint16_t port, struct err *e) must_check_;
+
+/* Opens an unbound socket of the family that @ip has. Return: descriptor or negative errno. */
+int sock_open(int type, const char *ip, struct err *e) must_check_;
+
+/* Connects within the deadline; the socket is blocking afterwards. */
+int sock_connect(int fd, const char *ip, uint16_t port, uint64_t deadline_ns, struct err *e)
+	must_check_;
+
+/* Return: descriptor of the accepted connection, or negative errno (-ETIMEDOUT). */
+int sock_accept(int listen_fd, uint64_t deadline_ns, struct err *e) must_check_;
+
+/* Waits for input. Return: 0, -ETIMEDOUT (no words set) or negative errno. */
+int sock_wait_readable(int fd, uint64_t deadline_ns) must_check_;
+
+/* setsockopt() of an int; @what names the option in the message. */
+int sock_set_int(int fd, int level, int option, int value, const char *what, struct err *e)
+	must_check_;

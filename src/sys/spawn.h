@@ -1,0 +1,33 @@
+/*
+ * An agent process inside a network namespace, plain or as a container. It ends with its parent:
+ * by SIGKILL on the parent's death and by end-of-file on its control socket.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "sys/cgroup.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spawn_args {
+	int netns_fd;
+	bool container;              /* with mount, pid, ipc and uts namespaces of its own */
+	const struct cgroup *cgroup; /* joined first; NULL: stay in the caller's */
+	int (*main)(int ctl_fd);     /* its return value is the exit status */
+};
+
+struct spawned {
+	pid_t pid;
+	int ctl_fd; /* our end of the control socket; owned by the caller */
+};
+
+int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *e) must_check_;
+
+/*
+ * spawn_reap() - reap an agent whose control socket has been closed; kills it if it does not end
+ * by itself. pid <= 0 is fine.
+ *
+ * Return: the step at which it failed to start, in words, or NULL.
+ */
+const char *spawn_reap(pid_t pid);
