@@ -1,0 +1,18 @@
+/* A container with everything of its own but the network, as docker run --net=host. */
+#include "path/lab.h"
+#include "path/table.h"
+
+static int hostnet_build(struct path *p, struct err *e)
+{
+	(void)e;
+	lab_host_ends(p, true);
+	return 0;
+}
+
+const struct path_ops path_hostnet = {
+	.name = "hostnet",
+	.summary = "a container on the host's own network (docker run --net=host)",
+	.hops = "peer, wire, host",
+	.pods_ok = true,
+	.build = hostnet_build,
+};

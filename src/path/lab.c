@@ -1,0 +1,251 @@
+#include "path/lab.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/file.h"
+#include "sys/ns.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Links come up within milliseconds; a loaded machine may take longer. */
+#define LAB_UP_NS (5 * NSEC_PER_SEC)
+
+static const struct lab_addrs lab_v4 = {
+	.any = "0.0.0.0",
+	.loopback = "127.0.0.1",
+	.peer = "198.18.0.1",
+	.host = "198.18.0.2",
+	.wire_len = "/24",
+	.pod = {{"198.18.1.0/24", "198.18.1.1", "198.18.1.2"},
+		{"198.18.2.0/24", "198.18.2.1", "198.18.2.2"}},
+	.bridged_addr = {"198.18.1.2", "198.18.1.3"},
+};
+static const struct lab_addrs lab_v6 = {
+	.any = "::",
+	.loopback = "::1",
+	.peer = "2001:2::1",
+	.host = "2001:2::2",
+	.wire_len = "/64",
+	.pod = {{"2001:2:0:1::/64", "2001:2:0:1::1", "2001:2:0:1::2"},
+		{"2001:2:0:2::/64", "2001:2:0:2::1", "2001:2:0:2::2"}},
+	.bridged_addr = {"2001:2:0:1::2", "2001:2:0:1::3"},
+};
+
+/*
+ * Without this the kernel sends router solicitations and multicast reports at its own times,
+ * which would be packets nobody asked for in the counters of an IPv4 trial.
+ */
+static int quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	if (access("/proc/sys/net/ipv6", F_OK) < 0)
+		return ipv6 ? err_say(e, EOPNOTSUPP, "this kernel has no IPv6") : 0;
+	if (!ipv6)
+		return file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
+	/* Nobody else is there to have the address; until that is sure, nothing is forwarded. */
+	r = file_sysctl_write("net/ipv6/conf/default/accept_dad", "0", e);
+	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
+}
+
+/* A namespace and its netlink socket. */
+static int add_machine(struct lab *lab, int *fd, struct rt **rt, struct err *e)
+{
+	int r = ns_net_new(fd, e);
+
+	if (r < 0)
+		return r;
+	r = quiet_ipv6(*fd, lab->cfg->ipv6, e);
+	if (r < 0)
+		return r;
+	return rt_open(rt, *fd, e);
+}
+
+static int address(struct lab *lab, struct rt *rt, const char *dev, const char *addr, struct err *e)
+{
+	char prefix[64];
+	int r = rt_set_up(rt, dev, e);
+
+	if (r < 0)
+		return r;
+	snprintf(prefix, sizeof(prefix), "%s%s", addr, lab->addrs->wire_len);
+	return rt_addr_add(rt, dev, prefix, e);
+}
+
+/*
+ * Shapes one end of the wire. The filter counts L2 frames of mtu + 14 bytes, a real wire also FCS,
+ * preamble and gap, 24 bytes more; scaling the rate by the ratio makes full-size frames exact.
+ * Bucket: 1 ms or two of the largest GSO packets; queue: 1000 full frames, as txqueuelen has it.
+ */
+static int shape(struct lab *lab, struct rt *rt, struct err *e)
+{
+	uint64_t frame = lab->cfg->mtu + 14;
+	uint64_t rate = lab->cfg->wire_rate_bps / 8 * frame / (frame + 24);
+	uint32_t burst = (uint32_t)MAX(rate / 1000, (uint64_t)2 * 65550);
+
+	return rt_shape(rt, "wire", rate, burst, (uint32_t)(1000 * frame), e);
+}
+
+static int wire_add(struct lab *lab, struct err *e)
+{
+	int r = rt_veth_add(lab->peer, "wire", "wire", lab->host_fd, lab->cfg->mtu, e);
+
+	if (r < 0)
+		return r;
+	r = address(lab, lab->peer, "wire", lab->addrs->peer, e);
+	if (r < 0)
+		return r;
+	r = address(lab, lab->host, "wire", lab->addrs->host, e);
+	if (r < 0 || !lab->cfg->wire_rate_bps)
+		return r;
+	r = shape(lab, lab->peer, e);
+	return r < 0 ? r : shape(lab, lab->host, e);
+}
+
+DEFINE_CLEANUP(struct lab *, lab_close, lab_closep)
+
+int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
+{
+	_cleanup_(lab_closep) struct lab *lab = xcalloc(1, sizeof(*lab));
+	int r;
+
+	lab->cfg = cfg;
+	lab->addrs = cfg->ipv6 ? &lab_v6 : &lab_v4;
+	lab->n_pods = cfg->between == PATH_BETWEEN_PODS ? 2 : 1;
+	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
+
+	r = add_machine(lab, &lab->peer_fd, &lab->peer, e);
+	if (r < 0)
+		return r;
+	r = add_machine(lab, &lab->host_fd, &lab->host, e);
+	if (r < 0)
+		return r;
+	r = wire_add(lab, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(lab);
+	return 0;
+}
+
+void lab_close(struct lab *lab)
+{
+	if (!lab)
+		return;
+	for (uint32_t i = 0; i < LAB_N_PODS; i++) {
+		rt_close(lab->pod[i]);
+		closep(&lab->pod_fd[i]);
+	}
+	rt_close(lab->host);
+	rt_close(lab->peer);
+	closep(&lab->host_fd);
+	closep(&lab->peer_fd);
+	free(lab);
+}
+
+int lab_forward(struct lab *lab, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, lab->host_fd, e);
+
+	if (r < 0)
+		return r;
+	if (lab->cfg->ipv6)
+		return file_sysctl_write("net/ipv6/conf/all/forwarding", "1", e);
+	return file_sysctl_write("net/ipv4/ip_forward", "1", e);
+}
+
+int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
+{
+	return rt_route_add(lab->peer, "wire", net, lab->addrs->host, e);
+}
+
+int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
+{
+	char outer[16];
+	int r;
+
+	assert(i < lab->n_pods);
+	r = add_machine(lab, &lab->pod_fd[i], &lab->pod[i], e);
+	if (r < 0)
+		return r;
+	snprintf(outer, sizeof(outer), "pod%u", i);
+	r = rt_veth_add(lab->host, outer, "eth0", lab->pod_fd[i], lab->cfg->mtu, e);
+	if (r < 0)
+		return r;
+	return rt_set_up(lab->host, outer, e);
+}
+
+int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
+	struct err *e)
+{
+	int r = address(lab, lab->pod[i], "eth0", addr, e);
+
+	return r < 0 ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
+}
+
+int lab_wait_up(struct lab *lab, struct err *e)
+{
+	uint64_t deadline_ns = clock_now_ns() + LAB_UP_NS;
+	int r = rt_wait_up(lab->peer, "wire", deadline_ns, e);
+
+	if (r == 0)
+		r = rt_wait_up(lab->host, "wire", deadline_ns, e);
+	for (uint32_t i = 0; i < lab->n_pods; i++) {
+		char outer[16];
+
+		if (r < 0 || !lab->pod[i])
+			return r;
+		snprintf(outer, sizeof(outer), "pod%u", i);
+		r = rt_wait_up(lab->host, outer, deadline_ns, e);
+		if (r == 0)
+			r = rt_wait_up(lab->pod[i], "eth0", deadline_ns, e);
+	}
+	return r;
+}
+
+static struct path_end pod_end(const struct lab *lab, uint32_t i, const char *addr)
+{
+	struct path_end end = {.netns_fd = lab->pod_fd[i], .container = true};
+
+	str_set(end.addr, addr);
+	str_set(end.dev, "eth0");
+	return end;
+}
+
+void lab_ends(struct path *p, const char *const *addr)
+{
+	struct lab *lab = p->lab;
+
+	p->far = pod_end(lab, 0, addr[0]);
+	if (lab->n_pods > 1) {
+		p->near = pod_end(lab, 1, addr[1]);
+	} else {
+		p->near = (struct path_end){.netns_fd = lab->peer_fd};
+		str_set(p->near.addr, lab->addrs->peer);
+		str_set(p->near.dev, "wire");
+	}
+	/* Apart from each other, because two ends of hostnet share one namespace. */
+	p->far.port = 5201;
+	p->near.port = 5201 + PATH_N_PORTS;
+}
+
+void lab_host_ends(struct path *p, bool container)
+{
+	struct lab *lab = p->lab;
+	bool pods = lab->n_pods > 1;
+
+	p->far = (struct path_end){.netns_fd = lab->host_fd, .container = container};
+	p->near = (struct path_end){.netns_fd = pods ? lab->host_fd : lab->peer_fd,
+		.container = pods};
+	str_set(p->far.addr, pods ? lab->addrs->loopback : lab->addrs->host);
+	str_set(p->near.addr, pods ? lab->addrs->loopback : lab->addrs->peer);
+	str_set(p->far.dev, pods ? "lo" : "wire");
+	str_set(p->near.dev, pods ? "lo" : "wire");
+	p->far.port = 5201;
+	p->near.port = 5201 + PATH_N_PORTS;
+}

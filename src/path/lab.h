@@ -1,0 +1,56 @@
+/* The namespaces of one path, the wire between its two machines, and pods on the host. */
+#pragma once
+
+#include "path/path.h"
+#include "sys/rtnl.h"
+
+#define LAB_N_PODS 2 /* pod 0 is the far end; pod 1 the near end when between = pods */
+
+/* Numbers of the lab, one set per IP family. Ref: RFC 2544 (198.18/15), RFC 5180 (2001:2::/48). */
+struct lab_addrs {
+	const char *any;
+	const char *loopback;
+	const char *peer, *host; /* on the wire */
+	const char *wire_len;    /* prefix length of every subnet, "/24" */
+	struct {
+		const char *net;     /* of pod i when it is routed; pod 0's is also the bridge's */
+		const char *gateway; /* the host's address there */
+		const char *addr;
+	} pod[LAB_N_PODS];
+	const char *bridged_addr[LAB_N_PODS]; /* of pod i on the bridge */
+};
+
+struct lab {
+	const struct path_cfg *cfg;
+	const struct lab_addrs *addrs;
+	uint32_t n_pods; /* 1, or 2 when between = pods */
+	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
+	struct rt *peer, *host, *pod[LAB_N_PODS];
+};
+
+/* Creates peer and host, joined by the wire, which is up, addressed and shaped. */
+int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e) must_check_;
+void lab_close(struct lab *lab);
+
+/* Lets the host forward, and tells the peer that the pods' networks are behind it. */
+int lab_forward(struct lab *lab, struct err *e) must_check_;
+int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_check_;
+
+/*
+ * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on the host.
+ * Both are up; addresses and routes are the path's business.
+ */
+int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
+
+/* Gives pod @i's eth0 this address and a default route. */
+int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
+	struct err *e) must_check_;
+
+/* Waits until every link of the lab carries packets. */
+int lab_wait_up(struct lab *lab, struct err *e) must_check_;
+
+/* Both ends of a path whose container ends are pods at @addr [LAB_N_PODS]. */
+void lab_ends(struct path *p, const char *const *addr);
+
+/* Both ends of a path whose far end is in the host's own network namespace. */
+void lab_host_ends(struct path *p, bool container);

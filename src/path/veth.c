@@ -1,0 +1,46 @@
+/* A routed veth pair: the host forwards between the wire and the container, no bridge, no NAT. */
+#include "path/lab.h"
+#include "path/table.h"
+
+#include <stdio.h>
+
+static int pod_build(struct lab *lab, uint32_t i, struct err *e)
+{
+	const struct lab_addrs *a = lab->addrs;
+	char outer[16], gateway[64];
+	int r = lab_pod_add(lab, i, e);
+
+	if (r < 0)
+		return r;
+	snprintf(outer, sizeof(outer), "pod%u", i);
+	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
+	r = rt_addr_add(lab->host, outer, gateway, e);
+	if (r < 0)
+		return r;
+	r = lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
+	if (r < 0)
+		return r;
+	return lab_route_from_peer(lab, a->pod[i].net, e);
+}
+
+static int veth_build(struct path *p, struct err *e)
+{
+	const struct lab_addrs *a = p->lab->addrs;
+	const char *addr[LAB_N_PODS] = {a->pod[0].addr, a->pod[1].addr};
+	int r = lab_forward(p->lab, e);
+
+	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++)
+		r = pod_build(p->lab, i, e);
+	if (r < 0)
+		return r;
+	lab_ends(p, addr);
+	return 0;
+}
+
+const struct path_ops path_veth = {
+	.name = "veth",
+	.summary = "container on a routed veth pair: no bridge, no NAT",
+	.hops = "peer, wire, host routing, veth pair, container",
+	.pods_ok = true,
+	.build = veth_build,
+};
