@@ -1,0 +1,109 @@
+/* Bulk TCP: the active end of each leg sends blocks as fast as it can, the other reads them. */
+#include "base/clock.h"
+#include "load/flow.h"
+#include "load/table.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* All flows' buffers of one end and direction; each is touched before the trial. */
+#define STREAM_MAX_BUFFERS (1ULL << 30)
+
+/*
+ * Congestion control belongs to the ends, not to the path: the stock one is asked for by name, so
+ * that a host set to another one (bbr paces by its own estimate, which on a path without a fixed
+ * rate makes goodput wander by tens of per cent) still weighs paths, and the same way as the next.
+ */
+static const struct load_cfg stream_defaults = {
+	.dir = LOAD_DIR_EACH,
+	.proto = LOAD_PROTO_TCP,
+	.flows = 1,
+	/* More wins nothing; 128 KiB, iperf3's -l, would cost a fifth of the goodput. */
+	.block_bytes = 512 << 10,
+	.congestion = "cubic",
+};
+
+static const struct opt stream_opts[] = {
+	OPT_ENUM(struct load_cfg, dir, "dir", 0, load_dir_name,
+		"tx: near sends, rx: far sends, both: at once; each: tx, then rx"),
+	OPT_U32(struct load_cfg, flows, "flows", 'F', "<n>", "connections in each direction",
+		.min = 1, .max = LOAD_MAX_FLOWS),
+	OPT_U32(struct load_cfg, threads, "threads", 'T', "<n>",
+		"threads per direction and end; 0: one per flow, up to the CPUs", .min = 1,
+		.max = LOAD_MAX_THREADS, .zero_ok = true),
+	OPT_U32(struct load_cfg, block_bytes, "block", 'l', "<size>",
+		"bytes per send and receive call", .unit = NUM_BYTES, .min = 1, .max = 16 << 20),
+	OPT_U32(struct load_cfg, sndbuf_bytes, "sndbuf", 0, "<size>", "SO_SNDBUF; 0: auto-tuned",
+		.unit = NUM_BYTES, .min = 2048, .max = 1 << 30, .zero_ok = true),
+	OPT_U32(struct load_cfg, rcvbuf_bytes, "rcvbuf", 0, "<size>", "SO_RCVBUF; 0: auto-tuned",
+		.unit = NUM_BYTES, .min = 2048, .max = 1 << 30, .zero_ok = true),
+	OPT_STR(struct load_cfg, congestion, "congestion", 'C', "<name>",
+		"TCP congestion control; an empty word: the host's default"),
+	OPT_END,
+};
+
+static int stream_check(const struct load_cfg *cfg, struct err *e)
+{
+	if (cfg->dir == LOAD_DIR_EACH)
+		return err_say(e, EINVAL, "--dir each is two loads, not one");
+	if ((uint64_t)cfg->flows * cfg->block_bytes > STREAM_MAX_BUFFERS)
+		return err_say(e, EINVAL, "--flows %u with --block %u need more than 1G of buffers",
+			cfg->flows, cfg->block_bytes);
+	if (cfg->threads > cfg->flows)
+		return err_say(e, EINVAL, "--threads %u is more than --flows %u", cfg->threads,
+			cfg->flows);
+	return 0;
+}
+
+static bool stream_drives(const struct load_cfg *cfg, bool near)
+{
+	return cfg->dir == LOAD_DIR_BOTH || cfg->dir == (near ? LOAD_DIR_TX : LOAD_DIR_RX);
+}
+
+static void stream_init(struct flow *f, const struct load_cfg *cfg)
+{
+	f->buf_bytes = cfg->block_bytes;
+}
+
+static int send_blocks(struct flow *f, int flags)
+{
+	while (!flow_stopped(f)) {
+		ssize_t n = send(f->fd, f->buf, f->buf_bytes, flags | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return errno == EAGAIN ? FLOW_WANT_OUT : -errno;
+		flow_add(&f->bytes_tx, (uint64_t)n);
+	}
+	return FLOW_DONE;
+}
+
+static int receive_blocks(struct flow *f, int flags)
+{
+	while (!flow_stopped(f)) {
+		ssize_t n = recv(f->fd, f->buf, f->buf_bytes, flags);
+
+		if (n < 0)
+			return errno == EAGAIN ? FLOW_WANT_IN : -errno;
+		if (n == 0)
+			return -EPIPE;
+		flow_add(&f->bytes_rx, (uint64_t)n);
+	}
+	return FLOW_DONE;
+}
+
+static int stream_step(struct flow *f, int flags)
+{
+	return f->active ? send_blocks(f, flags) : receive_blocks(f, flags);
+}
+
+const struct load_ops load_stream = {
+	.name = "stream",
+	.summary = "bulk TCP: goodput and its CPU cost",
+	.opts = stream_opts,
+	.defaults = &stream_defaults,
+	.each = "dir",
+	.check = stream_check,
+	.drives = stream_drives,
+	.flow_init = stream_init,
+	.flow_step = stream_step,
+};

@@ -1,0 +1,32 @@
+#include "load/table.h"
+
+#include <string.h>
+
+const struct load_ops *const load_table[] = {
+	&load_stream,
+	&load_rr,
+	NULL,
+};
+
+const char *const load_dir_name[] = {
+	[LOAD_DIR_EACH] = "each",
+	[LOAD_DIR_TX] = "tx",
+	[LOAD_DIR_RX] = "rx",
+	[LOAD_DIR_BOTH] = "both",
+};
+static_assert(ARRAY_SIZE(load_dir_name) == LOAD_DIR_N);
+
+const char *const load_proto_name[] = {
+	[LOAD_PROTO_EACH] = "each",
+	[LOAD_PROTO_TCP] = "tcp",
+	[LOAD_PROTO_UDP] = "udp",
+};
+static_assert(ARRAY_SIZE(load_proto_name) == LOAD_PROTO_N);
+
+const struct load_ops *load_find(const char *name)
+{
+	for (size_t i = 0; load_table[i]; i++)
+		if (strcmp(load_table[i]->name, name) == 0)
+			return load_table[i];
+	return NULL;
+}

@@ -1,0 +1,7 @@
+/* One line per load; order is that of reports. */
+#pragma once
+
+#include "load/load.h"
+
+extern const struct load_ops load_stream;
+extern const struct load_ops load_rr;
