@@ -1,0 +1,9 @@
+/* One line per meter. */
+#pragma once
+
+#include "meter/meter.h"
+
+extern const struct meter_ops meter_cpu;
+extern const struct meter_ops meter_proc;
+extern const struct meter_ops meter_tcp;
+extern const struct meter_ops meter_cycles;
