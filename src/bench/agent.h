@@ -1,0 +1,30 @@
+/*
+ * The agent: what runs at each end of a path, driven over a control channel (wire/chan.h).
+ *
+ *	NEW --hello--> IDLE --prepare--> READY --connect--> CONNECTED --run--> IDLE
+ *
+ * Each request is answered by {"type": "ok", ...} or {"type": "error", "text"}. Whatever
+ * was prepared is dropped on an error, which leads back to IDLE; a request that does not fit the
+ * state is an error. End-of-file at any moment ends the agent.
+ *
+ *	hello   {protocol}                                -> {protocol, version, machine_id}
+ *	prepare {load, near, config, any, port, cpus, meters} -> {}
+ *	connect {addr, port, timeout_ns}                  -> {}
+ *	run     {begin_ns, end_ns}                        -> {report, meters, latency}
+ */
+#pragma once
+
+#include "bench/readings.h"
+#include "stat/hist.h"
+
+/* Serves one controller on the stream socket @ctl_fd. Return: exit status. */
+int agent_main(int ctl_fd);
+
+/* What one end says about one trial. */
+struct end_report {
+	uint64_t begin_ns, end_ns; /* when the counters were really read, that machine's clock */
+	uint64_t bytes_tx, bytes_rx;
+	uint64_t transactions, lost;
+	struct readings readings;
+};
+extern const struct field end_report_fields[];

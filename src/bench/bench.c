@@ -1,0 +1,381 @@
+#include "bench/bench.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "bench/site.h"
+#include "sys/caps.h"
+#include "sys/ethtool.h"
+#include "sys/ns.h"
+#include "sys/signals.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+
+/* Idle time is printed in 10 ms units: long enough for +-2 % of a CPU. */
+#define BACKGROUND_MS 500
+
+struct bench {
+	struct run *run;
+	const struct bench_hooks *hooks;
+	struct site *site[RUN_MAX_PATHS];
+	struct janitor *janitor;
+	bool meters[METER_N];
+	uint64_t begin_ns;
+	uint32_t expected;
+	bool cancelled;
+};
+
+int bench_privilege(bool *ret_rootless, struct err *e)
+{
+	*ret_rootless = false;
+	if (caps_have(CAP_SYS_ADMIN) && caps_have(CAP_NET_ADMIN))
+		return 0;
+	*ret_rootless = true;
+	return ns_user_enter(e);
+}
+
+static void probe_meters(struct bench *b)
+{
+	for (enum meter_id i = 0; i < METER_N; i++) {
+		char limit[600];
+		struct err e = {0};
+		int r = meter_table[i]->probe(&e);
+
+		b->meters[i] = r == 0;
+		if (r == 0)
+			continue;
+		snprintf(limit, sizeof(limit), "meter %s is not available: %s",
+			meter_table[i]->name, e.text);
+		run_add_limit(b->run, limit);
+	}
+}
+
+static void describe_path(struct path_result *p, const struct path *path)
+{
+	p->ceiling_bps = path_ceiling_bps(path);
+	str_set(p->near_dev, path->near.dev);
+	str_set(p->far_dev, path->far.dev);
+	if (ethtool_offloads(path->near.netns_fd, path->near.dev, p->near_offloads,
+		    sizeof(p->near_offloads), NULL) < 0)
+		str_set(p->near_offloads, "unknown");
+	if (ethtool_offloads(path->far.netns_fd, path->far.dev, p->far_offloads,
+		    sizeof(p->far_offloads), NULL) < 0)
+		str_set(p->far_offloads, "unknown");
+}
+
+/* native stays between the machines when the others are between pods: it is the bare wire. */
+static struct path_cfg cfg_for(const struct run *run, uint32_t path)
+{
+	struct path_cfg cfg = run->path_cfg;
+
+	if (path == 0)
+		cfg.between = PATH_BETWEEN_MACHINES;
+	return cfg;
+}
+
+static void open_site(struct bench *b, uint32_t i)
+{
+	struct path_result *p = &b->run->path[i];
+	struct path_cfg cfg = cfg_for(b->run, i);
+	struct site_args args = {.ops = p->ops,
+		.cfg = &cfg,
+		.janitor = b->janitor,
+		.cancel_fd = b->hooks->cancel_fd};
+	struct err e = {0};
+	int r = site_open(&b->site[i], &args, b->run, &e);
+
+	if (r == 0) {
+		describe_path(p, b->site[i]->path);
+		return;
+	}
+	b->cancelled = b->cancelled || r == -ECANCELED;
+	p->status = r == PATH_UNAVAILABLE ? STATUS_SKIPPED : STATUS_FAILED;
+	str_set(p->reason, e.text);
+}
+
+static int open_sites(struct bench *b, struct err *e)
+{
+	struct run *run = b->run;
+
+	if (run->rootless)
+		run_add_limit(run,
+			"not root: paths are built in a user namespace; the ends have no "
+			"cgroups of their own");
+	else
+		cgroup_sweep();
+	for (uint32_t i = 0; i < run->n_paths && !b->cancelled; i++) {
+		b->cancelled = signals_pending(b->hooks->cancel_fd);
+		if (!b->cancelled)
+			open_site(b, i);
+	}
+	if (b->site[0]) {
+		env_read(&run->env, b->site[0]->path->near.netns_fd);
+		return 0;
+	}
+	if (b->cancelled)
+		return err_say(e, ECANCELED, "interrupted before the first trial");
+	err_say(e, EOPNOTSUPP, "%s", run->path[0].reason);
+	return err_wrap(e, "the baseline, path 'native', can't be built");
+}
+
+/* Trials to come are a guess upwards: cells that get narrow early need fewer. */
+static void report_progress(struct bench *b, const struct trial *last)
+{
+	struct bench_progress p = {.done = b->run->n_trials, .expected = b->expected, .last = last};
+	uint64_t max_ns = b->run->bench.time_max_ns;
+
+	p.elapsed_ns = clock_now_ns() - b->begin_ns;
+	if (p.done && p.expected > p.done)
+		p.left_ns = p.elapsed_ns / p.done * (p.expected - p.done);
+	if (max_ns && p.elapsed_ns + p.left_ns > max_ns)
+		p.left_ns = max_ns > p.elapsed_ns ? max_ns - p.elapsed_ns : 0;
+	if (b->hooks->progress)
+		b->hooks->progress(b->hooks->ctx, b->run, &p);
+}
+
+static struct trial *add_trial(struct run *run)
+{
+	run->trial = xreallocarray(run->trial, run->n_trials + 1, sizeof(*run->trial));
+	run->trial[run->n_trials] = (struct trial){.order = run->n_trials};
+	return &run->trial[run->n_trials++];
+}
+
+static void restart_agents(struct bench *b, uint32_t path)
+{
+	struct path_result *p = &b->run->path[path];
+	struct err e = {0};
+	int r = site_restart(b->site[path], &e);
+
+	if (r == 0)
+		return;
+	b->cancelled = b->cancelled || r == -ECANCELED;
+	site_close(take_ptr(b->site[path]));
+	if (b->cancelled)
+		return;
+	p->status = STATUS_FAILED;
+	str_set(p->reason, e.text);
+}
+
+/*
+ * A trial may fail for a reason that has nothing to do with the path: a machine so busy that an
+ * end got no CPU in the whole span. One more attempt, with new agents, tells that apart; what it
+ * was stays in the trial.
+ */
+static int attempt_twice(struct bench *b, struct trial *t)
+{
+	int r;
+
+	do {
+		t->attempts++;
+		r = site_trial(b->site[t->path], &b->run->load[t->load], &b->run->bench, b->meters,
+			t);
+		if (r == 0 && t->status == STATUS_FAILED)
+			restart_agents(b, t->path);
+	} while (r == 0 && t->status == STATUS_FAILED && t->attempts < 2 && b->site[t->path]);
+	return r;
+}
+
+static void run_trial(struct bench *b, uint32_t load, uint32_t path, uint32_t round)
+{
+	struct run *run = b->run;
+	struct trial *t = add_trial(run);
+	int r;
+
+	t->load = load;
+	t->path = path;
+	t->round = round;
+	r = attempt_twice(b, t);
+	if (r == -ECANCELED || b->cancelled) {
+		b->cancelled = true;
+		free(t->latency);
+		run->n_trials--;
+		return;
+	}
+	if (t->status != STATUS_OK)
+		run_cell(run, load, path)->stop = STOP_FAILED;
+	report_progress(b, t);
+}
+
+static bool is_open(const struct bench *b, uint32_t load, uint32_t path)
+{
+	return b->site[path] && run_cell(b->run, load, path)->stop == STOP_NONE;
+}
+
+/* Is native the only path there is? Then it is measured for its own sake. */
+static bool native_alone(const struct bench *b)
+{
+	for (uint32_t i = 1; i < b->run->n_paths; i++)
+		if (b->site[i])
+			return false;
+	return true;
+}
+
+/* Native is measured for as long as any other path of this load is. */
+static bool wanted(const struct bench *b, uint32_t load, uint32_t path)
+{
+	if (path > 0 || native_alone(b))
+		return is_open(b, load, path);
+	for (uint32_t i = 1; i < b->run->n_paths; i++)
+		if (is_open(b, load, i))
+			return is_open(b, load, 0);
+	return false;
+}
+
+static void run_round(struct bench *b, uint32_t round)
+{
+	struct run *run = b->run;
+
+	/*
+	 * New processes for each round: where their memory lies costs or saves a per cent for as
+	 * long as they live, and must be spread within the interval, not a bias outside it.
+	 */
+	for (uint32_t path = 0; path < run->n_paths && round > 0; path++)
+		if (b->site[path])
+			restart_agents(b, path);
+
+	for (uint32_t load = 0; load < run->n_loads; load++) {
+		bool baseline = wanted(b, load, 0);
+
+		for (uint32_t k = 0; k < run->n_paths; k++) {
+			uint32_t path = (k + round) % run->n_paths;
+
+			b->cancelled = b->cancelled || signals_pending(b->hooks->cancel_fd);
+			if (b->cancelled)
+				return;
+			if (path == 0 ? baseline : wanted(b, load, path))
+				run_trial(b, load, path, round);
+		}
+	}
+}
+
+static double full_width(const struct estimate *x)
+{
+	return x->n < 2 ? INFINITY : (x->ci_high - x->ci_low) / x->mean;
+}
+
+/* Are all deciding numbers of this cell known as well as asked for? */
+static bool narrow(const struct run *run, const struct cell *c)
+{
+	bool any = false;
+
+	for (uint32_t k = 0; k < METRIC_N; k++) {
+		const struct metric_value *v = &c->metric[k];
+		const struct estimate *x = c->path ? &v->ratio : &v->value;
+
+		if (!metric_table[k].decides || v->value.n == 0)
+			continue;
+		if (x->n < run->bench.repeat_min || full_width(x) * 1e6 > run->bench.width_ppm)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* Marks cells that need no further round. Return: whether any needs one. */
+static bool close_cells(struct bench *b, uint32_t rounds)
+{
+	struct run *run = b->run;
+	bool more = false;
+
+	run_summarise(run);
+	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++) {
+		struct cell *c = &run->cell[i];
+
+		if (!is_open(b, c->load, c->path) || (c->path == 0 && !native_alone(b)))
+			continue;
+		if (narrow(run, c))
+			c->stop = STOP_WIDTH;
+		else if (rounds >= run->bench.repeat_max)
+			c->stop = STOP_REPEAT_MAX;
+		else
+			more = true;
+	}
+	return more;
+}
+
+/* Cells still open when the run ends. */
+static void close_rest(struct bench *b)
+{
+	struct run *run = b->run;
+
+	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++) {
+		struct cell *c = &run->cell[i];
+
+		if (c->stop != STOP_NONE || !b->site[c->path])
+			continue;
+		if (b->cancelled)
+			c->stop = STOP_INTERRUPTED;
+		else
+			c->stop = c->path == 0 && !native_alone(b) ? STOP_BASELINE : STOP_TIME_MAX;
+	}
+}
+
+static bool time_is_up(const struct bench *b, uint32_t rounds)
+{
+	uint64_t elapsed_ns = clock_now_ns() - b->begin_ns;
+	uint64_t max_ns = b->run->bench.time_max_ns;
+
+	return max_ns && elapsed_ns + elapsed_ns / rounds > max_ns;
+}
+
+/* What the machine does without us: it will be inside every CPU figure. */
+static double background_cpus(void)
+{
+	_cleanup_(freep) void *state = xcalloc(1, meter_table[METER_CPU]->state_bytes);
+	_cleanup_(freep) struct cpu_reading *x = xcalloc(1, sizeof(*x));
+
+	if (meter_table[METER_CPU]->begin(state, NULL, NULL) < 0)
+		return NAN;
+	poll(NULL, 0, BACKGROUND_MS);
+	if (meter_table[METER_CPU]->end(state, NULL, x, NULL) < 0)
+		return NAN;
+	return (double)x->busy_ns / (double)x->span_ns;
+}
+
+static void run_rounds(struct bench *b)
+{
+	struct run *run = b->run;
+	bool more = true;
+
+	run->background_cpus = background_cpus();
+	b->begin_ns = clock_now_ns();
+	b->expected = run->n_paths * run->n_loads * run->bench.repeat_max;
+	run_summarise(run);
+	report_progress(b, NULL);
+	for (uint32_t round = 0; more && !b->cancelled; round++) {
+		run_round(b, round);
+		more = close_cells(b, round + 1);
+		if (more && time_is_up(b, round + 1))
+			break;
+	}
+	run_summarise(run);
+	close_rest(b);
+	run->complete = !b->cancelled;
+}
+
+int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e)
+{
+	struct bench b = {.run = run, .hooks = hooks};
+	int r = bench_privilege(&run->rootless, e);
+
+	if (r < 0)
+		return r;
+	clock_utc(run->started);
+	probe_meters(&b);
+	if (!run->rootless) {
+		r = janitor_start(&b.janitor, e);
+		if (r < 0)
+			return r;
+	}
+	r = open_sites(&b, e);
+	if (r == 0)
+		run_rounds(&b);
+	for (uint32_t i = 0; i < run->n_paths; i++)
+		site_close(b.site[i]);
+	janitor_finish(b.janitor);
+	return r;
+}

@@ -1,0 +1,171 @@
+#include "bench/plan.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct bench_cfg bench_cfg_default = {
+	.time_ns = 500 * NSEC_PER_MSEC,
+	.warmup_ns = 100 * NSEC_PER_MSEC,
+	.width_ppm = 50000,
+	.repeat_min = 4,
+	.repeat_max = 8,
+	.time_max_ns = 75 * NSEC_PER_SEC,
+};
+
+const struct bench_cfg bench_cfg_quick = {
+	.time_ns = 200 * NSEC_PER_MSEC,
+	.warmup_ns = 50 * NSEC_PER_MSEC,
+	.width_ppm = 50000,
+	.repeat_min = 3,
+	.repeat_max = 3,
+};
+
+const struct opt bench_opts[] = {
+	OPT_U64(struct bench_cfg, time_ns, "time", 't', "<time>", "counted span of each trial",
+		.unit = NUM_DURATION, .min = 50 * NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC),
+	OPT_U64(struct bench_cfg, warmup_ns, "warmup", 'O', "<time>",
+		"load before the counted span, in no number", .unit = NUM_DURATION,
+		.min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC, .zero_ok = true),
+	OPT_U32(struct bench_cfg, width_ppm, "width", 0, "<percent>",
+		"repeat until the 95 % interval of the ratio to native is narrower",
+		.unit = NUM_PERCENT, .min = 100, .max = 1000000),
+	OPT_U32(struct bench_cfg, repeat_min, "repeat-min", 0, "<n>", "fewest trials of each cell",
+		.min = 2, .max = 1000),
+	OPT_U32(struct bench_cfg, repeat_max, "repeat-max", 0, "<n>", "most trials of each cell",
+		.min = 2, .max = 1000),
+	OPT_U64(struct bench_cfg, time_max_ns, "time-max", 0, "<time>",
+		"begin no round that would end later; 0: no limit", .unit = NUM_DURATION,
+		.min = NSEC_PER_SEC, .max = 24 * 3600 * NSEC_PER_SEC, .zero_ok = true),
+	OPT_ENUM(struct bench_cfg, pin, "pin", 0, bench_pin_name,
+		"where threads run: apart, on half of the CPUs each; together, on one; none, "
+		"anywhere; auto, together for rr with one flow, else apart"),
+	OPT_END,
+};
+
+static bool has_path(const struct run *run, const struct path_ops *ops)
+{
+	for (uint32_t i = 0; i < run->n_paths; i++)
+		if (run->path[i].ops == ops)
+			return true;
+	return false;
+}
+
+static void add_path(struct run *run, const struct path_ops *ops)
+{
+	if (!has_path(run, ops) && run->n_paths < RUN_MAX_PATHS)
+		run->path[run->n_paths++] = (struct path_result){.ops = ops};
+}
+
+static int unknown(const char *what, const char *name, struct err *e)
+{
+	return err_say(e, EINVAL, "unknown %s '%s' (see tare list)", what, name);
+}
+
+int plan_paths(struct run *run, const char *names, struct err *e)
+{
+	_cleanup_(freep) char *copy = xstrdup(names);
+	char *rest = copy, *name;
+
+	add_path(run, path_table[0]);
+	if (strcmp(names, "all") == 0) {
+		for (size_t i = 0; path_table[i]; i++)
+			if (path_check(path_table[i], &run->path_cfg, NULL) == 0)
+				add_path(run, path_table[i]);
+		return 0;
+	}
+	while ((name = strsep(&rest, ","))) {
+		const struct path_ops *ops = path_find(name);
+		int r = ops ? path_check(ops, &run->path_cfg, e) : unknown("path", name, e);
+
+		if (r < 0)
+			return r;
+		add_path(run, ops);
+	}
+	return 0;
+}
+
+/* "stream-tx", "rr-tcp": the load's name and the value of its telling option. */
+static void name_load(struct load_spec *spec)
+{
+	const struct opt *o = opt_find(spec->ops->opts, spec->ops->each);
+	char value[32];
+
+	opt_get(o, &spec->cfg, value, sizeof(value));
+	str_addf(spec->id, sizeof(spec->id), "%s-%s", spec->ops->name, value);
+}
+
+static int add_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
+	struct err *e)
+{
+	struct load_spec spec = {.ops = ops, .cfg = *cfg};
+	int r = ops->check(cfg, e);
+
+	if (r < 0)
+		return r;
+	name_load(&spec);
+	for (uint32_t i = 0; i < run->n_loads; i++)
+		if (strcmp(run->load[i].id, spec.id) == 0)
+			return err_say(e, EINVAL, "load '%s' is asked for twice", spec.id);
+	if (run->n_loads == RUN_MAX_LOADS)
+		return err_say(e, E2BIG, "more than %d loads", RUN_MAX_LOADS);
+	run->load[run->n_loads++] = spec;
+	return 0;
+}
+
+/* One load per value that "each" stands for: the ones a trial can run, short of "both". */
+static int expand_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
+	struct err *e)
+{
+	const struct opt *o = opt_find(ops->opts, ops->each);
+	uint32_t each = *(const uint32_t *)((const char *)cfg + o->offset);
+
+	if (strcmp(o->names[each], "each") != 0)
+		return add_load(run, ops, cfg, e);
+	for (uint32_t i = 0; i < o->n_names; i++) {
+		struct load_cfg one = *cfg;
+		int r;
+
+		if (strcmp(o->names[i], "each") == 0 || strcmp(o->names[i], "both") == 0)
+			continue;
+		*(uint32_t *)((char *)&one + o->offset) = i;
+		r = add_load(run, ops, &one, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int plan_load(struct run *run, const char *text, const struct load_cfg *base, struct err *e)
+{
+	_cleanup_(freep) char *name = xstrdup(text);
+	char *pairs = strchr(name, ':');
+	struct load_cfg cfg;
+	uint32_t i = 0;
+	int r;
+
+	if (pairs)
+		*pairs++ = '\0';
+	while (load_table[i] && strcmp(load_table[i]->name, name) != 0)
+		i++;
+	if (!load_table[i])
+		return unknown("load", name, e);
+	cfg = base[i];
+	r = pairs ? opt_set_pairs(load_table[i]->opts, &cfg, pairs, e) : 0;
+	if (r < 0)
+		return err_wrap(e, "load '%s'", name);
+	return expand_load(run, load_table[i], &cfg, e);
+}
+
+int plan_check(const struct run *run, struct err *e)
+{
+	const struct bench_cfg *c = &run->bench;
+
+	if (c->repeat_min > c->repeat_max)
+		return err_say(e, EINVAL, "--repeat-min %u is more than --repeat-max %u",
+			c->repeat_min, c->repeat_max);
+	return 0;
+}

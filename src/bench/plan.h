@@ -1,0 +1,23 @@
+/* What a run shall measure: words of the command line made into paths and loads. */
+#pragma once
+
+#include "bench/result.h"
+
+/*
+ * plan_paths() - set run->path from "bridge,nat" ("all": every path). native comes first in any
+ * case, for it is the baseline.
+ *
+ * Return: 0, or -EINVAL (unknown name, or nothing that fits run->path_cfg).
+ */
+int plan_paths(struct run *run, const char *names, struct err *e) must_check_;
+
+/*
+ * plan_load() - add "name" or "name:option=value,..." to run->load, one entry for each value that
+ * an option set to "each" stands for.
+ * @base: the options to start from, one per row of load_table
+ */
+int plan_load(struct run *run, const char *text, const struct load_cfg *base, struct err *e)
+	must_check_;
+
+/* Checks what only shows when all is known (times, repeats). */
+int plan_check(const struct run *run, struct err *e) must_check_;

@@ -1,0 +1,140 @@
+/*
+ * Everything one command measured: the run, its paths and loads, every trial, and per cell (one
+ * load on one path) what the trials say together. Filled by bench/, read by report/.
+ */
+#pragma once
+
+#include "bench/agent.h"
+#include "bench/metric.h"
+#include "load/load.h"
+#include "meter/env.h"
+#include "path/path.h"
+#include "stat/estimate.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Where the load's threads run. Two ends that take turns (rr with one flow) never compete for a
+ * CPU; on one they are measured without the cost of waking an idle CPU, which is large, noisy and
+ * no property of the path. Ends that work at once get CPUs of their own, as two machines have.
+ */
+enum bench_pin {
+	BENCH_PIN_AUTO,     /* together for rr with one flow, apart for the rest */
+	BENCH_PIN_APART,    /* near on the first half of the CPUs, far on the second */
+	BENCH_PIN_TOGETHER, /* both on the last CPU */
+	BENCH_PIN_NONE,     /* wherever the scheduler likes */
+	BENCH_PIN_N,
+};
+extern const char *const bench_pin_name[BENCH_PIN_N];
+
+struct bench_cfg {
+	uint64_t time_ns;   /* counted span of a trial */
+	uint64_t warmup_ns; /* load before it */
+	uint32_t width_ppm; /* of the 95 % interval of the ratio, to stop at */
+	uint32_t repeat_min, repeat_max;
+	uint64_t time_max_ns; /* no new round after that; 0: none */
+	uint32_t pin;         /* enum bench_pin */
+};
+extern const struct bench_cfg bench_cfg_default, bench_cfg_quick;
+extern const struct opt bench_opts[];
+
+enum status {
+	STATUS_OK,
+	STATUS_SKIPPED, /* can't exist here; reason says what is missing */
+	STATUS_FAILED,
+	STATUS_N,
+};
+extern const char *const status_name[STATUS_N];
+
+enum stop_reason {
+	STOP_NONE,       /* nothing was measured */
+	STOP_WIDTH,      /* the interval is as narrow as asked */
+	STOP_REPEAT_MAX, /* it is not, but --repeat-max trials are done */
+	STOP_TIME_MAX,   /* --time-max was over first */
+	STOP_BASELINE,   /* native: goes on for as long as any other path needs it */
+	STOP_INTERRUPTED,
+	STOP_FAILED, /* a trial failed */
+	STOP_N,
+};
+extern const char *const stop_reason_name[STOP_N];
+
+#define RESULT_REASON_BYTES sizeof(((struct err *)0)->text)
+
+struct path_result {
+	const struct path_ops *ops;
+	enum status status; /* of the path itself */
+	char reason[RESULT_REASON_BYTES];
+	char near_dev[16], far_dev[16];
+	char near_offloads[128], far_offloads[128];
+	double ceiling_bps; /* 0: none */
+};
+
+struct load_spec {
+	char id[32]; /* "stream-tx", "rr-tcp" */
+	const struct load_ops *ops;
+	struct load_cfg cfg;
+};
+
+struct trial {
+	uint32_t path, load; /* indices */
+	uint32_t round;      /* from 0 */
+	uint32_t order;      /* place among all trials of the run, from 0 */
+	uint32_t attempts;   /* 1, or 2 when the first one failed */
+	enum status status;
+	char reason[RESULT_REASON_BYTES];   /* why the last failed attempt failed */
+	uint64_t span_ns;                   /* planned */
+	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
+	bool same_machine; /* both ends' cpu and cycles readings are one, taken at near */
+	struct end_report near, far;
+	struct hist *latency; /* empty unless the load asks and answers */
+};
+
+/* One number of a cell. */
+struct metric_value {
+	struct estimate value; /* n = 0: not measured */
+	struct estimate ratio; /* to native, paired by round; n = 0 for native itself */
+	double ceiling;        /* NAN: none */
+};
+
+struct cell {
+	uint32_t path, load;
+	uint32_t n_failed;
+	enum stop_reason stop;
+	struct metric_value metric[METRIC_N];
+	struct hist *latency; /* of all trials */
+};
+
+#define RUN_MAX_PATHS  64
+#define RUN_MAX_LOADS  16
+#define RUN_MAX_LIMITS 16
+
+struct run {
+	char started[24]; /* UTC */
+	char command[1024];
+	bool complete; /* false: interrupted, what is here is partial */
+	bool rootless;
+	double background_cpus; /* busy before the first trial: what else this machine does */
+	struct bench_cfg bench;
+	struct path_cfg path_cfg;
+	struct env env;
+	uint32_t n_limits;
+	char limit[RUN_MAX_LIMITS][512]; /* what this machine or user can't measure */
+
+	uint32_t n_paths, n_loads, n_trials;
+	struct path_result path[RUN_MAX_PATHS]; /* path[0] is native, always */
+	struct load_spec load[RUN_MAX_LOADS];
+	struct trial *trial; /* [n_trials] in the order they were run */
+	struct cell *cell;   /* [n_loads][n_paths] */
+};
+
+void run_free(struct run *run);
+DEFINE_CLEANUP(struct run *, run_free, run_freep)
+
+struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path);
+
+/* Adds a sentence to the limits, once. */
+void run_add_limit(struct run *run, const char *text);
+
+/* Computes all cells from the trials, anew. A pure function of the trials. */
+void run_summarise(struct run *run);
