@@ -1,0 +1,80 @@
+/* One line per cell and metric, header first; empty where there is no number. RFC 4180. */
+#include "report/report.h"
+
+#include <math.h>
+
+static const char header[] =
+	"path,load,metric,unit,n,mean,median,sd,ci_low,ci_high,ratio,ratio_ci_low,ratio_ci_high,"
+	"ceiling,stop,status\n";
+
+static void number(FILE *out, double v)
+{
+	fputc(',', out);
+	if (isfinite(v))
+		fprintf(out, "%.12g", v);
+}
+
+static void row_head(const struct run *run, const struct cell *c, const char *metric,
+	const char *unit, FILE *out)
+{
+	fprintf(out, "%s,%s,%s,%s", run->path[c->path].ops->name, run->load[c->load].id, metric,
+		unit);
+}
+
+static void row_tail(const struct run *run, const struct cell *c, FILE *out)
+{
+	fprintf(out, ",%s,%s\n", stop_reason_name[c->stop], status_name[run->path[c->path].status]);
+}
+
+static void metric_row(const struct run *run, const struct cell *c, enum metric_id id, FILE *out)
+{
+	const struct metric_value *v = &c->metric[id];
+	const struct estimate *x = &v->value, *r = &v->ratio;
+
+	row_head(run, c, metric_table[id].name, metric_table[id].unit, out);
+	fprintf(out, ",%u", x->n);
+	number(out, x->mean);
+	number(out, x->median);
+	number(out, x->sd);
+	number(out, x->ci_low);
+	number(out, x->ci_high);
+	number(out, r->mean);
+	number(out, r->ci_low);
+	number(out, r->ci_high);
+	number(out, v->ceiling);
+	row_tail(run, c, out);
+}
+
+/* A percentile has no mean of trials: its value stands under median, from all samples. */
+static void percentile_row(const struct run *run, const struct cell *c,
+	const struct metric_percentile *p, FILE *out)
+{
+	double v, low, high;
+
+	if (!hist_quantile(c->latency, p->q, &v) ||
+		!hist_quantile_ci(c->latency, p->q, &low, &high))
+		return;
+	row_head(run, c, p->name, "ns", out);
+	fprintf(out, ",%llu,", (unsigned long long)c->latency->count);
+	number(out, v);
+	fputc(',', out);
+	number(out, low);
+	number(out, high);
+	fputs(",,,,", out);
+	row_tail(run, c, out);
+}
+
+int report_csv(const struct run *run, FILE *out)
+{
+	fputs(header, out);
+	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++) {
+		const struct cell *c = &run->cell[i];
+
+		for (uint32_t k = 0; k < METRIC_N; k++)
+			if (c->metric[k].value.n)
+				metric_row(run, c, k, out);
+		for (uint32_t k = 0; k < metric_n_percentiles; k++)
+			percentile_row(run, c, &metric_percentile[k], out);
+	}
+	return report_flush(out);
+}

@@ -1,0 +1,195 @@
+/* One versioned document: configuration, environment, cells, and every trial behind them. */
+#include "base/version.h"
+#include "bench/fields.h"
+#include "report/report.h"
+#include "wire/doc.h"
+
+static struct doc *config(const struct run *run)
+{
+	struct doc *d = doc_object();
+
+	doc_put_opts(d, bench_opts, &run->bench);
+	doc_put_opts(d, path_opts, &run->path_cfg);
+	return d;
+}
+
+static struct doc *environment(const struct run *run)
+{
+	struct doc *d = doc_object();
+
+	doc_put_fields(d, env_fields, &run->env);
+	return d;
+}
+
+static struct doc *limits(const struct run *run)
+{
+	struct doc *d = doc_array();
+
+	for (uint32_t i = 0; i < run->n_limits; i++)
+		doc_append_str(d, run->limit[i]);
+	return d;
+}
+
+static struct doc *paths(const struct run *run)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; i < run->n_paths; i++) {
+		const struct path_result *p = &run->path[i];
+		struct doc *d = doc_object();
+
+		doc_put_str(d, "name", p->ops->name);
+		doc_put_str(d, "summary", p->ops->summary);
+		doc_put_str(d, "hops", p->ops->hops);
+		doc_put_str(d, "status", status_name[p->status]);
+		doc_put_fields(d, path_result_fields, p);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *loads(const struct run *run)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; i < run->n_loads; i++) {
+		struct doc *d = doc_object();
+		struct doc *cfg = doc_object();
+
+		doc_put_opts(cfg, run->load[i].ops->opts, &run->load[i].cfg);
+		doc_put_str(d, "id", run->load[i].id);
+		doc_put_str(d, "name", run->load[i].ops->name);
+		doc_put(d, "config", cfg);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *estimate(const struct estimate *x)
+{
+	struct doc *d = doc_object();
+
+	doc_put_fields(d, estimate_fields, x);
+	return d;
+}
+
+static struct doc *metrics(const struct cell *c)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t k = 0; k < METRIC_N; k++) {
+		const struct metric_value *v = &c->metric[k];
+		struct doc *d;
+
+		if (v->value.n == 0)
+			continue;
+		d = doc_object();
+		doc_put_str(d, "metric", metric_table[k].name);
+		doc_put_str(d, "unit", metric_table[k].unit);
+		doc_put(d, "value", estimate(&v->value));
+		if (v->ratio.n)
+			doc_put(d, "ratio", estimate(&v->ratio));
+		else
+			doc_put_null(d, "ratio");
+		doc_put_double(d, "ceiling", v->ceiling);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *percentiles(const struct cell *c)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t k = 0; k < metric_n_percentiles; k++) {
+		const struct metric_percentile *p = &metric_percentile[k];
+		double v, low, high;
+		struct doc *d;
+
+		if (!hist_quantile(c->latency, p->q, &v) ||
+			!hist_quantile_ci(c->latency, p->q, &low, &high))
+			continue;
+		d = doc_object();
+		doc_put_str(d, "metric", p->name);
+		doc_put_str(d, "unit", "ns");
+		doc_put_u64(d, "n", c->latency->count);
+		doc_put_double(d, "value", v);
+		doc_put_double(d, "ci_low", low);
+		doc_put_double(d, "ci_high", high);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *cells(const struct run *run)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; run->cell && i < run->n_loads * run->n_paths; i++) {
+		const struct cell *c = &run->cell[i];
+		struct doc *d = doc_object();
+
+		doc_put_str(d, "path", run->path[c->path].ops->name);
+		doc_put_str(d, "load", run->load[c->load].id);
+		doc_put_str(d, "stop", stop_reason_name[c->stop]);
+		doc_put_fields(d, cell_fields, c);
+		doc_put(d, "metrics", metrics(c));
+		doc_put(d, "percentiles", percentiles(c));
+		if (c->latency->count)
+			doc_put_hist(d, "latency", c->latency);
+		else
+			doc_put_null(d, "latency");
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *end_report(const struct end_report *end)
+{
+	struct readings readings = end->readings; /* packing does not change it; only C says so */
+	struct doc *d = doc_object();
+
+	doc_put_fields(d, end_report_fields, end);
+	doc_put(d, "meters", readings_pack(&readings));
+	return d;
+}
+
+static struct doc *trials(const struct run *run)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; i < run->n_trials; i++) {
+		const struct trial *t = &run->trial[i];
+		struct doc *d = doc_object();
+
+		doc_put_str(d, "path", run->path[t->path].ops->name);
+		doc_put_str(d, "load", run->load[t->load].id);
+		doc_put_str(d, "status", status_name[t->status]);
+		doc_put_fields(d, trial_fields, t);
+		if (t->status == STATUS_OK) {
+			doc_put(d, "near", end_report(&t->near));
+			doc_put(d, "far", end_report(&t->far));
+		}
+		doc_append(list, d);
+	}
+	return list;
+}
+
+int report_json(const struct run *run, FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+
+	doc_put_str(d, "schema", "tare-run");
+	doc_put_u64(d, "schema_version", REPORT_SCHEMA_VERSION);
+	doc_put_u64(d, "method_version", METHOD_VERSION);
+	doc_put_str(d, "version", TARE_VERSION);
+	doc_put_fields(d, run_fields, run);
+	doc_put(d, "config", config(run));
+	doc_put(d, "environment", environment(run));
+	doc_put(d, "limits", limits(run));
+	doc_put(d, "paths", paths(run));
+	doc_put(d, "loads", loads(run));
+	doc_put(d, "cells", cells(run));
+	doc_put(d, "trials", trials(run));
+	return doc_write(d, out);
+}

@@ -1,0 +1,18 @@
+/* Progress on a stream: one bar that redraws itself on a terminal, one line per trial elsewhere. */
+#pragma once
+
+#include "bench/bench.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct progress {
+	FILE *out;
+	bool tty;
+};
+
+/* A bench_hooks progress function; @ctx is a struct progress. */
+void progress_show(void *ctx, const struct run *run, const struct bench_progress *p);
+
+/* Ends the bar's line. */
+void progress_end(const struct progress *pr);

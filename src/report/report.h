@@ -1,0 +1,23 @@
+/* Renderers of a run: each reads the same structs and writes one form to a stream. */
+#pragma once
+
+#include "bench/result.h"
+
+#include <stdio.h>
+
+/* Each returns 0, or the negative errno of a write that failed. */
+int report_text(const struct run *run, FILE *out);
+int report_json(const struct run *run, FILE *out);
+int report_csv(const struct run *run, FILE *out);
+
+/* Flushes @out. Return: 0, or the negative errno of any write to it that failed. */
+int report_flush(FILE *out);
+
+/* JSON Schema (draft 2020-12) of report_json()'s document, made from the same tables. */
+int report_schema(FILE *out);
+
+/* scdoc source of tare-result(5): every key, its unit and meaning, from the same tables. */
+int report_result_page(FILE *out);
+
+/* Version of the document's shape; raised when a key changes meaning or goes. */
+#define REPORT_SCHEMA_VERSION 1

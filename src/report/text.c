@@ -1,0 +1,324 @@
+/*
+ * The table people read: first what each path costs over the bare machine at a glance, then one
+ * block per load with absolute numbers, intervals and ratios, then what to know about them.
+ */
+#include "base/str.h"
+#include "base/version.h"
+#include "report/grid.h"
+#include "report/report.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BAR_COLUMNS 20
+/* Half of what moves a one-CPU load's cost by 10 %: said, not corrected for. */
+#define BACKGROUND_CPUS 0.05
+
+/* What the two kinds of load are judged by. */
+struct kind {
+	enum metric_id main, cost;
+	const char *main_title, *cost_title;
+	double main_scale;
+	const char *main_unit;
+};
+static const struct kind bulk = {METRIC_GOODPUT_BPS, METRIC_CPU_NS_PER_BYTE, "goodput", "CPU/byte",
+	1e-9, "Gbit/s"};
+static const struct kind transactional = {METRIC_LATENCY_MEAN_NS, METRIC_CPU_NS_PER_TRANSACTION,
+	"latency", "CPU/transaction", 1e-3, "us"};
+
+static const struct kind *kind_of(const struct run *run, uint32_t load)
+{
+	for (uint32_t path = 0; path < run->n_paths; path++)
+		if (run_cell(run, load, path)->latency->count)
+			return &transactional;
+	return &bulk;
+}
+
+/* "0.953 ±0.012" without more digits than the interval deserves; "-" when not measured. */
+static void ratio_text(const struct metric_value *v, char *ret, size_t size)
+{
+	const struct estimate *r = &v->ratio;
+
+	ret[0] = '\0';
+	if (r->n == 0)
+		str_addf(ret, size, "-");
+	else if (r->n == 1)
+		str_addf(ret, size, "%.2f", r->mean);
+	else
+		str_addf(ret, size, "%.2f ±%.2f", r->mean, (r->ci_high - r->ci_low) / 2);
+}
+
+static void glance_head(const struct run *run, struct grid *g)
+{
+	grid_add(g, "%s", "");
+	for (uint32_t i = 0; i < run->n_loads; i++) {
+		grid_add(g, "%s", run->load[i].id);
+		grid_add(g, "%s", run->load[i].id);
+	}
+	grid_add(g, "path");
+	for (uint32_t i = 0; i < run->n_loads; i++) {
+		const struct kind *k = kind_of(run, i);
+
+		grid_add(g, "%s", k->main_title);
+		grid_add(g, "%s", k->cost_title);
+	}
+}
+
+static void glance(const struct run *run, FILE *out)
+{
+	_cleanup_(grid_freep) struct grid *g = grid_new(1 + 2 * run->n_loads);
+	char text[64];
+
+	glance_head(run, g);
+	for (uint32_t path = 0; path < run->n_paths; path++) {
+		if (run->path[path].status != STATUS_OK)
+			continue;
+		grid_add(g, "%s", run->path[path].ops->name);
+		for (uint32_t i = 0; i < run->n_loads; i++) {
+			const struct cell *c = run_cell(run, i, path);
+			const struct kind *k = kind_of(run, i);
+			enum metric_id id[] = {k->main, k->cost};
+
+			for (size_t m = 0; m < ARRAY_SIZE(id); m++) {
+				ratio_text(&c->metric[id[m]], text, sizeof(text));
+				grid_add(g, "%s",
+					path == 0 && c->metric[id[m]].value.n ? "1" : text);
+			}
+		}
+	}
+	fprintf(out, "\nWhat each path costs over the bare machine: ratio to native, "
+		     "95 %% interval\n\n");
+	grid_print(g, out);
+}
+
+/* Relative half width as "±1.3 %". */
+static void spread_text(const struct estimate *x, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (x->n >= 2)
+		str_addf(ret, size, "±%.1f %%", 100 * estimate_half_width(x));
+}
+
+static void interval_text(const struct cell *c, const struct metric_value *v, char *ret,
+	size_t size)
+{
+	const struct estimate *r = &v->ratio;
+
+	ret[0] = '\0';
+	if (c->path == 0)
+		str_addf(ret, size, "1");
+	else if (r->n >= 2)
+		str_addf(ret, size, "%.3f [%.3f, %.3f]", r->mean, r->ci_low, r->ci_high);
+	else
+		str_addf(ret, size, r->n ? "%.3f" : "-", r->mean);
+}
+
+static void add_value(struct grid *g, const struct cell *c, const struct metric_value *v,
+	double scale)
+{
+	char text[64];
+
+	if (v->value.n)
+		grid_add(g, "%.4g", v->value.mean * scale);
+	else
+		grid_add(g, "-");
+	spread_text(&v->value, text, sizeof(text));
+	grid_add(g, "%s", text);
+	interval_text(c, v, text, sizeof(text));
+	grid_add(g, "%s", text);
+}
+
+static void add_percentile(struct grid *g, const struct cell *c, double q)
+{
+	double v;
+
+	if (hist_quantile(c->latency, q, &v))
+		grid_add(g, "%.4g", v * 1e-3);
+	else
+		grid_add(g, "-");
+}
+
+/* A bar per row, as long as its cost against the dearest path of the block. */
+static void add_bar(struct grid *g, const struct run *run, uint32_t load, const struct cell *c,
+	enum metric_id id)
+{
+	char bar[BAR_COLUMNS + 1] = "";
+	double most = 0, v = c->metric[id].value.mean;
+
+	for (uint32_t path = 0; path < run->n_paths; path++) {
+		const struct estimate *x = &run_cell(run, load, path)->metric[id].value;
+
+		if (x->n && x->mean > most)
+			most = x->mean;
+	}
+	if (c->metric[id].value.n && most > 0)
+		memset(bar, '#', (size_t)lround(BAR_COLUMNS * v / most));
+	grid_add(g, "%s", bar);
+}
+
+static void block_head(struct grid *g, const struct kind *k, bool ceiling)
+{
+	grid_add(g, "path");
+	grid_add(g, "%s %s", k->main_title, k->main_unit);
+	grid_add(g, "%s", "");
+	grid_add(g, "to native [95 %%]");
+	if (k == &transactional) {
+		grid_add(g, "p50 us");
+		grid_add(g, "p99 us");
+		grid_add(g, "transactions/s");
+	}
+	if (ceiling)
+		grid_add(g, "of ceiling");
+	grid_add(g, "%s ns", k->cost_title);
+	grid_add(g, "%s", "");
+	grid_add(g, "to native [95 %%]");
+	grid_add(g, "n");
+	grid_add(g, "%s", k->cost_title);
+}
+
+static void block_row(struct grid *g, const struct run *run, const struct kind *k,
+	const struct cell *c, bool ceiling)
+{
+	const struct metric_value *main = &c->metric[k->main];
+
+	grid_add(g, "%s", run->path[c->path].ops->name);
+	add_value(g, c, main, k->main_scale);
+	if (k == &transactional) {
+		const struct estimate *rate = &c->metric[METRIC_TRANSACTIONS_PER_S].value;
+
+		add_percentile(g, c, 0.5);
+		add_percentile(g, c, 0.99);
+		grid_add(g, rate->n ? "%.0f" : "-", rate->mean);
+	}
+	if (ceiling && isfinite(main->ceiling) && main->value.n)
+		grid_add(g, "%.1f %%", 100 * main->value.mean / main->ceiling);
+	else if (ceiling)
+		grid_add(g, "-");
+	add_value(g, c, &c->metric[k->cost], 1);
+	grid_add(g, "%u", main->value.n);
+	add_bar(g, run, c->load, c, k->cost);
+}
+
+static bool has_ceiling(const struct run *run, uint32_t load)
+{
+	for (uint32_t path = 0; path < run->n_paths; path++)
+		if (isfinite(run_cell(run, load, path)->metric[METRIC_GOODPUT_BPS].ceiling))
+			return true;
+	return false;
+}
+
+static void block_title(const struct run *run, uint32_t load, FILE *out)
+{
+	const struct load_spec *l = &run->load[load];
+
+	fprintf(out, "\n%s:", l->id);
+	for (const struct opt *o = l->ops->opts; o->name; o++) {
+		char value[64], usual[64];
+
+		opt_get(o, &l->cfg, value, sizeof(value));
+		opt_get(o, l->ops->defaults, usual, sizeof(usual));
+		if (strcmp(o->name, "flows") == 0 || strcmp(o->name, l->ops->each) == 0 ||
+			strcmp(value, usual) != 0)
+			fprintf(out, " %s %s", o->name, value);
+	}
+	fputs("\n\n", out);
+}
+
+static void block(const struct run *run, uint32_t load, FILE *out)
+{
+	const struct kind *k = kind_of(run, load);
+	bool ceiling = k == &bulk && has_ceiling(run, load);
+	uint32_t n_columns = 9 + (k == &transactional ? 3 : 0) + ceiling;
+	_cleanup_(grid_freep) struct grid *g = grid_new(n_columns);
+
+	grid_left(g, n_columns - 1);
+	block_head(g, k, ceiling);
+	for (uint32_t path = 0; path < run->n_paths; path++)
+		if (run->path[path].status == STATUS_OK)
+			block_row(g, run, k, run_cell(run, load, path), ceiling);
+	block_title(run, load, out);
+	grid_print(g, out);
+}
+
+static void head(const struct run *run, FILE *out)
+{
+	char mtu[32], rate[32] = "unshaped";
+
+	num_format(run->path_cfg.mtu, NUM_COUNT, mtu, sizeof(mtu));
+	if (run->path_cfg.wire_rate_bps)
+		num_format(run->path_cfg.wire_rate_bps, NUM_RATE, rate, sizeof(rate));
+	fprintf(out, "tare %s, method %d, %s%s\n", TARE_VERSION, METHOD_VERSION, run->started,
+		run->complete ? "" : ": INTERRUPTED, what follows is partial");
+	fprintf(out, "Linux %.*s, %u CPUs (%s), %s, MTU %s, wire %s, between %s%s\n",
+		(int)strcspn(run->env.kernel, " "), run->env.kernel, run->env.n_cpus,
+		run->env.cpu_model, run->path_cfg.ipv6 ? "IPv6" : "IPv4", mtu, rate,
+		path_between_name[run->path_cfg.between], run->rootless ? ", not root" : "");
+}
+
+/* "stopped: width 12 cells, repeat-max 4 cells" */
+static void foot_stops(const struct run *run, FILE *out)
+{
+	uint32_t count[STOP_N] = {0};
+	char width[32], text[256] = "";
+
+	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++)
+		count[run->cell[i].stop]++;
+	num_format(run->bench.width_ppm, NUM_PERCENT, width, sizeof(width));
+	for (uint32_t i = STOP_WIDTH; i < STOP_N; i++)
+		if (count[i] && i != STOP_BASELINE)
+			str_addf(text, sizeof(text), "%s%u by %s", *text ? ", " : "", count[i],
+				stop_reason_name[i]);
+	fprintf(out, "  cells repeated until the ratio's interval was narrower than %s: %s\n",
+		width, *text ? text : "none");
+}
+
+static void foot_failures(const struct run *run, FILE *out)
+{
+	for (uint32_t i = 0; i < run->n_paths; i++)
+		if (run->path[i].status != STATUS_OK)
+			fprintf(out, "  %s %s: %s\n", run->path[i].ops->name,
+				status_name[run->path[i].status], run->path[i].reason);
+	for (uint32_t i = 0; i < run->n_trials; i++) {
+		const struct trial *t = &run->trial[i];
+
+		if (t->attempts > 1)
+			fprintf(out, "  %s on %s %s: %s\n", run->load[t->load].id,
+				run->path[t->path].ops->name,
+				t->status == STATUS_OK ? "succeeded at the second attempt, after"
+						       : "failed",
+				t->reason);
+	}
+}
+
+static void foot(const struct run *run, FILE *out)
+{
+	fputs("\nNotes\n", out);
+	fprintf(out, "  tx: near (%s) sends to far (%s); rr: near asks\n",
+		run->path_cfg.between == PATH_BETWEEN_PODS ? "a container" : "the peer machine",
+		run->path_cfg.between == PATH_BETWEEN_PODS ? "another on its host"
+							   : "the host or its container");
+	if (run->path_cfg.between == PATH_BETWEEN_PODS)
+		fputs("  native is peer to host over the wire: two bare machines\n", out);
+	fputs("  CPU is the whole machine's busy time: both ends, softirq, all else that runs\n",
+		out);
+	if (run->background_cpus > BACKGROUND_CPUS)
+		fprintf(out,
+			"  this machine was busy: %.2f CPUs before the first trial; they are in "
+			"every CPU figure\n",
+			run->background_cpus);
+	foot_stops(run, out);
+	foot_failures(run, out);
+	for (uint32_t i = 0; i < run->n_limits; i++)
+		fprintf(out, "  %s\n", run->limit[i]);
+}
+
+int report_text(const struct run *run, FILE *out)
+{
+	head(run, out);
+	if (run->n_paths > 1)
+		glance(run, out);
+	for (uint32_t i = 0; i < run->n_loads; i++)
+		block(run, i, out);
+	foot(run, out);
+	return report_flush(out);
+}
