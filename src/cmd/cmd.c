@@ -1,0 +1,39 @@
+#include "cmd/cmd.h"
+
+#include "report/report.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+int cmd_fail(enum exit_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("tare: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+void cmd_cfg_init(struct cmd_cfg *cfg)
+{
+	*cfg = (struct cmd_cfg){
+		.ask = {.paths = "all", .loads = "stream,rr"},
+		.bench = bench_cfg_default,
+		.path = path_cfg_default,
+	};
+	for (uint32_t i = 0; load_table[i]; i++) {
+		assert(i < CMD_MAX_LOADS);
+		cfg->load[i] = *load_table[i]->defaults;
+	}
+}
+
+int cmd_finish(void)
+{
+	int r = report_flush(stdout);
+
+	return r < 0 ? cmd_fail(EXIT_ENVIRONMENT, "cannot write the output: %s", strerror(-r))
+		     : EXIT_DONE;
+}

@@ -1,0 +1,73 @@
+/* Subcommands: one file each, exporting one const struct command, listed in table.c. */
+#pragma once
+
+#include "base/opt.h"
+#include "bench/result.h"
+#include "load/load.h"
+#include "path/path.h"
+
+#include <stdio.h>
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_CONDITION = 1, /* measured, but a --fail-* condition holds */
+	EXIT_USAGE = 2,
+	EXIT_ENVIRONMENT = 3, /* this machine, or the output, can't do it */
+	EXIT_RUN = 4,         /* a trial or an agent failed, or the run was interrupted */
+};
+
+#define CMD_MAX_LOADS  16 /* rows of load_table, at most */
+#define CMD_MAX_GROUPS 24
+
+/* What is asked for besides how to measure. */
+struct ask_cfg {
+	char paths[256];
+	char loads[1024];
+	bool quick;
+	bool json, csv;
+	bool quiet;
+	bool fail_width;
+};
+
+/* Configuration of all commands; each shows the groups it reads. */
+struct cmd_cfg {
+	struct ask_cfg ask;
+	struct bench_cfg bench;
+	struct path_cfg path;
+	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
+};
+
+struct command {
+	const char *name;
+	const char *summary;     /* one line, lower case */
+	const char *args;        /* what follows the options, "" if nothing */
+	const char *description; /* paragraphs of the man page */
+	const char *examples[4]; /* "command line\nwhat it does"; NULL-terminated */
+
+	/* Fills the option tables, bound to @cfg, the last with opts = NULL. */
+	void (*groups)(struct opt_group *ret, struct cmd_cfg *cfg);
+	/* @args: [n_args] positional arguments. Return: enum exit_code. */
+	int (*run)(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args);
+};
+
+extern const struct command *const command_table[]; /* NULL-terminated */
+const struct command *command_find(const char *name);
+
+void cmd_cfg_init(struct cmd_cfg *cfg);
+
+/* "tare: <text>" on stderr. Return: @code. */
+int cmd_fail(enum exit_code code, const char *fmt, ...) printf_(2, 3);
+
+/* Flushes stdout. Return: EXIT_DONE, or EXIT_ENVIRONMENT after saying why it could not. */
+int cmd_finish(void);
+
+/* help.c: the same option tables as text, man page source and shell completion. */
+void help_overview(FILE *out);
+void help_command(const struct command *c, FILE *out);
+void help_man(const struct command *c, FILE *out); /* NULL: tare(1) */
+void help_completion(FILE *out);
+
+/* measure.c: plan, measure and report, for compare and run. */
+extern const struct opt ask_compare_opts[], ask_run_opts[];
+void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cmd_cfg *cfg);
+int measure(struct cmd_cfg *cfg, int argc, char **argv);

@@ -1,0 +1,45 @@
+/* What is generated from the option and field tables for the package and the tests. */
+#include "cmd/table.h"
+#include "report/report.h"
+
+#include <string.h>
+
+static void doc_groups(struct opt_group *ret, struct cmd_cfg *cfg)
+{
+	(void)cfg;
+	ret[0] = (struct opt_group){0};
+}
+
+static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
+{
+	const char *what = n_args ? args[0] : "";
+	const struct command *c = n_args > 1 ? command_find(args[1]) : NULL;
+
+	(void)cfg;
+	(void)argc;
+	(void)argv;
+	if (strcmp(what, "schema") == 0 && n_args == 1)
+		report_schema(stdout);
+	else if (strcmp(what, "result") == 0 && n_args == 1)
+		report_result_page(stdout);
+	else if (strcmp(what, "completion") == 0 && n_args == 1)
+		help_completion(stdout);
+	else if (strcmp(what, "man") == 0 && (n_args == 1 || (n_args == 2 && c)))
+		help_man(c, stdout);
+	else
+		return cmd_fail(EXIT_USAGE,
+			"doc: expected schema, result, completion, man or man COMMAND, not '%s'",
+			n_args ? args[n_args - 1] : "");
+	return cmd_finish();
+}
+
+const struct command command_doc = {
+	.name = "doc",
+	.summary = "print the JSON schema, man page sources and shell completion",
+	.args = "schema|result|completion|man [COMMAND]",
+	.description = "Everything is made from the tables that parse, measure and report.",
+	.examples = {"tare doc schema\nthe JSON Schema of tare compare --json",
+		"tare doc completion > /etc/bash_completion.d/tare\nshell completion"},
+	.groups = doc_groups,
+	.run = doc_run,
+};

@@ -1,0 +1,162 @@
+/* Plan, measure, report: what compare and run have in common. */
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "bench/bench.h"
+#include "bench/plan.h"
+#include "cmd/cmd.h"
+#include "report/progress.h"
+#include "report/report.h"
+#include "sys/signals.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK_OUTPUT_OPTS                                                                            \
+	OPT_FLAG(struct ask_cfg, quick, "quick", 'q',                                              \
+		"short trials, three of each: a first look, with wide intervals"),                 \
+		OPT_FLAG(struct ask_cfg, json, "json", 'J', "one JSON document on stdout"),        \
+		OPT_FLAG(struct ask_cfg, csv, "csv", 0, "one CSV line per number on stdout"),      \
+		OPT_FLAG(struct ask_cfg, quiet, "quiet", 0, "no progress on stderr"),              \
+		OPT_FLAG(struct ask_cfg, fail_width, "fail-width", 0,                              \
+			"exit with 1 when an interval stayed wider than --width")
+
+const struct opt ask_compare_opts[] = {
+	OPT_STR(struct ask_cfg, paths, "path", 'p', "<list>",
+		"paths to compare with native, separated by commas, or all"),
+	OPT_STR(struct ask_cfg, loads, "load", 'L', "<list>",
+		"loads, each with its own options if wanted: stream,rr:proto=udp,req=1"),
+	ASK_OUTPUT_OPTS,
+	OPT_END,
+};
+
+const struct opt ask_run_opts[] = {
+	OPT_STR(struct ask_cfg, paths, "path", 'p', "<path>", "the path"),
+	OPT_STR(struct ask_cfg, loads, "load", 'L', "<load>",
+		"the load, with its own options if wanted: rr:proto=udp,req=1"),
+	ASK_OUTPUT_OPTS,
+	OPT_END,
+};
+
+void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cmd_cfg *cfg)
+{
+	*ret++ = (struct opt_group){"Options", ask_opts, &cfg->ask, .stored = false};
+	*ret++ = (struct opt_group){"Repetition", bench_opts, &cfg->bench, .stored = true};
+	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
+	for (uint32_t i = 0; load_table[i]; i++)
+		*ret++ = (struct opt_group){load_table[i]->summary, load_table[i]->opts,
+			&cfg->load[i], .stored = true};
+	*ret = (struct opt_group){0};
+}
+
+/* "stream,rr:proto=udp,req=1": a part with "=" but no ":" belongs to the load before it. */
+static int plan_loads(struct run *run, const struct cmd_cfg *cfg, struct err *e)
+{
+	_cleanup_(freep) char *copy = xstrdup(cfg->ask.loads);
+	char one[sizeof(cfg->ask.loads)] = "";
+	char *rest = copy, *p;
+	int r = 0;
+
+	while (r == 0 && (p = strsep(&rest, ","))) {
+		bool goes_on = *one && strchr(p, '=') && !strchr(p, ':');
+
+		if (*one && !goes_on) {
+			r = plan_load(run, one, cfg->load, e);
+			one[0] = '\0';
+		}
+		if (!*p)
+			return err_say(e, EINVAL, "--load: '%s' names an empty load",
+				cfg->ask.loads);
+		str_addf(one, sizeof(one), "%s%s", goes_on ? "," : "", p);
+	}
+	return r < 0 ? r : plan_load(run, one, cfg->load, e);
+}
+
+static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
+{
+	int r;
+
+	run->bench = cfg->bench;
+	run->path_cfg = cfg->path;
+	r = path_check(path_table[0],
+		&(struct path_cfg){.ipv6 = cfg->path.ipv6, .mtu = cfg->path.mtu}, e);
+	if (r == 0)
+		r = plan_paths(run, cfg->ask.paths, e);
+	if (r == 0)
+		r = plan_loads(run, cfg, e);
+	return r < 0 ? r : plan_check(run, e);
+}
+
+static int report(const struct run *run, const struct ask_cfg *ask)
+{
+	int r = ask->json  ? report_json(run, stdout)
+		: ask->csv ? report_csv(run, stdout)
+			   : report_text(run, stdout);
+
+	return r < 0 ? cmd_fail(EXIT_ENVIRONMENT, "cannot write the report: %s", strerror(-r))
+		     : EXIT_DONE;
+}
+
+static bool any_wide(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++)
+		if (run->cell[i].stop == STOP_REPEAT_MAX || run->cell[i].stop == STOP_TIME_MAX)
+			return true;
+	return false;
+}
+
+static enum exit_code verdict(const struct run *run, const struct ask_cfg *ask)
+{
+	uint32_t n_skipped = 0;
+
+	for (uint32_t i = 0; i < run->n_trials; i++)
+		if (run->trial[i].status == STATUS_FAILED)
+			return EXIT_RUN;
+	for (uint32_t i = 0; i < run->n_paths; i++) {
+		if (run->path[i].status == STATUS_FAILED)
+			return EXIT_RUN;
+		n_skipped += run->path[i].status == STATUS_SKIPPED;
+	}
+	if (!run->complete)
+		return EXIT_RUN;
+	if (n_skipped && n_skipped == run->n_paths - 1)
+		return EXIT_ENVIRONMENT;
+	return ask->fail_width && any_wide(run) ? EXIT_CONDITION : EXIT_DONE;
+}
+
+static void note_command(struct run *run, int argc, char **argv)
+{
+	str_addf(run->command, sizeof(run->command), "tare");
+	for (int i = 0; i < argc; i++)
+		str_addf(run->command, sizeof(run->command), " %s", argv[i]);
+}
+
+int measure(struct cmd_cfg *cfg, int argc, char **argv)
+{
+	_cleanup_(run_freep) struct run *run = xcalloc(1, sizeof(*run));
+	_cleanup_(closep) int cancel_fd = -1;
+	struct progress progress = {.out = stderr, .tty = isatty(STDERR_FILENO)};
+	struct bench_hooks hooks = {.ctx = &progress};
+	struct err e = {0};
+	int r = plan(run, cfg, &e);
+
+	if (r == 0 && cfg->ask.json && cfg->ask.csv)
+		r = err_say(&e, EINVAL, "--json and --csv exclude each other");
+	if (r < 0)
+		return cmd_fail(EXIT_USAGE, "%s: %s", argv[0], e.text);
+	note_command(run, argc, argv);
+	cancel_fd = signals_open(&e);
+	if (cancel_fd < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "%s", e.text);
+
+	hooks.cancel_fd = cancel_fd;
+	hooks.progress = cfg->ask.quiet ? NULL : progress_show;
+	r = bench_run(run, &hooks, &e);
+	if (!cfg->ask.quiet)
+		progress_end(&progress);
+	if (r < 0)
+		return cmd_fail(r == -ECANCELED ? EXIT_RUN : EXIT_ENVIRONMENT, "%s", e.text);
+	r = report(run, &cfg->ask);
+	return r != EXIT_DONE ? r : (int)verdict(run, &cfg->ask);
+}

@@ -1,0 +1,19 @@
+#include "cmd/table.h"
+
+#include <string.h>
+
+const struct command *const command_table[] = {
+	&command_compare,
+	&command_run,
+	&command_list,
+	&command_doc,
+	NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; command_table[i]; i++)
+		if (strcmp(command_table[i]->name, name) == 0)
+			return command_table[i];
+	return NULL;
+}

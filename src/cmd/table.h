@@ -1,0 +1,9 @@
+/* One line per subcommand. */
+#pragma once
+
+#include "cmd/cmd.h"
+
+extern const struct command command_compare;
+extern const struct command command_run;
+extern const struct command command_list;
+extern const struct command command_doc;
