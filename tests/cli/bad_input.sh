@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Bad input, one row each: exit status 2, nothing on stdout, and exactly this on stderr.
+# Rows are "words of the command line | message without the leading 'tare: '".
+set -euo pipefail
+tare=$1
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+
+# words MESSAGE: runs tare with the words of one row, quoted as a shell would.
+refused() {
+  local words=$1 message=$2 out err status=0
+  eval "set -- $words"
+  out=$(mktemp)
+  err=$("$tare" "$@" 2>&1 >"$out" </dev/null) || status=$?
+  is "$status" 2 && is "$err" "tare: $message" && is "$(cat "$out")" ""
+  status=$?
+  rm -f "$out"
+  return "$status"
+}
+
+while IFS='|' read -r words message; do
+  ok "tare $words" refused "$words" "${message# }"
+done <<'ROWS'
+nosuch | unknown command 'nosuch' (see tare --help)
+--nosuch | unknown command '--nosuch' (see tare --help)
+compare --nosuch | compare: unknown option '--nosuch' (see --help)
+compare --qui | compare: unknown option '--qui' (see --help)
+compare --=5 | compare: unknown option '--' (see --help)
+compare -Z | compare: unknown option '-Z' (see --help)
+compare --quick=yes | compare: --quick takes no value
+compare -qJ | compare: --quick takes no value
+compare -p | compare: --path needs a value
+compare --time | compare: --time needs a value
+compare --time 10 | compare: --time: '10' is not a time with its unit, such as 500ms or 10s
+compare --time 10x | compare: --time: '10x' is not a time with its unit, such as 500ms or 10s
+compare --time 1h30 | compare: --time: '1h30' is not a time with its unit, such as 500ms or 10s
+compare --time 1e3 | compare: --time: '1e3' is not a time with its unit, such as 500ms or 10s
+compare --time 0s | compare: --time: '0s' is out of range (50ms to 1h)
+compare --time 2h | compare: --time: '2h' is out of range (50ms to 1h)
+compare --time 99999999999999999999s | compare: --time: '99999999999999999999s' is out of range (50ms to 1h)
+compare --time -1s | compare: --time: '-1s' is not a time with its unit, such as 500ms or 10s
+compare --warmup '' | compare: --warmup: '' is not a time with its unit, such as 500ms or 10s
+compare --width 5 | compare: --width: '5' is not a percentage such as 5%
+compare --width 0% | compare: --width: '0%' is out of range (0.01% to 100%)
+compare --width 500% | compare: --width: '500%' is out of range (0.01% to 100%)
+compare --repeat-max 1 | compare: --repeat-max: '1' is out of range (2 to 1000)
+compare --repeat-max 2.5 | compare: --repeat-max: '2.5' is not a whole number
+compare --repeat-min 9 --repeat-max 3 | compare: --repeat-min 9 is more than --repeat-max 3
+compare --time-max 10ms | compare: --time-max: '10ms' is out of range (0, or 1s to 24h)
+compare --wire-rate 10 | compare: --wire-rate: '10' is not a rate with its unit, such as 100Mbps or 1Gbps
+compare --wire-rate 100Gbps | compare: --wire-rate: '100Gbps' is out of range (0, or 1Mbps to 17Gbps)
+compare --wire-rate 1kbps | compare: --wire-rate: '1kbps' is out of range (0, or 1Mbps to 17Gbps)
+compare --mtu 100 | compare: --mtu: '100' is out of range (576 to 65535)
+compare --mtu 1e3 | compare: --mtu: '1e3' is not a size such as 1448, 64k or 1M
+compare --mtu 70000 | compare: --mtu: '70000' is out of range (576 to 65535)
+compare -6 --mtu 1000 | compare: --mtu 1000 is too small for IPv6, which needs 1280
+compare --between machine | compare: --between: 'machine' is not one of: machines, pods
+compare --pin 0 | compare: --pin: '0' is not one of: auto, apart, together, none
+compare --flows 0 | compare: --flows: '0' is out of range (1 to 1024)
+compare --flows 100000 | compare: --flows: '100000' is out of range (1 to 1024)
+compare --flows 4x | compare: --flows: '4x' is not a whole number
+compare --threads 4 | compare: --threads 4 is more than --flows 1
+compare --block 0 | compare: --block: '0' is out of range (1 to 16M)
+compare --block 1T | compare: --block: '1T' is not a size such as 1448, 64k or 1M
+compare --sndbuf 1 | compare: --sndbuf: '1' is out of range (0, or 2k to 1G)
+compare --congestion this-name-is-much-too-long | compare: --congestion: longer than 15 characters
+compare --dir up | compare: --dir: 'up' is not one of: each, tx, rx, both
+compare --proto sctp | compare: --proto: 'sctp' is not one of: each, tcp, udp
+compare --req 0 | compare: --req: '0' is out of range (1 to 1M)
+compare --req -1 | compare: --req: '-1' is not a size such as 1448, 64k or 1M
+compare --proto udp --req 1 | compare: UDP needs --req and --rsp between 8 and 65507 bytes
+compare --path nosuch | compare: unknown path 'nosuch' (see tare list)
+compare --path bridge, | compare: unknown path '' (see tare list)
+compare --path '' | compare: unknown path '' (see tare list)
+compare --path all,bridge | compare: unknown path 'all' (see tare list)
+compare --path "$(printf 'a%.0s' {1..256})" | compare: --path: longer than 255 characters
+compare --path bridge,nosuch | compare: unknown path 'nosuch' (see tare list)
+compare --load nosuch | compare: unknown load 'nosuch' (see tare list)
+compare --load '' | compare: --load: '' names an empty load
+compare --load rr:nope=1 | compare: load 'rr': unknown option 'nope', not one of: proto, req, rsp, flows, threads
+compare --load rr,req=64 | compare: unknown load 'rr,req=64' (see tare list)
+compare --load rr:flows=2,threads=4 | compare: --threads 4 is more than --flows 2
+compare --load "$(printf 'a%.0s' {1..1024})" | compare: --load: longer than 1023 characters
+compare --load rr: | compare: load 'rr': unknown option '', not one of: proto, req, rsp, flows, threads
+compare --load stream,,rr | compare: --load: 'stream,,rr' names an empty load
+compare --load rr:req | compare: load 'rr': --req needs a value
+compare --load rr:req=x | compare: load 'rr': --req: 'x' is not a size such as 1448, 64k or 1M
+compare --load stream,stream | compare: load 'stream-tx' is asked for twice
+compare --load stream:dir=tx,stream:dir=tx | compare: load 'stream-tx' is asked for twice
+compare --json --csv | compare: --json and --csv exclude each other
+compare extra | compare: unexpected argument 'extra'
+compare -- --json | compare: unexpected argument '--json'
+run --load rr | run: name one path with --path (see tare list)
+run --path all | run: name one path with --path (see tare list)
+run --path bridge,nat | run: name one path with --path (see tare list)
+run --path native --between pods | run: path 'native' has no container: it can't have both ends in pods
+run --path native --json extra | run: unexpected argument 'extra'
+compare --between pods --wire-rate 1Gbps --path veth | compare: --wire-rate shapes the wire, which pods of one host do not cross
+compare --path native --between pods | compare: path 'native' has no container: it can't have both ends in pods
+run --path veth --load rr --req 1 | run: UDP needs --req and --rsp between 8 and 65507 bytes
+list --quick | list: unknown option '--quick' (see --help)
+list nosuch | list: expected paths, loads or meters, not 'nosuch'
+list paths loads | list: expected paths, loads or meters, not 'loads'
+list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
+doc | doc: expected schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, result, completion, man or man COMMAND, not 'nosuch'
+doc --json | doc: unknown option '--json' (see --help)
+doc schema extra | doc: expected schema, result, completion, man or man COMMAND, not 'extra'
+ROWS
+
+no_command() {
+  local err status=0
+  err=$("$tare" 2>&1 >/dev/null) || status=$?
+  is "$status" 2 && has "$err" '^Usage: tare COMMAND' && is "$("$tare" 2>/dev/null)" ""
+}
+ok "no command at all: usage on stderr" no_command
+
+tap_done

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Where output goes, and what happens when it can't: streams, exit statuses, help, progress.
+set -euo pipefail
+tare=$1
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+
+short=(run --path veth --load rr:proto=tcp --time 50ms --warmup 10ms --repeat-min 2 --repeat-max 2)
+
+# fails STATUS PATTERN COMMAND...: exit status and something on stderr
+fails() {
+  local wanted=$1 pattern=$2 err status=0
+  shift 2
+  err=$("$@" 2>&1 >/dev/null) || status=$?
+  is "$status" "$wanted" && has "$err" "$pattern"
+}
+# prints PATTERN WORDS...: exit status 0, something on stdout, nothing on stderr
+prints() {
+  local pattern=$1 out err status=0
+  shift
+  out=$("$tare" "$@" 2>/dev/null) || status=$?
+  err=$("$tare" "$@" 2>&1 >/dev/null)
+  is "$status" 0 && is "$err" "" && has "$out" "$pattern"
+}
+to_full_disk() { "$tare" "$@" >/dev/full; }
+to_nowhere() { "$tare" "$@" >&-; }
+# The reader is gone before the first byte is written.
+to_closed_pipe() {
+  local dir status=0
+  dir=$(mktemp -d)
+  mkfifo "$dir/pipe"
+  exec 3<>"$dir/pipe"
+  exec 4>"$dir/pipe" 3>&-
+  "$tare" "$@" >&4 4>&- || status=$?
+  exec 4>&-
+  rm -r "$dir"
+  return "$status"
+}
+# on_terminal WORDS...: what a terminal shows of stderr
+on_terminal() {
+  /usr/bin/python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) and 1)' \
+    bash -c '"$@" >/dev/null' bash "$tare" "$@"
+}
+
+can_run=yes
+reason=$("$tare" "${short[@]}" --quiet 2>&1 >/dev/null) || can_run=no
+
+if [ "$can_run" = yes ]; then
+  for form in "" --json --csv; do
+    words=("${short[@]}" --quiet ${form:+"$form"})
+    ok "full disk, ${form:-text}" fails 3 'cannot write the report: No space left' \
+      to_full_disk "${words[@]}"
+    ok "closed stdout, ${form:-text}" fails 3 'cannot write the report: Bad file descriptor' \
+      to_nowhere "${words[@]}"
+    ok "reader gone, ${form:-text}" fails 3 'cannot write the report: Broken pipe' \
+      to_closed_pipe "${words[@]}"
+  done
+  no_streams() { has "$("$tare" "${short[@]}" --json <&- 2>&-)" '"complete": true'; }
+  ok "closed stdin and stderr: all the same" no_streams
+  ok "--quiet: nothing on stderr" prints '^Linux' "${short[@]}" --quiet
+  lines() {
+    local err
+    err=$("$tare" "${short[@]}" 2>&1 >/dev/null)
+    is "$(grep -c '^tare: trial [1-4] of at most 4: rr-tcp on ' <<<"$err")" 4 &&
+      is "$(tr -cd '\r\033' <<<"$err")" ""
+  }
+  ok "progress is a line per trial on stderr" lines
+  pure() { "$tare" "${short[@]}" --json 2>/dev/null | /usr/bin/python3 -m json.tool >/dev/null; }
+  ok "progress is not on stdout" pure
+  bar() {
+    local err
+    err=$(on_terminal "${short[@]}")
+    has "$err" $'\r' && has "$(tr '\r' '\n' <<<"$err")" '\[#+\.*\] [0-9] of at most 4 trials'
+  }
+  ok "progress is a bar on a terminal" bar
+  quiet_there() { is "$(on_terminal "${short[@]}" --quiet)" ""; }
+  ok "--quiet: nothing on a terminal either" quiet_there
+  condition() { fails 1 '^$' "$tare" "${short[@]}" --quiet --fail-width --width 0.01%; }
+  ok "--fail-width: exit status 1" condition
+  failing() {
+    local out status=0
+    out=$("$tare" run --path veth --load stream:dir=tx --congestion nosuch --quick --quiet) ||
+      status=$?
+    is "$status" 4 && has "$out" "stream-tx on veth failed: .*congestion control 'nosuch'"
+  }
+  ok "a failed trial: exit status 4, reason in the report" failing
+else
+  skip "output of a run" "$reason"
+fi
+
+# accepted COMMAND LINE: a plan is made of it, and only then refused for asking two forms
+accepted() {
+  local words
+  read -ra words <<<"$1"
+  fails 2 'exclude each other' "$tare" "${words[@]:1}" --csv --json
+}
+for command in compare run list doc; do
+  ok "$command --help: on stdout" prints "^Usage: tare $command" "$command" --help
+  ok "$command --help: two examples" is "$("$tare" "$command" --help | grep -c '^  tare ')" 2
+  [[ $command == list || $command == doc ]] && continue
+  while read -r example; do
+    ok "example: $example" accepted "$example"
+  done < <("$tare" "$command" --help | grep '^  tare ')
+done
+ok "--version names the method" prints '^tare [0-9.]+ \(method [0-9]+\)$' --version
+ok "--help lists the commands" prints '^  compare ' --help
+for words in --help --version 'compare --help' 'list loads' list 'doc schema' 'doc man'; do
+  read -ra words <<<"$words"
+  ok "full disk, ${words[*]}" fails 3 'cannot write the output' to_full_disk "${words[@]}"
+  ok "closed stdout, ${words[*]}" fails 3 'cannot write the output' to_nowhere "${words[@]}"
+  ok "reader gone, ${words[*]}" fails 3 'cannot write the output' to_closed_pipe "${words[@]}"
+done
+# rows KIND COUNT: so many, each with whether it works here
+rows() { is "$("$tare" list "$1" | grep -Ec '^  [a-z]+ +(yes|no) ')" "$2"; }
+ok "list: five paths" rows paths 5
+ok "list: two loads" rows loads 2
+ok "list: four meters" rows meters 4
+ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 11
+ok "completion is bash" bash -n <("$tare" doc completion)
+
+tap_done

@@ -1,0 +1,50 @@
+"""TAP for the Python tests of the cli suite."""
+
+import json
+import subprocess
+import sys
+import traceback
+
+QUICK = ["--time", "100ms", "--warmup", "10ms", "--repeat-min", "2", "--repeat-max", "2", "--quiet"]
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.bad = 0
+
+    def check(self, name, test, *args):
+        """Runs test(*args); an exception is a failure and is shown."""
+        self.count += 1
+        try:
+            test(*args)
+            print(f"ok {self.count} - {name}")
+        except Exception:
+            self.bad += 1
+            print(f"not ok {self.count} - {name}")
+            print("# " + traceback.format_exc().replace("\n", "\n# "))
+
+    def done(self):
+        print(f"1..{self.count}")
+        sys.exit(self.bad > 0)
+
+
+def skip_all(reason):
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def tare(binary, *words):
+    """Output of tare; skips the whole test where this machine can't build paths."""
+    done = subprocess.run([binary, *words], capture_output=True, text=True, check=False)
+    if done.returncode == 3 and "namespace" in done.stderr:
+        skip_all(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def strict_json(text):
+    def refuse(token):
+        raise ValueError(f"{token} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
