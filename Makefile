@@ -1,0 +1,33 @@
+# Names for the common commands; meson does the work.
+.PHONY: all deps demo check install lint fuzz clean
+
+BUILD ?= build
+MESON := $(firstword $(wildcard /usr/bin/meson) meson)
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	$(MESON) setup $(BUILD)
+
+deps:
+	@scripts/deps.sh build
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/src/cmd/tare compare
+
+check:
+	@scripts/check.sh
+
+lint: all
+	$(MESON) test -C $(BUILD) --suite lint --print-errorlogs
+
+fuzz:
+	@scripts/fuzz.sh
+
+install: all
+	$(MESON) install -C $(BUILD)
+
+clean:
+	rm -rf build build-*

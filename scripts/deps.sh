@@ -1,0 +1,83 @@
+#!/bin/bash
+# Installs the Debian packages tare needs, and nothing if they are all there.
+# Usage: deps.sh [build|check]; check is build plus what the tests need.
+# Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
+set -euo pipefail
+
+table() {
+	cat <<-'EOT'
+		build gcc                 compiles tare
+		build libc6-dev           C library headers
+		build make                short names for the common commands
+		build meson               configures the build
+		build ninja-build         runs the build
+		build pkg-config          finds the libraries
+		build libnl-3-dev         speaks netlink
+		build libnl-route-3-dev   makes links, addresses, routes
+		build libnftables-dev     sets NAT rules
+		build libjansson-dev      JSON in and out
+		build zlib1g-dev          reads /proc/config.gz
+		build scdoc               man pages
+		build python3             meson, tests
+		check clang               second compiler, fuzzing
+		check libclang-rt-14-dev  clang's sanitizers and fuzzer
+		check clang-format        lint of the C code
+		check shellcheck          lint of the shell scripts
+		check libcmocka-dev       unit and network tests
+		check python3-jsonschema  checks JSON output against its schema
+		check util-linux          unshare and setpriv in tests
+		check procps              finds processes left over by a test
+		check iproute2            second opinion on what tests build
+		check nftables            second opinion on rules tests set
+	EOT
+}
+
+missing() { # GROUP: "package reason" of those not installed
+	local group package reason
+
+	while read -r group package reason; do
+		[[ $1 == check || $group == build ]] || continue
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed ||
+			printf '%s %s\n' "$package" "$reason"
+	done < <(table)
+}
+
+group=${1:-build}
+[[ $group == build || $group == check ]] || { echo "usage: deps.sh [build|check]" >&2 && exit 2; }
+
+if ! command -v apt-get > /dev/null; then
+	for tool in meson ninja pkg-config; do
+		command -v "$tool" > /dev/null || {
+			echo "deps: no apt-get, and no $tool; tare needs the equivalents of the packages in $0" >&2
+			exit 3
+		}
+	done
+	echo "deps: no apt-get; going on with the tools there are"
+	exit 0
+fi
+
+list=$(missing "$group")
+if [[ -z $list ]]; then
+	echo "deps: all packages for '$group' are installed"
+	exit 0
+fi
+echo "deps: will install"
+while read -r package reason; do
+	printf '  %-20s %s\n' "$package" "$reason"
+done <<< "$list"
+mapfile -t packages < <(cut -d' ' -f1 <<< "$list")
+
+root=()
+if ((EUID != 0)); then
+	if ! command -v sudo > /dev/null; then
+		echo "deps: neither root nor sudo; as root, type: apt-get install ${packages[*]}" >&2
+		exit 3
+	fi
+	root=(sudo)
+fi
+"${root[@]}" apt-get update -qq || echo "deps: apt-get update failed; trying with the lists there are" >&2
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	apt-get install --no-install-recommends -y -qq "${packages[@]}" || {
+	echo "deps: could not install; as root, type: apt-get install ${packages[*]}" >&2
+	exit 3
+}
