@@ -37,13 +37,19 @@ const struct field env_fields[] = {
 
 #define UNKNOWN "unknown"
 
-static void read_or_unknown(const char *path, char *ret, size_t size)
+/* Finishes a value that was read with result @r: one line, or "unknown". */
+static void or_unknown(int r, char *ret, size_t size)
 {
-	if (file_read(path, ret, size, NULL) < 0)
+	if (r < 0)
 		(void)str_copy(ret, size, UNKNOWN);
 	for (char *s = ret; *s; s++)
 		if (*s == '\t')
 			*s = ' ';
+}
+
+static void read_or_unknown(const char *path, char *ret, size_t size)
+{
+	or_unknown(file_read(path, ret, size, NULL), ret, size);
 }
 
 static void read_kernel(struct env *x)
@@ -135,15 +141,11 @@ static void read_sysctls(struct env *x, int netns_fd)
 	};
 	int r = ns_scope_enter(&scope, netns_fd, NULL);
 
-	for (size_t i = 0; i < ARRAY_SIZE(sysctl); i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), "/proc/sys/%s", sysctl[i].name);
-		if (r == 0)
-			read_or_unknown(path, sysctl[i].to, sysctl[i].size);
-		else
-			(void)str_copy(sysctl[i].to, sysctl[i].size, UNKNOWN);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(sysctl); i++)
+		or_unknown(r < 0 ? r
+				 : file_sysctl_read(sysctl[i].name, sysctl[i].to, sysctl[i].size,
+					   NULL),
+			sysctl[i].to, sysctl[i].size);
 }
 
 void env_read(struct env *ret, int netns_fd)
