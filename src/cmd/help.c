@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "report/report.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -94,16 +95,6 @@ void help_command(const struct command *c, FILE *out)
 	free(cfg);
 }
 
-/* scdoc reads _ and * as markup. */
-static void scdoc(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("_*\\#<>", *text) && *text != ' ')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
 static void man_option(const struct opt *o, const struct opt_group *g, FILE *out)
 {
 	char arg[128], range[320];
@@ -115,11 +106,11 @@ static void man_option(const struct opt *o, const struct opt_group *g, FILE *out
 	fprintf(out, "*--%s*", o->name);
 	if (*arg) {
 		fputc(' ', out);
-		scdoc(out, arg);
+		report_scdoc(out, arg);
 	}
 	fputs("\n\t", out);
-	scdoc(out, o->help);
-	scdoc(out, range);
+	report_scdoc(out, o->help);
+	report_scdoc(out, range);
 	fputs(".\n", out);
 	if (g->stored)
 		fprintf(out, "\tStored with each result as *%s*.\n", o->field);
@@ -131,7 +122,7 @@ static void man_exit(FILE *out)
 	fputs("# EXIT STATUS\n\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(exit_text); i++) {
 		fprintf(out, "*%zu*\n\t", i);
-		scdoc(out, exit_text[i]);
+		report_scdoc(out, exit_text[i]);
 		fputs("\n\n", out);
 	}
 }
@@ -147,7 +138,7 @@ static void man_command(const struct command *c, FILE *out)
 		"tare-%s(1)\n\n# NAME\n\ntare-%s - %s\n\n# SYNOPSIS\n\n*tare %s* %s%s\n\n"
 		"# DESCRIPTION\n\n",
 		c->name, c->name, c->summary, c->name, groups[0].opts ? "[options] " : "", c->args);
-	scdoc(out, c->description);
+	report_scdoc(out, c->description);
 	fputs("\n\n# OPTIONS\n\n*-h*, *--help*\n\tPrint the options and two examples.\n\n", out);
 	for (const struct opt_group *g = groups; g->opts; g++) {
 		fprintf(out, "## %s\n\n", g->title);

@@ -3,34 +3,22 @@
 #include "bench/fields.h"
 #include "report/report.h"
 
-#include <string.h>
-
-/* scdoc reads these as markup. */
-static void escaped(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("_*\\#<>[]", *text))
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
 static void key(FILE *out, const char *name, const char *unit, const char *doc)
 {
 	fputc('*', out);
-	escaped(out, name);
+	report_scdoc(out, name);
 	fputc('*', out);
 	if (*unit)
 		fprintf(out, " (%s)", unit);
 	fputs("\n\t", out);
-	escaped(out, doc);
+	report_scdoc(out, doc);
 	fputs(".\n\n", out);
 }
 
 static void section(FILE *out, const char *title, const char *text)
 {
 	fprintf(out, "# %s\n\n", title);
-	escaped(out, text);
+	report_scdoc(out, text);
 	fputs("\n\n", out);
 }
 

@@ -19,5 +19,8 @@ int report_schema(FILE *out);
 /* scdoc source of tare-result(5): every key, its unit and meaning, from the same tables. */
 int report_result_page(FILE *out);
 
+/* Writes plain text so that scdoc, which reads some characters as markup, leaves it plain. */
+void report_scdoc(FILE *out, const char *text);
+
 /* Version of the document's shape; raised when a key changes meaning or goes. */
 #define REPORT_SCHEMA_VERSION 1
