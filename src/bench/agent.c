@@ -183,9 +183,9 @@ static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, st
 
 static int do_connect(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
+	struct load_peer peer = {0};
 	uint64_t port, timeout_ns;
-	char addr[64];
-	int r = doc_get_str(in, "addr", addr, sizeof(addr), e);
+	int r = doc_get_str(in, "addr", peer.addr, sizeof(peer.addr), e);
 
 	(void)out;
 	if (r == 0)
@@ -194,7 +194,8 @@ static int do_connect(struct agent *a, const struct doc *in, struct doc *out, st
 		r = doc_get_u64(in, "timeout_ns", AGENT_MAX_TIMEOUT_NS, &timeout_ns, e);
 	if (r < 0)
 		return r;
-	return load_connect(a->load, addr, (uint16_t)port, clock_now_ns() + timeout_ns, e);
+	peer.port = (uint16_t)port;
+	return load_connect(a->load, &peer, clock_now_ns() + timeout_ns, e);
 }
 
 /* Sleeps until @at_ns; the controller says nothing meanwhile, so anything it says ends the run. */
@@ -278,7 +279,7 @@ static void put_report(struct agent *a, struct end_report *report, struct doc *o
 	struct doc *numbers = doc_object();
 
 	hist_init(latency);
-	load_latency(a->load, latency);
+	load_hist(a->load, LOAD_HIST_LATENCY, latency);
 	doc_put_fields(numbers, end_report_fields, report);
 	doc_put(out, "report", numbers);
 	doc_put(out, "meters", readings_pack(&report->readings));

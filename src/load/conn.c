@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "sys/sock.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -56,54 +57,107 @@ int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t 
 }
 
 /* UDP must not wait for ever for a datagram that was lost, nor once the trial is over. */
-static int finish_socket(int fd, bool udp, struct err *e)
+int conn_finish(const struct load_cfg *cfg, bool udp, int fd, struct err *e)
 {
+	int r;
+
 	struct timeval tv = {.tv_usec = FLOW_UDP_TIMEOUT_NS / NSEC_PER_USEC};
 
-	if (!udp)
-		return sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
+	if (!udp) {
+		r = set_congestion(fd, cfg, e);
+		return r < 0 ? r : sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
+	}
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
 		return err_set(e, errno, "cannot set SO_RCVTIMEO");
 	return 0;
 }
 
-/* Sends greetings until one comes back, so that the other end knows our address. */
-static int greet(int fd, uint64_t deadline_ns, struct err *e)
+/* What is said first by flow @number. @ret: [LOAD_TOKEN_BYTES]. Return: its length. */
+static size_t greeting(const struct conn_args *args, uint32_t number, uint8_t *ret)
 {
-	static const char greeting[GREETING_BYTES];
-	char answer[GREETING_BYTES];
+	const struct load_token *t = &args->peer->token;
+	uint32_t be = htonl(number);
+
+	memset(ret, 0, LOAD_TOKEN_BYTES);
+	if (!t->len)
+		return args->udp ? GREETING_BYTES : 0;
+	memcpy(ret, t->bytes, t->len);
+	memcpy(ret + t->flow_at, &be, sizeof(be));
+	return t->len;
+}
+
+/* Sends greetings until one comes back, so that the other end knows our address. */
+static int greet(int fd, const uint8_t *hello, size_t len, uint64_t deadline_ns, struct err *e)
+{
+	char answer[LOAD_TOKEN_BYTES];
 	int r;
 
 	do {
-		if (send(fd, greeting, sizeof(greeting), 0) < 0 && errno != ECONNREFUSED)
+		if (send(fd, hello, len, 0) < 0 && errno != ECONNREFUSED)
 			return err_set(e, errno, "cannot send a greeting");
 		r = sock_wait_readable(fd, clock_now_ns() + GREETING_RETRY_NS);
-		if (r == 0 && recv(fd, answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer))
+		if (r == 0 && recv(fd, answer, sizeof(answer), MSG_DONTWAIT) == (ssize_t)len)
 			return 0;
 	} while (clock_left_ms(deadline_ns) > 0);
 	return err_say(e, ETIMEDOUT, "no answer to UDP greetings");
 }
 
-int conn_active(const struct load_cfg *cfg, bool udp, const char *addr, uint16_t port,
-	struct flow *flow, uint32_t n, uint64_t deadline_ns, struct err *e)
+/* The first bytes of a connection: there is room for them in any send buffer. */
+static int say_token(int fd, const uint8_t *token, size_t len, struct err *e)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		int fd = flow[i].fd = sock_open(udp ? SOCK_DGRAM : SOCK_STREAM, addr, e);
-		int r = fd < 0 ? fd : set_buffers(fd, cfg, e);
+	if (len && send(fd, token, len, MSG_NOSIGNAL) != (ssize_t)len)
+		return err_set(e, errno, "cannot send the token");
+	return 0;
+}
 
-		if (r == 0 && !udp)
-			r = set_congestion(fd, cfg, e);
-		if (r == 0)
-			r = sock_connect(fd, addr, (uint16_t)(udp ? port + i : port), deadline_ns,
-				e);
-		if (r == 0 && udp)
-			r = greet(fd, deadline_ns, e);
-		if (r == 0)
-			r = finish_socket(fd, udp, e);
+static int open_one(const struct conn_args *args, struct flow *f, uint16_t port, uint32_t number,
+	struct err *e)
+{
+	const struct load_peer *peer = args->peer;
+	uint8_t hello[LOAD_TOKEN_BYTES];
+	size_t len = greeting(args, number, hello);
+	int r;
+
+	r = f->fd = sock_open(args->udp ? SOCK_DGRAM : SOCK_STREAM, peer->addr, e);
+	if (r >= 0)
+		r = set_buffers(f->fd, args->cfg, e);
+	if (r == 0)
+		r = sock_connect(f->fd, peer->addr, port, args->deadline_ns, e);
+	if (r == 0)
+		r = args->udp ? greet(f->fd, hello, len, args->deadline_ns, e)
+			      : say_token(f->fd, hello, len, e);
+	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->fd, e);
+}
+
+int conn_open(const struct conn_args *args, struct flow *flow, uint32_t n, uint32_t first,
+	struct err *e)
+{
+	bool own_ports = args->udp && !args->peer->token.len;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t port = (uint16_t)(args->peer->port + (own_ports ? i : 0));
+		int r = open_one(args, &flow[i], port, first + i, e);
+
 		if (r < 0)
 			return err_wrap(e, "flow %u", i);
 	}
 	return 0;
+}
+
+static int answer(int fd, const void *hello, size_t len, struct err *e)
+{
+	for (int i = 0; i < GREETING_ANSWERS; i++)
+		if (send(fd, hello, len, 0) < 0)
+			return err_set(e, errno, "cannot answer a greeting");
+	return 0;
+}
+
+int conn_answer(const struct conn_args *args, int fd, uint32_t number, struct err *e)
+{
+	uint8_t hello[LOAD_TOKEN_BYTES];
+	size_t len = greeting(args, number, hello);
+
+	return answer(fd, hello, len, e);
 }
 
 /* Waits for a greeting, answers it and talks to nobody else from then on. */
@@ -111,39 +165,37 @@ static int take_greeting(int fd, uint64_t deadline_ns, struct err *e)
 {
 	struct sockaddr_storage from;
 	socklen_t len = sizeof(from);
-	char greeting[GREETING_BYTES];
+	char hello[GREETING_BYTES];
 	int r = sock_wait_readable(fd, deadline_ns);
 
 	if (r < 0)
 		return err_set(e, -r, "no UDP greeting came");
-	if (recvfrom(fd, greeting, sizeof(greeting), 0, (struct sockaddr *)&from, &len) < 0)
+	if (recvfrom(fd, hello, sizeof(hello), 0, (struct sockaddr *)&from, &len) < 0)
 		return err_set(e, errno, "cannot receive a greeting");
 	if (connect(fd, (struct sockaddr *)&from, len) < 0)
 		return err_set(e, errno, "cannot connect a UDP socket back");
-	for (int i = 0; i < GREETING_ANSWERS; i++)
-		if (send(fd, greeting, sizeof(greeting), 0) < 0)
-			return err_set(e, errno, "cannot answer a greeting");
-	return 0;
+	return answer(fd, hello, sizeof(hello), e);
 }
 
-int conn_passive(const struct load_cfg *cfg, bool udp, int *listen_fd, struct flow *flow,
-	uint32_t n, uint64_t deadline_ns, struct err *e)
+static int take_one(const struct conn_args *args, int *listen_fd, struct flow *f, uint32_t i,
+	struct err *e)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		int r = 0;
+	int r = 0;
 
-		if (udp) {
-			flow[i].fd = take_fd(listen_fd[i]);
-			r = take_greeting(flow[i].fd, deadline_ns, e);
-		} else {
-			r = flow[i].fd = sock_accept(listen_fd[0], deadline_ns, e);
-		}
-		if (r >= 0 && !udp)
-			r = set_congestion(flow[i].fd, cfg, e);
-		if (r >= 0)
-			r = finish_socket(flow[i].fd, udp, e);
-		if (r < 0)
-			return err_wrap(e, "flow %u of %u", i, n);
+	if (args->udp) {
+		f->fd = take_fd(listen_fd[i]);
+		r = take_greeting(f->fd, args->deadline_ns, e);
+	} else {
+		r = f->fd = sock_accept(listen_fd[0], args->deadline_ns, e);
 	}
+	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->fd, e);
+}
+
+int conn_take(const struct conn_args *args, int *listen_fd, struct flow *flow, uint32_t n,
+	struct err *e)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (take_one(args, listen_fd, &flow[i], i, e) < 0)
+			return err_wrap(e, "flow %u of %u", i, n);
 	return 0;
 }

@@ -7,10 +7,26 @@
 int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t port, int *fd,
 	uint32_t n, struct err *e) must_check_;
 
-/* Connects @n flows to @addr; UDP flows greet until they are answered. Fills flow[i].fd. */
-int conn_active(const struct load_cfg *cfg, bool udp, const char *addr, uint16_t port,
-	struct flow *flow, uint32_t n, uint64_t deadline_ns, struct err *e) must_check_;
+struct conn_args {
+	const struct load_cfg *cfg;
+	bool udp;
+	const struct load_peer *peer;
+	uint64_t deadline_ns;
+};
+
+/*
+ * conn_open() - connect @n flows to the peer and say the token; UDP flows greet until answered.
+ * Fills flow[i].fd. @first: number of flow[0] in the token
+ */
+int conn_open(const struct conn_args *args, struct flow *flow, uint32_t n, uint32_t first,
+	struct err *e) must_check_;
 
 /* Takes @n connections at @listen_fd [n]; UDP flows take the socket itself. Fills flow[i].fd. */
-int conn_passive(const struct load_cfg *cfg, bool udp, int *listen_fd, struct flow *flow,
-	uint32_t n, uint64_t deadline_ns, struct err *e) must_check_;
+int conn_take(const struct conn_args *args, int *listen_fd, struct flow *flow, uint32_t n,
+	struct err *e) must_check_;
+
+/* Answers the greeting that a feed has taken from @fd. */
+int conn_answer(const struct conn_args *args, int fd, uint32_t number, struct err *e) must_check_;
+
+/* Sets what a connected socket needs for its load, whoever connected it. */
+int conn_finish(const struct load_cfg *cfg, bool udp, int fd, struct err *e) must_check_;

@@ -1,9 +1,10 @@
 /*
- * One flow: a connected socket, its buffer, counters and position in a transaction. Owned by one
- * worker thread; counters are read by others, relaxed.
+ * One flow: a connected socket, its buffer, counters and the load's own state. Owned by one worker
+ * thread; counters are read by others, relaxed.
  */
 #pragma once
 
+#include "base/clock.h"
 #include "load/load.h"
 
 #include <stdatomic.h>
@@ -14,23 +15,31 @@ struct flow_span {
 	atomic_bool stop;
 };
 
+/* What all flows of a leg may still send; counts down. */
+struct flow_budget {
+	_Alignas(64) atomic_int_fast64_t left;
+	bool limited;
+};
+
 struct flow {
 	_Alignas(64) int fd;
 	bool active; /* this end drives the flow */
 	bool udp;
+	uint32_t index; /* among the flows of its leg */
+	const struct load_cfg *cfg;
 	struct flow_span *span;
-	struct hist *hist; /* of the thread; NULL where latency is not taken */
-	char *buf;         /* [buf_bytes] */
+	struct flow_budget *budget;     /* of its leg: bytes, or blocks */
+	struct gate *gate;              /* its own rate; NULL: unlimited */
+	struct gate *shared_gate;       /* one shared with others; NULL: none */
+	struct hist *hist[LOAD_HIST_N]; /* of the thread; NULL: not filled by this load */
+	void *state;                    /* [ops->state_bytes] */
+	char *buf;                      /* [buf_bytes] */
 	size_t buf_bytes;
+	uint64_t wake_ns; /* step again then, whatever the socket says; 0: never */
+	uint32_t watched; /* epoll events it waits for; the worker's */
+	bool done;        /* nothing more to do; the worker's */
 
-	/* rr: bytes still to be sent and received before the current half is over */
-	uint32_t out_bytes, in_bytes;
-	uint32_t out_left, in_left;
-	uint64_t seq;      /* of the request in flight; UDP carries it in the first 8 bytes */
-	uint64_t asked_ns; /* when it was sent */
-
-	/* Single writer each. */
-	atomic_uint_fast64_t bytes_tx, bytes_rx, transactions, lost;
+	struct load_count count; /* single writer; flow_add() and flow_read() only */
 };
 
 /*
@@ -38,28 +47,43 @@ struct flow {
  * @flags: 0: block in the socket call, and return only on stop, timeout or error;
  *         MSG_DONTWAIT: return as soon as nothing more can be done
  *
- * Return: FLOW_DONE on stop, FLOW_WANT_IN / FLOW_WANT_OUT for what to wait, or negative errno
- * (-EPIPE when the other end closed).
+ * Return: FLOW_DONE on stop or when nothing is left to do, FLOW_WANT_* for what to wait, or
+ * negative errno (-EPIPE when the other end closed). A step may come before what it waits for.
  */
 enum flow_want {
 	FLOW_DONE,
 	FLOW_WANT_IN,
 	FLOW_WANT_OUT,
+	FLOW_WANT_TIME, /* wake_ns only */
 };
 
-/* How long UDP waits for an answer before the request counts as lost. */
+/* Longest that a blocking receive or send of UDP waits; how late a stop is seen by it. */
 #define FLOW_UDP_TIMEOUT_NS (200 * NSEC_PER_MSEC)
 
-/* Gives up the UDP request in flight as lost, so that the next step sends a new one. */
-void flow_give_up(struct flow *f);
-
-static inline void flow_add(atomic_uint_fast64_t *counter, uint64_t n)
+/* @counter: a member of f->count. */
+static inline void flow_add(uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-		memory_order_relaxed);
+	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
 }
 
 static inline bool flow_stopped(const struct flow *f)
 {
 	return atomic_load_explicit(&f->span->stop, memory_order_relaxed);
 }
+
+/* Takes up to @want of the budget. Return: how much may be sent; 0: all is sent. */
+static inline uint64_t flow_take(struct flow *f, uint64_t want)
+{
+	int64_t had;
+
+	if (!f->budget->limited)
+		return want;
+	had = atomic_fetch_sub_explicit(&f->budget->left, (int64_t)want, memory_order_relaxed);
+	return had <= 0 ? 0 : MIN((uint64_t)had, want);
+}
+
+/* When @bytes may go, by both rates; 0: at once. The place in the schedule is then taken. */
+uint64_t flow_schedule(struct flow *f, uint64_t bytes);
+
+/* For a flow whose wake_ns is when it may go on: is that still to come? Else wake_ns is cleared. */
+bool flow_must_wait(struct flow *f);

@@ -1,50 +1,36 @@
-/*
- * The engine under all loads: legs, flows and the threads that drive them. A thread with one flow
- * blocks in its socket calls, which costs least and is what a plain program does; a thread with
- * more waits with epoll.
- */
+/* The engine under all loads: legs, their flows and the threads that drive them. */
 #include "load/load.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "load/conn.h"
 #include "load/flow.h"
+#include "load/worker.h"
 #include "sys/affinity.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define WORKER_MAX_EVENTS 64
-
-struct worker {
-	struct load *load;
-	struct flow *flow; /* [n_flows], a slice of the leg's */
-	uint32_t n_flows;
-	uint32_t cpu; /* UINT32_MAX: not pinned */
-	int epoll_fd;
-	struct hist *hist;
-	pthread_t thread;
-	bool running;
-	int error;         /* negative errno, written before the thread ends */
-	uint64_t error_ns; /* when; errors past the end of the span are the other end's farewell */
-};
+/* A paced flow that was held up catches up with at most this much of its schedule at once. */
+#define LOAD_GATE_SLACK_NS (1 * NSEC_PER_MSEC)
 
 struct leg {
-	bool active;
+	bool active; /* this end drives it */
+	bool opens;  /* this end opens its sockets */
 	uint32_t n_flows, n_workers;
 	int *listen_fd; /* [n_flows] */
 	struct flow *flow;
+	struct gate *gate; /* [n_flows]; NULL: no rate */
 	struct worker *worker;
+	struct flow_budget budget;
 };
 
 struct load {
 	const struct load_ops *ops;
 	struct load_cfg cfg;
-	bool udp;
+	bool near, udp;
+	struct gate *shared_gate;
 	struct flow_span span;
 	uint32_t n_legs;
 	struct leg leg[LOAD_MAX_LEGS];
@@ -63,49 +49,76 @@ static uint32_t thread_count(const struct load_args *args)
 }
 
 /* Touched now, so that no page fault falls into the measured span. */
-static char *buffer_new(size_t bytes)
+static void *buffer_new(size_t bytes, int fill)
 {
-	char *buf = xcalloc(1, bytes);
+	char *buf = aligned_alloc(64, (bytes + 63) / 64 * 64);
 
-	memset(buf, 'T', bytes);
-	return buf;
+	if (!buf)
+		abort();
+	return memset(buf, fill, bytes);
 }
 
-static void flow_new(struct flow *f, struct load *l, bool active, struct hist *hist)
+static void flow_new(struct flow *f, struct load *l, struct leg *leg, struct worker *w)
 {
 	*f = (struct flow){.fd = -1,
-		.active = active,
+		.active = leg->active,
 		.udp = l->udp,
+		.index = (uint32_t)(f - leg->flow),
+		.cfg = &l->cfg,
 		.span = &l->span,
-		.hist = hist};
-	l->ops->flow_init(f, &l->cfg);
-	f->buf = buffer_new(f->buf_bytes);
+		.budget = &leg->budget,
+		.shared_gate = l->shared_gate};
+	memcpy(f->hist, w->hist, sizeof(f->hist));
+	if (leg->gate) {
+		f->gate = &leg->gate[f->index];
+		gate_init(f->gate, l->cfg.rate_bps, LOAD_GATE_SLACK_NS);
+	}
+	if (l->ops->state_bytes)
+		f->state = buffer_new(l->ops->state_bytes, 0);
+	l->ops->flow_init(f);
+	if (f->buf_bytes)
+		f->buf = buffer_new(f->buf_bytes, 'T');
 }
 
-static void leg_new(struct leg *leg, struct load *l, bool active, const struct load_args *args)
+static void worker_new(struct worker *w, struct load *l, uint32_t cpu)
 {
+	*w = (struct worker){.ops = l->ops, .cpu = cpu, .span = &l->span, .epoll_fd = -1};
+	for (uint32_t i = 0; i < LOAD_HIST_N; i++) {
+		if (!(l->ops->hists & 1U << i))
+			continue;
+		w->hist[i] = xcalloc(1, sizeof(*w->hist[i]));
+		hist_init(w->hist[i]);
+	}
+}
+
+static void leg_new(struct load *l, bool active, const struct load_args *args)
+{
+	struct leg *leg = &l->leg[l->n_legs++];
 	uint32_t n = l->cfg.flows;
 
 	leg->active = active;
+	leg->opens = args->opener == LOAD_OPENER_NEAR     ? args->near
+		     : args->opener == LOAD_OPENER_DRIVER ? active
+							  : false;
 	leg->n_flows = n;
 	leg->n_workers = thread_count(args);
 	leg->listen_fd = xcalloc(n, sizeof(*leg->listen_fd));
 	memset(leg->listen_fd, 0xff, n * sizeof(*leg->listen_fd));
 	leg->flow = aligned_alloc(64, n * sizeof(*leg->flow));
+	leg->gate = active && l->cfg.rate_bps ? aligned_alloc(64, n * sizeof(*leg->gate)) : NULL;
 	leg->worker = xcalloc(leg->n_workers, sizeof(*leg->worker));
+	leg->budget.limited = l->cfg.bytes > 0;
+	atomic_init(&leg->budget.left, (int64_t)l->cfg.bytes);
 
 	for (uint32_t i = 0, first = 0; i < leg->n_workers; i++) {
 		struct worker *w = &leg->worker[i];
 
-		w->load = l;
+		worker_new(w, l, args->n_cpus ? args->cpus[i % args->n_cpus] : UINT32_MAX);
 		w->flow = &leg->flow[first];
 		w->n_flows = n / leg->n_workers + (i < n % leg->n_workers);
-		w->cpu = args->n_cpus ? args->cpus[i % args->n_cpus] : UINT32_MAX;
-		w->epoll_fd = -1;
-		w->hist = xcalloc(1, sizeof(*w->hist));
-		hist_init(w->hist);
+		w->blocks = w->n_flows == 1 && (!l->ops->blocks || l->ops->blocks(&l->cfg));
 		for (uint32_t k = 0; k < w->n_flows; k++)
-			flow_new(&w->flow[k], l, active, w->hist);
+			flow_new(&w->flow[k], l, leg, w);
 		first += w->n_flows;
 	}
 }
@@ -122,10 +135,12 @@ int load_open(struct load **ret, const struct load_args *args, struct err *e)
 	l->ops = args->ops;
 	l->cfg = *args->cfg;
 	l->udp = args->cfg->proto == LOAD_PROTO_UDP;
+	l->near = near;
+	l->shared_gate = args->shared_gate;
 	if (l->ops->drives(&l->cfg, near))
-		leg_new(&l->leg[l->n_legs++], l, true, args);
+		leg_new(l, true, args);
 	if (l->ops->drives(&l->cfg, !near))
-		leg_new(&l->leg[l->n_legs++], l, false, args);
+		leg_new(l, false, args);
 	assert(l->n_legs > 0);
 	*ret = take_ptr(l);
 	return 0;
@@ -137,11 +152,11 @@ static void leg_close(struct leg *leg)
 		closep(&leg->listen_fd[i]);
 		closep(&leg->flow[i].fd);
 		free(leg->flow[i].buf);
+		free(leg->flow[i].state);
 	}
-	for (uint32_t i = 0; i < leg->n_workers; i++) {
-		closep(&leg->worker[i].epoll_fd);
-		free(leg->worker[i].hist);
-	}
+	for (uint32_t i = 0; i < leg->n_workers; i++)
+		worker_fini(&leg->worker[i]);
+	free(leg->gate);
 	free(leg->listen_fd);
 	free(leg->flow);
 	free(leg->worker);
@@ -156,15 +171,9 @@ static void halt(struct load *l)
 		for (uint32_t k = 0; k < l->leg[i].n_flows; k++)
 			if (l->leg[i].flow[k].fd >= 0)
 				(void)shutdown(l->leg[i].flow[k].fd, SHUT_RDWR);
-	for (uint32_t i = 0; i < l->n_legs; i++) {
-		for (uint32_t k = 0; k < l->leg[i].n_workers; k++) {
-			struct worker *w = &l->leg[i].worker[k];
-
-			if (w->running)
-				pthread_join(w->thread, NULL);
-			w->running = false;
-		}
-	}
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
+			worker_join(&l->leg[i].worker[k]);
 }
 
 void load_close(struct load *l)
@@ -177,159 +186,108 @@ void load_close(struct load *l)
 	free(l);
 }
 
+static struct flow *flow_at(const struct load *l, uint32_t i)
+{
+	assert(i < load_n_flows(l));
+	return &l->leg[i / l->cfg.flows].flow[i % l->cfg.flows];
+}
+
+/*
+ * Flows that a server is told of by number: the legs that near drives come first, whichever end
+ * counts. Each end has its own legs first, so far counts from the other one.
+ */
+static uint32_t number_of(const struct load *l, uint32_t i)
+{
+	uint32_t n = load_n_flows(l);
+
+	return l->near ? i : (i + n / 2 * (l->n_legs - 1)) % n;
+}
+
 int load_listen(struct load *l, const char *any, uint16_t port, struct err *e)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++)
-		if (!l->leg[i].active)
+		if (!l->leg[i].opens)
 			r = conn_listen(&l->cfg, l->udp, any, port, l->leg[i].listen_fd,
 				l->leg[i].n_flows, e);
 	return r;
 }
 
-int load_connect(struct load *l, const char *addr, uint16_t port, uint64_t deadline_ns,
-	struct err *e)
+/* From a feed, in any order: each says which flow it is, or they come in order. */
+static int take_fed(struct load *l, const struct conn_args *args, struct err *e)
+{
+	struct load_feed *feed = args->peer->feed;
+	uint32_t n = load_n_flows(l);
+	int r = feed->expect(feed, l->udp, args->deadline_ns, e);
+
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		_cleanup_(closep) int fd = -1;
+		uint32_t number;
+
+		fd = feed->next(feed, &number, args->deadline_ns, e);
+		if (fd < 0)
+			return err_wrap(e, "flow %u of %u", i + 1, n);
+		if (number >= n || flow_at(l, number_of(l, number))->fd >= 0)
+			return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u",
+				number, n);
+		r = l->udp ? conn_answer(args, fd, number, e) : 0;
+		if (r == 0)
+			r = load_adopt(l, number_of(l, number), take_fd(fd), e);
+	}
+	feed->done(feed);
+	return r;
+}
+
+static int open_legs(struct load *l, const struct conn_args *args, struct err *e)
 {
 	int r = 0;
 
-	/* Active legs come first (see load_open), so neither end waits for the other. */
-	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++) {
-		struct leg *leg = &l->leg[i];
-
-		r = leg->active ? conn_active(&l->cfg, l->udp, addr, port, leg->flow, leg->n_flows,
-					  deadline_ns, e)
-				: conn_passive(&l->cfg, l->udp, leg->listen_fd, leg->flow,
-					  leg->n_flows, deadline_ns, e);
-	}
+	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++)
+		if (l->leg[i].opens)
+			r = conn_open(args, l->leg[i].flow, l->leg[i].n_flows,
+				number_of(l, i * l->cfg.flows), e);
 	return r;
 }
 
-static int run_one(struct worker *w)
+static int take_legs(struct load *l, const struct conn_args *args, struct err *e)
 {
-	struct flow *f = w->flow;
+	int r = 0;
 
-	for (;;) {
-		int r = w->load->ops->flow_step(f, 0);
-
-		if (r <= 0)
-			return r;
-		/* The receive timeout of a UDP socket. */
-		if (f->udp && f->active)
-			flow_give_up(f);
-	}
-}
-
-/* Steps one flow and, if it waits for something else than before, tells epoll. */
-static int step_many(struct worker *w, struct flow *f, uint32_t waiting_for)
-{
-	int r = w->load->ops->flow_step(f, MSG_DONTWAIT);
-	struct epoll_event ev = {.data.ptr = f};
-
-	if (r <= 0)
-		return r;
-	ev.events = r == FLOW_WANT_OUT ? EPOLLOUT : EPOLLIN;
-	if (ev.events != waiting_for && epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, f->fd, &ev) < 0)
-		return -errno;
+	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++)
+		if (!l->leg[i].opens)
+			r = conn_take(args, l->leg[i].listen_fd, l->leg[i].flow, l->leg[i].n_flows,
+				e);
 	return r;
 }
 
-static int give_up_late(struct worker *w)
+int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline_ns, struct err *e)
 {
-	uint64_t now_ns = clock_now_ns();
+	struct conn_args args = {.cfg = &l->cfg,
+		.udp = l->udp,
+		.peer = peer,
+		.deadline_ns = deadline_ns};
+	int r;
 
-	for (uint32_t i = 0; i < w->n_flows; i++) {
-		struct flow *f = &w->flow[i];
-		int r;
-
-		if (!f->udp || !f->active || now_ns - f->asked_ns < FLOW_UDP_TIMEOUT_NS)
-			continue;
-		flow_give_up(f);
-		r = step_many(w, f, EPOLLIN);
-		if (r <= 0)
-			return r;
-	}
-	return FLOW_WANT_IN;
+	if (peer->feed)
+		return take_fed(l, &args, e);
+	/* Each end opens what it opens before it waits, so neither waits for the other. */
+	r = open_legs(l, &args, e);
+	return r < 0 ? r : take_legs(l, &args, e);
 }
 
-static int run_many(struct worker *w)
+int load_adopt(struct load *l, uint32_t i, int fd, struct err *e)
 {
-	struct epoll_event ev[WORKER_MAX_EVENTS];
-	uint64_t looked_ns = clock_now_ns();
+	struct flow *f = flow_at(l, i);
 
-	/* Every flow's first step; all were added waiting for output. */
-	for (uint32_t i = 0; i < w->n_flows; i++) {
-		int r = step_many(w, &w->flow[i], EPOLLOUT);
-
-		if (r <= 0)
-			return r;
-	}
-	for (;;) {
-		int n = epoll_wait(w->epoll_fd, ev, WORKER_MAX_EVENTS, 100);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		for (int i = 0; i < n; i++) {
-			int r = step_many(w, ev[i].data.ptr,
-				ev[i].events & EPOLLOUT ? EPOLLOUT : EPOLLIN);
-
-			if (r <= 0)
-				return r;
-		}
-		if (atomic_load_explicit(&w->load->span.stop, memory_order_relaxed))
-			return FLOW_DONE;
-		if (w->load->udp && clock_now_ns() - looked_ns > FLOW_UDP_TIMEOUT_NS / 2) {
-			int r = give_up_late(w);
-
-			if (r <= 0)
-				return r;
-			looked_ns = clock_now_ns();
-		}
-	}
+	assert(f->fd < 0);
+	f->fd = fd;
+	return conn_finish(&l->cfg, l->udp, fd, e);
 }
 
-static void *worker_main(void *arg)
+uint32_t load_n_flows(const struct load *l)
 {
-	struct worker *w = arg;
-
-	prctl(PR_SET_NAME, "tare-load");
-	w->error = w->cpu == UINT32_MAX ? 0 : affinity_pin(w->cpu, NULL);
-	if (w->error == 0)
-		w->error = w->n_flows == 1 ? run_one(w) : run_many(w);
-	/* What our own shutdown() does to a flow is nobody's failure. */
-	if (atomic_load(&w->load->span.stop))
-		w->error = 0;
-	w->error_ns = clock_now_ns();
-	return NULL;
-}
-
-static int worker_prepare(struct worker *w, struct err *e)
-{
-	if (w->n_flows == 1)
-		return 0;
-	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll_fd < 0)
-		return err_set(e, errno, "cannot create an epoll descriptor");
-	for (uint32_t i = 0; i < w->n_flows; i++) {
-		struct epoll_event ev = {.events = EPOLLOUT, .data.ptr = &w->flow[i]};
-
-		if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->flow[i].fd, &ev) < 0)
-			return err_set(e, errno, "cannot watch a flow");
-	}
-	return 0;
-}
-
-static int worker_start(struct worker *w, struct err *e)
-{
-	int r = worker_prepare(w, e);
-
-	if (r < 0)
-		return r;
-	r = pthread_create(&w->thread, NULL, worker_main, w);
-	if (r != 0)
-		return err_set(e, r, "cannot start a thread");
-	w->running = true;
-	return 0;
+	return l->n_legs * l->cfg.flows;
 }
 
 int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e)
@@ -345,20 +303,63 @@ int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e
 	return r;
 }
 
+void load_count_add(struct load_count *a, const struct load_count *b)
+{
+	uint64_t *to = (uint64_t *)a;
+	const uint64_t *from = (const uint64_t *)b;
+
+	for (size_t i = 0; i < sizeof(*a) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+void load_count_sub(struct load_count *a, const struct load_count *b)
+{
+	uint64_t *to = (uint64_t *)a;
+	const uint64_t *from = (const uint64_t *)b;
+
+	for (size_t i = 0; i < sizeof(*a) / sizeof(*to); i++)
+		to[i] -= from[i];
+}
+
+void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret)
+{
+	const uint64_t *from = (const uint64_t *)&flow_at(l, i)->count;
+	uint64_t *to = (uint64_t *)ret;
+
+	for (size_t k = 0; k < sizeof(*ret) / sizeof(*to); k++)
+		to[k] = __atomic_load_n(&from[k], __ATOMIC_RELAXED);
+}
+
 void load_count(const struct load *l, struct load_count *ret)
 {
 	*ret = (struct load_count){0};
-	for (uint32_t i = 0; i < l->n_legs; i++) {
-		for (uint32_t k = 0; k < l->leg[i].n_flows; k++) {
-			const struct flow *f = &l->leg[i].flow[k];
+	for (uint32_t i = 0; i < load_n_flows(l); i++) {
+		struct load_count one;
 
-			ret->bytes_tx += atomic_load_explicit(&f->bytes_tx, memory_order_relaxed);
-			ret->bytes_rx += atomic_load_explicit(&f->bytes_rx, memory_order_relaxed);
-			ret->transactions +=
-				atomic_load_explicit(&f->transactions, memory_order_relaxed);
-			ret->lost += atomic_load_explicit(&f->lost, memory_order_relaxed);
-		}
+		load_flow_count(l, i, &one);
+		load_count_add(ret, &one);
 	}
+}
+
+int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active)
+{
+	const struct flow *f = flow_at(l, i);
+
+	*ret_active = f->active;
+	return f->fd;
+}
+
+bool load_sent_all(const struct load *l)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; l->leg[i].active && k < l->leg[i].n_workers; k++) {
+			if (!l->leg[i].budget.limited || !atomic_load(&l->leg[i].worker[k].ended))
+				return false;
+			any = true;
+		}
+	return any;
 }
 
 uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max)
@@ -388,7 +389,7 @@ uint32_t load_sending_fds(const struct load *l, int *ret, uint32_t max)
 /* What ended a thread before the span was over; later the other end may just have gone first. */
 static int worker_verdict(const struct worker *w, struct err *e)
 {
-	if (w->error >= 0 || w->error_ns >= w->load->span.end_ns)
+	if (w->error >= 0 || w->error_ns >= w->span->end_ns)
 		return 0;
 	if (w->error == -EPIPE)
 		return err_say(e, ECONNRESET, "the other end closed a flow mid-trial");
@@ -406,9 +407,10 @@ int load_stop(struct load *l, struct err *e)
 	return r;
 }
 
-void load_latency(const struct load *l, struct hist *into)
+void load_hist(const struct load *l, enum load_hist id, struct hist *into)
 {
 	for (uint32_t i = 0; i < l->n_legs; i++)
-		for (uint32_t k = 0; l->leg[i].active && k < l->leg[i].n_workers; k++)
-			hist_merge(into, l->leg[i].worker[k].hist);
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
+			if (l->leg[i].worker[k].hist[id])
+				hist_merge(into, l->leg[i].worker[k].hist[id]);
 }

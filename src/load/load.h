@@ -1,10 +1,11 @@
 /*
  * Load generators. A load runs at both ends of a path at once; one end is "near", the other "far".
- * It consists of legs: flows that one end opened and drives (it is the leg's active end) and the
- * other answers. stream has one leg per direction, whose active end sends; rr has one, whose
- * active end, near, asks.
+ * It consists of legs: flows that one end drives (it is the leg's active end) and the other
+ * answers. stream has one leg per direction, whose active end sends; rr has one, whose active
+ * end, near, asks.
  *
  *	open -> listen -> connect -> start -> [count at begin, count at end] -> stop -> close
+ *	open -> adopt each flow's socket -> start ...
  *
  * Between start and stop the worker threads allocate, open, lock and log nothing. Each counter
  * has one writer; load_count() may read them at any time.
@@ -14,6 +15,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "load/feed.h"
+#include "load/gate.h"
 #include "stat/hist.h"
 
 #include <stdbool.h>
@@ -23,6 +26,7 @@
 #define LOAD_MAX_FLOWS   1024 /* per leg; also the number of published ports of a path */
 #define LOAD_MAX_THREADS 64   /* per leg */
 #define LOAD_MAX_LEGS    2
+#define LOAD_TOKEN_BYTES 64 /* room for what is said first on a data socket */
 
 enum load_dir {
 	LOAD_DIR_EACH, /* tx and rx, as two loads; not a configuration that can run */
@@ -50,13 +54,37 @@ struct load_cfg {
 	uint32_t block_bytes;
 	uint32_t req_bytes, rsp_bytes;
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* 0: left to the kernel's auto-tuning */
+	uint64_t bytes;                      /* to send in each direction; 0: no end */
+	uint64_t rate_bps;                   /* payload of each flow; 0: unlimited */
 	char congestion[16];                 /* "": the kernel's default */
 };
 
+/* Counters of one flow, or of all flows of this end. Only uint64_t members. */
 struct load_count {
-	uint64_t bytes_tx, bytes_rx; /* payload, all flows of this end */
-	uint64_t transactions;       /* completed here */
-	uint64_t lost;               /* requests without an answer in time */
+	uint64_t bytes_tx, bytes_rx;     /* payload */
+	uint64_t packets_tx, packets_rx; /* udp: datagrams; the rest: 0 */
+	uint64_t packets_expected;       /* udp: highest sequence number that came in */
+	uint64_t reordered, duplicated;  /* udp: among packets_rx */
+	uint64_t transactions;           /* completed here */
+	uint64_t lost;                   /* requests without an answer in time */
+};
+
+/* a -= b, a += b, member by member. */
+void load_count_sub(struct load_count *a, const struct load_count *b);
+void load_count_add(struct load_count *a, const struct load_count *b);
+
+/* Histograms a load may fill; each says which. */
+enum load_hist {
+	LOAD_HIST_LATENCY, /* of a transaction */
+	LOAD_HIST_N,
+};
+extern const char *const load_hist_name[LOAD_HIST_N];
+
+/* Who opens the sockets of a leg. */
+enum load_opener {
+	LOAD_OPENER_DRIVER, /* the end that drives it */
+	LOAD_OPENER_NEAR,   /* always near: far is a server, behind one port */
+	LOAD_OPENER_NONE,   /* neither: sockets are given by load_adopt() */
 };
 
 struct flow;
@@ -71,10 +99,14 @@ struct load_ops {
 	int (*check)(const struct load_cfg *cfg, struct err *e);
 	/* Does the near (or far) end drive a leg? */
 	bool (*drives)(const struct load_cfg *cfg, bool near);
-	/* Sets sizes and the first thing to do of a connected flow. */
-	void (*flow_init)(struct flow *f, const struct load_cfg *cfg);
+	size_t state_bytes; /* of flow.state, this load's own */
+	uint32_t hists;     /* bit per enum load_hist it fills */
+	/* Sets sizes and the first thing to do of a flow; f->cfg, ->active and ->udp are set. */
+	void (*flow_init)(struct flow *f);
 	/* See load/flow.h. */
 	int (*flow_step)(struct flow *f, int flags);
+	/* May a flow that is alone on its thread block in its socket call? NULL: yes. */
+	bool (*blocks)(const struct load_cfg *cfg);
 };
 
 extern const struct load_ops *const load_table[]; /* NULL-terminated */
@@ -88,6 +120,25 @@ struct load_args {
 	bool near;
 	const uint32_t *cpus; /* [n_cpus], thread i is pinned to cpus[i % n_cpus] */
 	uint32_t n_cpus;      /* 0: not pinned */
+	enum load_opener opener;
+	struct gate *shared_gate; /* a rate limit this load shares with others; NULL: none */
+};
+
+/*
+ * What an opener says first on each data socket, so that a server knows whose it is: a prefix of
+ * the TCP stream; the greeting of UDP, which comes back as the answer.
+ */
+struct load_token {
+	uint8_t bytes[LOAD_TOKEN_BYTES];
+	uint32_t len;     /* 0: nothing is said; UDP then greets with 8 zero bytes */
+	uint32_t flow_at; /* where the flow's number goes, 4 bytes, big endian */
+};
+
+struct load_peer {
+	char addr[64];
+	uint16_t port;
+	struct load_token token;
+	struct load_feed *feed; /* where sockets that the other end opens come from; NULL: listen */
 };
 
 int load_open(struct load **ret, const struct load_args *args, struct err *e) must_check_;
@@ -97,9 +148,18 @@ DEFINE_CLEANUP(struct load *, load_close, load_closep)
 /* Binds what the other end will connect to. @any: "0.0.0.0" or "::". UDP flow i takes port + i. */
 int load_listen(struct load *l, const char *any, uint16_t port, struct err *e) must_check_;
 
-/* Connects this end's active leg to @addr:@port, then takes the other end's connections. */
-int load_connect(struct load *l, const char *addr, uint16_t port, uint64_t deadline_ns,
-	struct err *e) must_check_;
+/* Opens the sockets that are this end's to open, then takes those that the other end opens. */
+int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline_ns, struct err *e)
+	must_check_;
+
+/*
+ * load_adopt() - give flow @i a connected socket, now the load's. Flows are numbered through all
+ * legs: the ones this end drives first.
+ */
+int load_adopt(struct load *l, uint32_t i, int fd, struct err *e) must_check_;
+
+/* Flows of this end, all legs together. */
+uint32_t load_n_flows(const struct load *l);
 
 /*
  * load_start() - start the threads. Latencies are kept of transactions that begin and end within
@@ -107,8 +167,15 @@ int load_connect(struct load *l, const char *addr, uint16_t port, uint64_t deadl
  */
 int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e) must_check_;
 
-/* Totals since start. */
+/* Totals since start: of all flows, and of one. */
 void load_count(const struct load *l, struct load_count *ret);
+void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret);
+
+/* Borrowed descriptor of flow @i, and whether this end drives it. */
+int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active);
+
+/* Has every flow that this end drives sent all that it was to send? False where there is no end. */
+bool load_sent_all(const struct load *l);
 
 /* CPU-time clocks of the running threads. @ret: [@max]. Return: how many. */
 uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max);
@@ -119,5 +186,5 @@ uint32_t load_sending_fds(const struct load *l, int *ret, uint32_t max);
 /* Stops and joins the threads. Return: 0, or the first error a flow met before the end. */
 int load_stop(struct load *l, struct err *e) must_check_;
 
-/* Adds the latencies of this end's transactions; after load_stop(). */
-void load_latency(const struct load *l, struct hist *into);
+/* Adds what this end's threads put into histogram @id; after load_stop(). */
+void load_hist(const struct load *l, enum load_hist id, struct hist *into);

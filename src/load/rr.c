@@ -11,10 +11,20 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* How long UDP waits for an answer before the request counts as lost. */
+#define RR_UDP_TIMEOUT_NS (200 * NSEC_PER_MSEC)
 /* UDP datagrams start with the request's number; 0 is the greeting that opened the flow. */
 #define RR_SEQ_BYTES sizeof(uint64_t)
 /* Largest UDP payload over IPv4. Ref: RFC 768: 65535 - 20 - 8. */
 #define RR_UDP_MAX 65507
+
+/* Bytes still to be sent and received before the current half of a transaction is over. */
+struct rr_flow {
+	uint32_t out_bytes, in_bytes;
+	uint32_t out_left, in_left;
+	uint64_t seq;      /* of the request in flight; UDP carries it in the first 8 bytes */
+	uint64_t asked_ns; /* when it was sent */
+};
 
 /* 100 and 200 bytes: the request and response of IBM RC25482, s. III.B */
 static const struct load_cfg rr_defaults = {
@@ -63,100 +73,120 @@ static bool rr_drives(const struct load_cfg *cfg, bool near)
 	return near;
 }
 
-static void rr_init(struct flow *f, const struct load_cfg *cfg)
+static void rr_init(struct flow *f)
 {
-	f->out_bytes = f->active ? cfg->req_bytes : cfg->rsp_bytes;
-	f->in_bytes = f->active ? cfg->rsp_bytes : cfg->req_bytes;
-	f->out_left = f->active ? f->out_bytes : 0;
-	f->in_left = f->in_bytes;
-	f->buf_bytes = MAX(f->out_bytes, f->in_bytes);
-	f->seq = 1;
+	const struct load_cfg *cfg = f->cfg;
+	struct rr_flow *t = f->state;
+
+	t->out_bytes = f->active ? cfg->req_bytes : cfg->rsp_bytes;
+	t->in_bytes = f->active ? cfg->rsp_bytes : cfg->req_bytes;
+	t->out_left = f->active ? t->out_bytes : 0;
+	t->in_left = t->in_bytes;
+	t->seq = 1;
+	f->buf_bytes = MAX(t->out_bytes, t->in_bytes);
 }
 
-static int send_some(struct flow *f, int flags)
+static int send_some(struct flow *f, struct rr_flow *t, int flags)
 {
 	ssize_t n;
 
 	if (f->udp)
-		memcpy(f->buf, &f->seq, RR_SEQ_BYTES);
-	n = send(f->fd, f->buf, f->out_left, flags | MSG_NOSIGNAL);
+		memcpy(f->buf, &t->seq, RR_SEQ_BYTES);
+	n = send(f->fd, f->buf, t->out_left, flags | MSG_NOSIGNAL);
 	if (n < 0)
 		return errno == EAGAIN ? FLOW_WANT_OUT : -errno;
-	f->out_left -= (uint32_t)n;
-	flow_add(&f->bytes_tx, (uint64_t)n);
+	t->out_left -= (uint32_t)n;
+	flow_add(&f->count.bytes_tx, (uint64_t)n);
 	return 0;
 }
 
 /* Is the datagram of @n bytes in f->buf the one this flow waits for? */
-static bool expected(struct flow *f, ssize_t n)
+static bool expected(const struct flow *f, struct rr_flow *t, ssize_t n)
 {
 	uint64_t seq;
 
-	if (n != (ssize_t)f->in_bytes)
+	if (n != (ssize_t)t->in_bytes)
 		return false;
 	memcpy(&seq, f->buf, RR_SEQ_BYTES);
 	if (f->active)
-		return seq == f->seq;
-	f->seq = seq; /* the response carries the request's number back */
+		return seq == t->seq;
+	t->seq = seq; /* the response carries the request's number back */
 	return seq != 0;
 }
 
-static int receive_some(struct flow *f, int flags)
+static int receive_some(struct flow *f, struct rr_flow *t, int flags)
 {
-	ssize_t n = recv(f->fd, f->buf, f->udp ? f->buf_bytes : f->in_left, flags);
+	ssize_t n = recv(f->fd, f->buf, f->udp ? f->buf_bytes : t->in_left, flags);
 
 	if (n < 0)
 		return errno == EAGAIN ? FLOW_WANT_IN : -errno;
 	if (n == 0)
 		return -EPIPE;
-	if (f->udp && !expected(f, n))
+	if (f->udp && !expected(f, t, n))
 		return 0;
-	f->in_left -= (uint32_t)n;
-	flow_add(&f->bytes_rx, (uint64_t)n);
+	t->in_left -= (uint32_t)n;
+	flow_add(&f->count.bytes_rx, (uint64_t)n);
 	return 0;
 }
 
-static void complete(struct flow *f)
+/* The next request begins now. */
+static void begin(struct flow *f, struct rr_flow *t, uint64_t now_ns)
 {
-	f->in_left = f->in_bytes;
-	f->out_left = f->out_bytes;
-	flow_add(&f->transactions, 1);
-	if (f->active) {
-		uint64_t now_ns = clock_now_ns();
+	t->in_left = t->in_bytes;
+	t->out_left = t->out_bytes;
+	t->asked_ns = now_ns;
+	t->seq++;
+	if (f->udp)
+		f->wake_ns = now_ns + RR_UDP_TIMEOUT_NS;
+}
 
-		if (f->asked_ns >= f->span->begin_ns && now_ns < f->span->end_ns)
-			hist_add(f->hist, now_ns - f->asked_ns);
-		f->asked_ns = now_ns;
-		f->seq++;
+static void complete(struct flow *f, struct rr_flow *t)
+{
+	uint64_t now_ns;
+
+	flow_add(&f->count.transactions, 1);
+	if (!f->active) {
+		t->in_left = t->in_bytes;
+		t->out_left = t->out_bytes;
+		return;
 	}
+	now_ns = clock_now_ns();
+	if (t->asked_ns >= f->span->begin_ns && now_ns < f->span->end_ns)
+		hist_add(f->hist[LOAD_HIST_LATENCY], now_ns - t->asked_ns);
+	begin(f, t, now_ns);
+}
+
+/* A UDP request whose answer is late is lost, and the next one is sent. */
+static void look_at_time(struct flow *f, struct rr_flow *t)
+{
+	uint64_t now_ns;
+
+	if (f->active && t->asked_ns == 0)
+		begin(f, t, clock_now_ns());
+	if (!f->wake_ns || (now_ns = clock_now_ns()) < f->wake_ns)
+		return;
+	flow_add(&f->count.lost, 1);
+	begin(f, t, now_ns);
 }
 
 static int rr_step(struct flow *f, int flags)
 {
-	if (!f->asked_ns)
-		f->asked_ns = clock_now_ns();
+	struct rr_flow *t = f->state;
+
+	look_at_time(f, t);
 	while (!flow_stopped(f)) {
 		int r = 0;
 
-		while (f->out_left && r == 0)
-			r = send_some(f, flags);
+		while (t->out_left && r == 0)
+			r = send_some(f, t, flags);
 		if (r == 0)
-			r = receive_some(f, flags);
+			r = receive_some(f, t, flags);
 		if (r != 0)
 			return r;
-		if (!f->in_left)
-			complete(f);
+		if (!t->in_left)
+			complete(f, t);
 	}
 	return FLOW_DONE;
-}
-
-void flow_give_up(struct flow *f)
-{
-	flow_add(&f->lost, 1);
-	f->in_left = f->in_bytes;
-	f->out_left = f->out_bytes;
-	f->asked_ns = clock_now_ns();
-	f->seq++;
 }
 
 const struct load_ops load_rr = {
@@ -167,6 +197,8 @@ const struct load_ops load_rr = {
 	.each = "proto",
 	.check = rr_check,
 	.drives = rr_drives,
+	.state_bytes = sizeof(struct rr_flow),
+	.hists = 1U << LOAD_HIST_LATENCY,
 	.flow_init = rr_init,
 	.flow_step = rr_step,
 };

@@ -37,6 +37,12 @@ static const struct opt stream_opts[] = {
 		.unit = NUM_BYTES, .min = 2048, .max = 1 << 30, .zero_ok = true),
 	OPT_U32(struct load_cfg, rcvbuf_bytes, "rcvbuf", 0, "<size>", "SO_RCVBUF; 0: auto-tuned",
 		.unit = NUM_BYTES, .min = 2048, .max = 1 << 30, .zero_ok = true),
+	OPT_U64(struct load_cfg, bytes, "bytes", 'n', "<size>",
+		"send exactly this much in each direction; 0: no end", .unit = NUM_BYTES, .min = 1,
+		.zero_ok = true),
+	OPT_U64(struct load_cfg, rate_bps, "rate", 'b', "<rate>",
+		"payload of each flow; 0: as fast as it goes", .unit = NUM_RATE, .min = 1,
+		.max = 1000000000000ULL, .zero_ok = true),
 	OPT_STR(struct load_cfg, congestion, "congestion", 'C', "<name>",
 		"TCP congestion control; an empty word: the host's default"),
 	OPT_END,
@@ -60,40 +66,64 @@ static bool stream_drives(const struct load_cfg *cfg, bool near)
 	return cfg->dir == LOAD_DIR_BOTH || cfg->dir == (near ? LOAD_DIR_TX : LOAD_DIR_RX);
 }
 
-static void stream_init(struct flow *f, const struct load_cfg *cfg)
+struct stream_flow {
+	uint64_t left; /* of the block under way */
+};
+
+static void stream_init(struct flow *f)
 {
-	f->buf_bytes = cfg->block_bytes;
+	f->buf_bytes = f->cfg->block_bytes;
 }
 
-static int send_blocks(struct flow *f, int flags)
+/* Takes the next block of what is left to send, and its place in the schedule. */
+static bool next_block(struct flow *f, struct stream_flow *t)
+{
+	t->left = flow_take(f, f->buf_bytes);
+	if (t->left)
+		f->wake_ns = flow_schedule(f, t->left);
+	return t->left > 0;
+}
+
+static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
 {
 	while (!flow_stopped(f)) {
-		ssize_t n = send(f->fd, f->buf, f->buf_bytes, flags | MSG_NOSIGNAL);
+		ssize_t n;
 
+		if (!t->left && !next_block(f, t))
+			return FLOW_DONE;
+		if (flow_must_wait(f))
+			return FLOW_WANT_TIME;
+		n = send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_OUT : -errno;
-		flow_add(&f->bytes_tx, (uint64_t)n);
+		t->left -= (uint64_t)n;
+		flow_add(&f->count.bytes_tx, (uint64_t)n);
 	}
 	return FLOW_DONE;
 }
 
+/* What came in counts against a shared rate too: the window closes, and the sender slows down. */
 static int receive_blocks(struct flow *f, int flags)
 {
 	while (!flow_stopped(f)) {
-		ssize_t n = recv(f->fd, f->buf, f->buf_bytes, flags);
+		ssize_t n;
 
+		if (flow_must_wait(f))
+			return FLOW_WANT_TIME;
+		n = recv(f->fd, f->buf, f->buf_bytes, flags);
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_IN : -errno;
 		if (n == 0)
 			return -EPIPE;
-		flow_add(&f->bytes_rx, (uint64_t)n);
+		flow_add(&f->count.bytes_rx, (uint64_t)n);
+		f->wake_ns = flow_schedule(f, (uint64_t)n);
 	}
 	return FLOW_DONE;
 }
 
 static int stream_step(struct flow *f, int flags)
 {
-	return f->active ? send_blocks(f, flags) : receive_blocks(f, flags);
+	return f->active ? send_blocks(f, f->state, flags) : receive_blocks(f, flags);
 }
 
 const struct load_ops load_stream = {
@@ -104,6 +134,7 @@ const struct load_ops load_stream = {
 	.each = "dir",
 	.check = stream_check,
 	.drives = stream_drives,
+	.state_bytes = sizeof(struct stream_flow),
 	.flow_init = stream_init,
 	.flow_step = stream_step,
 };

@@ -23,6 +23,11 @@ const char *const load_proto_name[] = {
 };
 static_assert(ARRAY_SIZE(load_proto_name) == LOAD_PROTO_N);
 
+const char *const load_hist_name[] = {
+	[LOAD_HIST_LATENCY] = "latency",
+};
+static_assert(ARRAY_SIZE(load_hist_name) == LOAD_HIST_N);
+
 const struct load_ops *load_find(const char *name)
 {
 	for (size_t i = 0; load_table[i]; i++)

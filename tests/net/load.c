@@ -47,8 +47,8 @@ static void count(const struct pair *p, struct totals *ret)
 	load_count(p->near, &ret->near);
 	load_count(p->far, &ret->far);
 	hist_init(&ret->latency);
-	load_latency(p->near, &ret->latency);
-	load_latency(p->far, &ret->latency);
+	load_hist(p->near, LOAD_HIST_LATENCY, &ret->latency);
+	load_hist(p->far, LOAD_HIST_LATENCY, &ret->latency);
 }
 
 /* One trial as an agent does it; counted when all is over, so that nothing is under way. */

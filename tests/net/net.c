@@ -105,11 +105,11 @@ static int end_connect(const struct pair *p, bool near, uint64_t deadline_ns, st
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	const struct path_end *end = near ? &p->path->near : &p->path->far;
 	const struct path_end *other = near ? &p->path->far : &p->path->near;
+	struct load_peer peer = {.port = other->port};
 	int r = ns_scope_enter(&scope, end->netns_fd, e);
 
-	return r < 0 ? r
-		     : load_connect(near ? p->near : p->far, other->addr, other->port, deadline_ns,
-			       e);
+	str_set(peer.addr, other->addr);
+	return r < 0 ? r : load_connect(near ? p->near : p->far, &peer, deadline_ns, e);
 }
 
 struct far_connect {
