@@ -18,7 +18,7 @@ struct flow_span {
 /* What all flows of a leg may still send; counts down. */
 struct flow_budget {
 	_Alignas(64) atomic_int_fast64_t left;
-	bool limited;
+	atomic_bool limited;
 };
 
 struct flow {
@@ -76,7 +76,7 @@ static inline uint64_t flow_take(struct flow *f, uint64_t want)
 {
 	int64_t had;
 
-	if (!f->budget->limited)
+	if (!atomic_load_explicit(&f->budget->limited, memory_order_relaxed))
 		return want;
 	had = atomic_fetch_sub_explicit(&f->budget->left, (int64_t)want, memory_order_relaxed);
 	return had <= 0 ? 0 : MIN((uint64_t)had, want);

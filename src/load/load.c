@@ -231,7 +231,7 @@ static int take_fed(struct load *l, const struct conn_args *args, struct err *e)
 		if (number >= n || flow_at(l, number_of(l, number))->fd >= 0)
 			return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u",
 				number, n);
-		r = l->udp ? conn_answer(args, fd, number, e) : 0;
+		r = l->udp ? conn_answer(args, fd, number, e) : conn_finish(&l->cfg, false, fd, e);
 		if (r == 0)
 			r = load_adopt(l, number_of(l, number), take_fd(fd), e);
 	}
@@ -282,7 +282,7 @@ int load_adopt(struct load *l, uint32_t i, int fd, struct err *e)
 
 	assert(f->fd < 0);
 	f->fd = fd;
-	return conn_finish(&l->cfg, l->udp, fd, e);
+	return l->udp ? conn_finish(&l->cfg, true, fd, e) : 0;
 }
 
 uint32_t load_n_flows(const struct load *l)
@@ -349,13 +349,21 @@ int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active)
 	return f->fd;
 }
 
+void load_end_sending(struct load *l)
+{
+	for (uint32_t i = 0; i < l->n_legs; i++) {
+		atomic_store(&l->leg[i].budget.left, 0);
+		atomic_store(&l->leg[i].budget.limited, true);
+	}
+}
+
 bool load_sent_all(const struct load *l)
 {
 	bool any = false;
 
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; l->leg[i].active && k < l->leg[i].n_workers; k++) {
-			if (!l->leg[i].budget.limited || !atomic_load(&l->leg[i].worker[k].ended))
+			if (!atomic_load(&l->leg[i].budget.limited) || !atomic_load(&l->leg[i].worker[k].ended))
 				return false;
 			any = true;
 		}

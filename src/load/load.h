@@ -153,8 +153,8 @@ int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline
 	must_check_;
 
 /*
- * load_adopt() - give flow @i a connected socket, now the load's. Flows are numbered through all
- * legs: the ones this end drives first.
+ * load_adopt() - give flow @i a connected socket, now the load's, with all its TCP options set.
+ * Flows are numbered through all legs: the ones this end drives first.
  */
 int load_adopt(struct load *l, uint32_t i, int fd, struct err *e) must_check_;
 
@@ -173,6 +173,9 @@ void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret);
 
 /* Borrowed descriptor of flow @i, and whether this end drives it. */
 int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active);
+
+/* Lets each flow that this end drives finish the block it is at, and no more. */
+void load_end_sending(struct load *l);
 
 /* Has every flow that this end drives sent all that it was to send? False where there is no end. */
 bool load_sent_all(const struct load *l);

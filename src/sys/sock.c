@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -27,6 +28,46 @@ int sock_addr(struct sockaddr_storage *ret, const char *ip, uint16_t port, struc
 		return sizeof(*v6);
 	}
 	return err_say(e, EINVAL, "'%s' is not an IP address", ip);
+}
+
+int sock_resolve(const char *host, int family, char ret[static SOCK_ADDR_LEN], struct err *e)
+{
+	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	int r = getaddrinfo(host, NULL, &hints, &list);
+
+	if (r != 0)
+		return err_say(e, EHOSTUNREACH, "cannot resolve '%s': %s", host, gai_strerror(r));
+	r = getnameinfo(list->ai_addr, list->ai_addrlen, ret, SOCK_ADDR_LEN, NULL, 0,
+		NI_NUMERICHOST);
+	freeaddrinfo(list);
+	return r == 0 ? 0
+		      : err_say(e, EHOSTUNREACH, "cannot print the address of '%s': %s", host,
+				gai_strerror(r));
+}
+
+int sock_name(int fd, bool peer, char ret_ip[static SOCK_ADDR_LEN], uint16_t *ret_port,
+	struct err *e)
+{
+	struct sockaddr_storage addr;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&addr;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&addr;
+	socklen_t len = sizeof(addr);
+	const char *mapped;
+
+	if ((peer ? getpeername : getsockname)(fd, (struct sockaddr *)&addr, &len) < 0)
+		return err_set(e, errno, "cannot tell a socket's address");
+	if (addr.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &v4->sin_addr, ret_ip, SOCK_ADDR_LEN);
+		*ret_port = ntohs(v4->sin_port);
+		return 0;
+	}
+	inet_ntop(AF_INET6, &v6->sin6_addr, ret_ip, SOCK_ADDR_LEN);
+	*ret_port = ntohs(v6->sin6_port);
+	mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? strrchr(ret_ip, ':') : NULL;
+	if (mapped)
+		memmove(ret_ip, mapped + 1, strlen(mapped));
+	return 0;
 }
 
 int sock_open(int type, const char *ip, struct err *e)

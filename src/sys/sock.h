@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -12,6 +13,17 @@
 /* Return: length of the address in @ret, or -EINVAL. */
 int sock_addr(struct sockaddr_storage *ret, const char *ip, uint16_t port, struct err *e)
 	must_check_;
+
+/*
+ * sock_resolve() - the first address of @host.
+ * @family: AF_UNSPEC, AF_INET or AF_INET6
+ */
+int sock_resolve(const char *host, int family, char ret[static SOCK_ADDR_LEN], struct err *e)
+	must_check_;
+
+/* Address and port of a socket's own end, or of its peer; IPv4-mapped ones as IPv4. */
+int sock_name(int fd, bool peer, char ret_ip[static SOCK_ADDR_LEN], uint16_t *ret_port,
+	struct err *e) must_check_;
 
 /*
  * sock_bind() - open a socket of @type (SOCK_STREAM, SOCK_DGRAM) bound to @ip:@port.
