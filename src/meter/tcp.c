@@ -1,13 +1,7 @@
-/* Ref: include/uapi/linux/tcp.h struct tcp_info, net/ipv4/tcp.c tcp_get_info, v6.1. */
 #include "meter/tcp.h"
 
 #include "meter/table.h"
-
-#include <errno.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
+#include "sys/tcpinfo.h"
 
 struct tcp_state {
 	uint64_t retransmits, bytes_retrans, busy_ns, rwnd_limited_ns, sndbuf_limited_ns;
@@ -34,29 +28,19 @@ static const struct field tcp_fields[] = {
 	FIELD_END,
 };
 
-static int tcp_info(int fd, struct tcp_info *ret, struct err *e)
-{
-	socklen_t len = sizeof(*ret);
-
-	memset(ret, 0, sizeof(*ret)); /* an older kernel fills less */
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret, &len) < 0)
-		return err_set(e, errno, "cannot read TCP_INFO");
-	return 0;
-}
-
 static int tcp_probe(struct err *e)
 {
 	(void)e;
 	return 0;
 }
 
-static void add_totals(struct tcp_state *s, const struct tcp_info *i)
+static void add_totals(struct tcp_state *s, const struct tcpinfo *i)
 {
-	s->retransmits += i->tcpi_total_retrans;
-	s->bytes_retrans += i->tcpi_bytes_retrans;
-	s->busy_ns += i->tcpi_busy_time * NSEC_PER_USEC;
-	s->rwnd_limited_ns += i->tcpi_rwnd_limited * NSEC_PER_USEC;
-	s->sndbuf_limited_ns += i->tcpi_sndbuf_limited * NSEC_PER_USEC;
+	s->retransmits += i->retransmits;
+	s->bytes_retrans += i->bytes_retrans;
+	s->busy_ns += i->busy_ns;
+	s->rwnd_limited_ns += i->rwnd_limited_ns;
+	s->sndbuf_limited_ns += i->sndbuf_limited_ns;
 }
 
 static int tcp_begin(void *state, const struct meter_scope *scope, struct err *e)
@@ -66,23 +50,24 @@ static int tcp_begin(void *state, const struct meter_scope *scope, struct err *e
 
 	*s = (struct tcp_state){0};
 	for (uint32_t k = 0; r == 0 && k < scope->n_tcp_fds; k++) {
-		struct tcp_info info;
+		struct tcpinfo info;
 
-		r = tcp_info(scope->tcp_fds[k], &info, e);
-		add_totals(s, &info);
+		r = tcpinfo_read(scope->tcp_fds[k], &info, e);
+		if (r == 0)
+			add_totals(s, &info);
 	}
 	return r;
 }
 
-static void add_gauges(struct tcp_reading *x, const struct tcp_info *i)
+static void add_gauges(struct tcp_reading *x, const struct tcpinfo *i)
 {
-	uint64_t min_rtt_ns = i->tcpi_min_rtt * NSEC_PER_USEC;
+	uint64_t min_rtt_ns = i->min_rtt_us * NSEC_PER_USEC;
 
-	x->rtt_ns += i->tcpi_rtt * NSEC_PER_USEC;
+	x->rtt_ns += i->rtt_us * NSEC_PER_USEC;
 	x->min_rtt_ns = x->n_flows ? MIN(x->min_rtt_ns, min_rtt_ns) : min_rtt_ns;
-	x->cwnd_segs += i->tcpi_snd_cwnd;
-	x->mss_bytes = i->tcpi_snd_mss;
-	x->delivery_rate_bps += i->tcpi_delivery_rate * 8;
+	x->cwnd_segs += i->snd_cwnd_segs;
+	x->mss_bytes = i->snd_mss_bytes;
+	x->delivery_rate_bps += i->delivery_rate_bps;
 	x->n_flows++;
 }
 
@@ -94,8 +79,8 @@ static int tcp_end(void *state, const struct meter_scope *scope, void *reading, 
 
 	*x = (struct tcp_reading){0};
 	for (uint32_t k = 0; k < scope->n_tcp_fds; k++) {
-		struct tcp_info info;
-		int r = tcp_info(scope->tcp_fds[k], &info, e);
+		struct tcpinfo info;
+		int r = tcpinfo_read(scope->tcp_fds[k], &info, e);
 
 		if (r < 0)
 			return r;
