@@ -26,5 +26,8 @@ static inline int clock_left_ms(uint64_t deadline_ns)
 	return left_ms > 1000000000 ? 1000000000 : (int)left_ms;
 }
 
+/* Wall-clock time in ms since 1970. */
+int64_t clock_wall_ms(void);
+
 /* Wall-clock time as "2026-01-31T12:00:00Z". */
 void clock_utc(char ret[static 21]);

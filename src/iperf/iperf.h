@@ -18,22 +18,22 @@ struct iperf_cfg {
 	/* Not sent to the server. */
 	char host[256]; /* client: server's name or address */
 	uint16_t port;
-	uint16_t cport;            /* client port of the first stream; 0: any */
+	uint16_t cport;              /* client port of the first stream; 0: any */
 	char bind[64], bind_dev[16]; /* -B addr%dev */
-	int family;                /* AF_UNSPEC, AF_INET, AF_INET6 */
-	uint64_t interval_ns;      /* 0: no interval reports */
+	int family;                  /* AF_UNSPEC, AF_INET, AF_INET6 */
+	uint64_t interval_ns;        /* 0: no interval reports */
 	uint64_t connect_timeout_ms, rcv_timeout_ms, snd_timeout_ms;
-	int32_t affinity;          /* of this process; -1: none */
+	int32_t affinity;                                       /* of this process; -1: none */
 	char username[64], password[128], public_key_file[256]; /* client's authentication */
-	bool pkcs1;                /* RSA padding: PKCS#1 v1.5 instead of OAEP */
-	uint32_t dup_timestamps;   /* reserved for --timestamps text prefix: 0 off, 1 on */
+	bool pkcs1;              /* RSA padding: PKCS#1 v1.5 instead of OAEP */
+	uint32_t dup_timestamps; /* reserved for --timestamps text prefix: 0 off, 1 on */
 };
 
 /* Counts of one stream over a span, from this side. Times in s since TEST_START. */
 struct iperf_span {
 	double start, end; /* s */
 	uint64_t bytes;
-	bool omitted;      /* inside --omit */
+	bool omitted; /* inside --omit */
 	/* TCP sender; valid when has_tcp_info */
 	bool has_tcp_info;
 	int64_t retransmits;
@@ -48,8 +48,8 @@ struct iperf_span {
 
 struct iperf_stream {
 	uint32_t id;
-	int socket;   /* descriptor, as iperf3 prints in [ 5] */
-	bool sender;  /* this side sends */
+	int socket;  /* descriptor, as iperf3 prints in [ 5] */
+	bool sender; /* this side sends */
 	char local_host[SOCK_ADDR_LEN], remote_host[SOCK_ADDR_LEN];
 	uint16_t local_port, remote_port;
 	struct iperf_span interval; /* the last one */
@@ -82,10 +82,10 @@ struct iperf_test {
 	struct iperf_stream stream[IPERF_MAX_ALL];
 	struct iperf_cpu cpu;
 	char sender_congestion[16], receiver_congestion[16]; /* "" unknown */
-	bool has_results;   /* both sides' results are in */
-	char *server_output_text;       /* of the server, when asked for */
+	bool has_results;                                    /* both sides' results are in */
+	char *server_output_text;                            /* of the server, when asked for */
 	struct doc *server_output_json;
-	struct err error;   /* error.code != 0: how the test ended */
+	struct err error; /* error.code != 0: how the test ended */
 };
 void iperf_test_fini(struct iperf_test *t);
 
@@ -99,6 +99,9 @@ struct iperf_sink {
 	void (*interval)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*end)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*error)(struct iperf_sink *s, const struct iperf_test *t);
+	/* Server: puts its output so far into @x, for --get-server-output. */
+	void (*server_output)(struct iperf_sink *s, const struct iperf_test *t,
+		struct iperf_results *x);
 };
 
 /*
@@ -112,11 +115,11 @@ int iperf_client_run(struct iperf_test *t, struct iperf_sink *sink, int cancel_f
 
 /* What a server allows; 0: no limit. */
 struct iperf_limits {
-	uint64_t total_rate_bps;   /* shapes, does not refuse */
+	uint64_t total_rate_bps; /* shapes, does not refuse */
 	uint64_t max_duration_ns;
 	uint64_t max_bytes;
 	uint32_t max_streams;
-	/* Authentication; key file "" : none asked for. */
+	/* Authentication; key file "": none asked for. */
 	char private_key_file[256], users_file[256];
 	uint32_t skew_s;
 	bool pkcs1;
@@ -127,6 +130,8 @@ struct iperf_session {
 	int cancel_fd;
 	struct load_feed *feed;
 	const struct iperf_limits *limits;
+	struct rsa_auth *auth;    /* who may; NULL: anybody */
+	struct gate *shared_gate; /* total rate of the server; NULL: none */
 };
 
 /* One test as server. Same conventions; t->cookie and t->peer_* are set by the caller. */

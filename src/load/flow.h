@@ -71,12 +71,18 @@ static inline bool flow_stopped(const struct flow *f)
 	return atomic_load_explicit(&f->span->stop, memory_order_relaxed);
 }
 
+/* Was an end of sending agreed on? A peer that closes is then no failure. */
+static inline bool flow_ending(const struct flow *f)
+{
+	return atomic_load_explicit(&f->budget->limited, memory_order_relaxed);
+}
+
 /* Takes up to @want of the budget. Return: how much may be sent; 0: all is sent. */
 static inline uint64_t flow_take(struct flow *f, uint64_t want)
 {
 	int64_t had;
 
-	if (!atomic_load_explicit(&f->budget->limited, memory_order_relaxed))
+	if (!flow_ending(f))
 		return want;
 	had = atomic_fetch_sub_explicit(&f->budget->left, (int64_t)want, memory_order_relaxed);
 	return had <= 0 ? 0 : MIN((uint64_t)had, want);

@@ -363,11 +363,21 @@ bool load_sent_all(const struct load *l)
 
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; l->leg[i].active && k < l->leg[i].n_workers; k++) {
-			if (!atomic_load(&l->leg[i].budget.limited) || !atomic_load(&l->leg[i].worker[k].ended))
+			if (!atomic_load(&l->leg[i].budget.limited) ||
+				!atomic_load(&l->leg[i].worker[k].ended))
 				return false;
 			any = true;
 		}
 	return any;
+}
+
+bool load_ended(const struct load *l)
+{
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
+			if (!atomic_load(&l->leg[i].worker[k].ended))
+				return false;
+	return true;
 }
 
 uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max)

@@ -180,6 +180,9 @@ void load_end_sending(struct load *l);
 /* Has every flow that this end drives sent all that it was to send? False where there is no end. */
 bool load_sent_all(const struct load *l);
 
+/* Have all threads ended by themselves? */
+bool load_ended(const struct load *l);
+
 /* CPU-time clocks of the running threads. @ret: [@max]. Return: how many. */
 uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max);
 

@@ -114,7 +114,7 @@ static int receive_blocks(struct flow *f, int flags)
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_IN : -errno;
 		if (n == 0)
-			return -EPIPE;
+			return flow_ending(f) ? FLOW_DONE : -EPIPE;
 		flow_add(&f->count.bytes_rx, (uint64_t)n);
 		f->wake_ns = flow_schedule(f, (uint64_t)n);
 	}

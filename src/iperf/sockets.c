@@ -1,0 +1,238 @@
+#include "iperf/sockets.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* How long iperf3 waits for the answer to its UDP hello; ours is repeated within it. */
+#define HELLO_NS       (30 * NSEC_PER_SEC)
+#define HELLO_RETRY_NS (250 * NSEC_PER_MSEC)
+#define CONNECT_NS     (60 * NSEC_PER_SEC)
+/* Where the control connection does not tell its segment size. Ref: Ethernet's 1500 - 20 - 20. */
+#define USUAL_MSS 1460
+
+static uint64_t connect_deadline(const struct iperf_cfg *c)
+{
+	uint64_t timeout_ns = c->connect_timeout_ms * NSEC_PER_MSEC;
+
+	return clock_now_ns() + (timeout_ns ? timeout_ns : CONNECT_NS);
+}
+
+static int bind_local(const struct iperf_cfg *c, int fd, uint16_t port, const char *peer,
+	struct err *e)
+{
+	const char *any = strchr(peer, ':') ? "::" : "0.0.0.0";
+	const char *ip = *c->bind ? c->bind : any;
+	struct sockaddr_storage addr;
+	int len;
+
+	if (*c->bind_dev && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->bind_dev,
+				    (socklen_t)strlen(c->bind_dev)) < 0)
+		return err_set(e, errno, "cannot bind to device '%s'", c->bind_dev);
+	if (!*c->bind && !port)
+		return 0;
+	len = sock_addr(&addr, ip, port, e);
+	if (len < 0)
+		return len;
+	if (port)
+		(void)!sock_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR", NULL);
+	if (bind(fd, (struct sockaddr *)&addr, (socklen_t)len) < 0)
+		return err_set(e, errno, "cannot bind to %s port %u", ip, port);
+	return 0;
+}
+
+int iperf_dial(struct iperf_test *t, struct err *e)
+{
+	_cleanup_(closep) int fd = -1;
+	int r = sock_resolve(t->cfg.host, t->cfg.family, t->peer_host, e);
+
+	if (r < 0)
+		return r;
+	t->peer_port = t->cfg.port;
+	fd = sock_open(SOCK_STREAM, t->peer_host, e);
+	if (fd < 0)
+		return fd;
+	r = bind_local(&t->cfg, fd, 0, t->peer_host, e);
+	if (r == 0)
+		r = sock_connect(fd, t->peer_host, t->peer_port, connect_deadline(&t->cfg), e);
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
+	if (r < 0)
+		return r;
+	if (send(fd, t->cookie, sizeof(t->cookie), MSG_NOSIGNAL) != (ssize_t)sizeof(t->cookie))
+		return err_set(e, errno, "cannot send the cookie");
+	return take_fd(fd);
+}
+
+uint32_t iperf_udp_len(const struct iperf_test *t)
+{
+	return t->tcp_mss_default ? t->tcp_mss_default : USUAL_MSS;
+}
+
+static int set_tos(int fd, uint32_t tos, struct err *e)
+{
+	int domain = AF_INET;
+	socklen_t len = sizeof(domain);
+
+	if (!tos)
+		return 0;
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	if (domain == AF_INET6)
+		(void)!sock_set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)tos, "IPV6_TCLASS", NULL);
+	return sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)tos, "IP_TOS",
+		domain == AF_INET6 ? NULL : e);
+}
+
+static int set_congestion(const struct iperf_params *p, int fd, struct err *e)
+{
+	const char *name = p->congestion;
+
+	if (*name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
+		return err_set(e, errno, "cannot use congestion control '%s'", name);
+	return 0;
+}
+
+static int set_buffers(const struct iperf_params *p, int fd, struct err *e)
+{
+	int r;
+
+	if (!p->window)
+		return 0;
+	r = sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)p->window, "SO_SNDBUF", e);
+	return r < 0 ? r : sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)p->window, "SO_RCVBUF", e);
+}
+
+int iperf_set_options(const struct iperf_test *t, int fd, struct err *e)
+{
+	const struct iperf_params *p = &t->cfg.params;
+	bool tcp = p->proto == IPERF_TCP;
+	int r = set_buffers(p, fd, e);
+
+	if (r == 0)
+		r = set_tos(fd, p->TOS, e);
+	if (r == 0 && tcp)
+		r = set_congestion(p, fd, e);
+	if (r == 0 && tcp && p->nodelay)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
+	if (r == 0 && !tcp && p->dont_fragment)
+		r = sock_set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, "IP_MTU_DISCOVER",
+			e);
+	if (r == 0 && p->fqrate) {
+		uint64_t bytes_per_s = p->fqrate / 8;
+
+		if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s,
+			    sizeof(bytes_per_s)) < 0)
+			return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
+	}
+	if (r == 0 && tcp && t->cfg.snd_timeout_ms)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)t->cfg.snd_timeout_ms,
+			"TCP_USER_TIMEOUT", e);
+	return r;
+}
+
+static bool is_hello_answer(const char *b, ssize_t n)
+{
+	/* The second one is what versions before 3.1 answer. */
+	return n == 4 && (memcmp(b, "6789", 4) == 0 || memcmp(b, "\xb1\x68\xde\x3a", 4) == 0);
+}
+
+/*
+ * Says hello until it is answered. A server that has answered takes a second hello for a datagram
+ * that is too short, and drops it, so repeating is safe, and a lost one costs a moment only.
+ */
+static int hello(const struct iperf_run *r, int fd, struct err *e)
+{
+	uint64_t deadline_ns = clock_now_ns() + HELLO_NS;
+
+	while (clock_left_ms(deadline_ns) > 0) {
+		char b[16];
+		int res;
+
+		if (send(fd, "9876", 4, 0) < 0 && errno != ECONNREFUSED)
+			return err_set(e, errno, "cannot send the UDP hello");
+		res = sock_wait_readable(fd, clock_now_ns() + HELLO_RETRY_NS);
+		/* With --reverse, data may overtake the answer. */
+		while (res == 0) {
+			ssize_t n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
+
+			if (is_hello_answer(b, n))
+				return 0;
+			if (n < 0)
+				break;
+		}
+		if (sock_wait_readable(r->ctl.cancel_fd, clock_now_ns()) == 0 &&
+			r->ctl.cancel_fd >= 0)
+			return err_say(e, ECANCELED, "interrupted");
+	}
+	return err_say(e, ETIMEDOUT, "no answer to the UDP hello");
+}
+
+static int open_socket(const struct iperf_test *t, struct err *e)
+{
+	const struct iperf_params *p = &t->cfg.params;
+	int fd;
+
+	if (p->proto == IPERF_UDP || !p->mptcp)
+		return sock_open(p->proto == IPERF_UDP ? SOCK_DGRAM : SOCK_STREAM, t->peer_host, e);
+	fd = socket(strchr(t->peer_host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+		IPPROTO_MPTCP);
+	return fd < 0 ? err_set(e, errno, "cannot open an MPTCP socket") : fd;
+}
+
+int iperf_open_stream(struct iperf_run *r, uint32_t i, struct err *e)
+{
+	struct iperf_test *t = r->test;
+	const struct iperf_params *p = &t->cfg.params;
+	_cleanup_(closep) int fd = open_socket(t, e);
+	int res = fd;
+
+	if (res >= 0)
+		res = bind_local(&t->cfg, fd, t->cfg.cport ? (uint16_t)(t->cfg.cport + i) : 0,
+			t->peer_host, e);
+	if (res == 0)
+		res = iperf_set_options(t, fd, e);
+	if (res == 0 && p->proto == IPERF_TCP && p->MSS)
+		res = sock_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)p->MSS, "TCP_MAXSEG", e);
+	if (res == 0)
+		res = sock_connect(fd, t->peer_host, t->peer_port, connect_deadline(&t->cfg), e);
+	if (res < 0)
+		return res;
+	if (p->proto == IPERF_UDP)
+		res = hello(r, fd, e);
+	else if (send(fd, t->cookie, sizeof(t->cookie), MSG_NOSIGNAL) != (ssize_t)sizeof(t->cookie))
+		res = err_set(e, errno, "cannot send the cookie of a stream");
+	return res < 0 ? res : take_fd(fd);
+}
+
+static uint32_t get_int(int fd, int level, int option)
+{
+	int v = 0;
+	socklen_t len = sizeof(v);
+
+	return getsockopt(fd, level, option, &v, &len) == 0 ? (uint32_t)v : 0;
+}
+
+void iperf_note_sockets(struct iperf_run *r)
+{
+	struct iperf_test *t = r->test;
+	int fd = t->stream[0].socket;
+
+	t->sndbuf_actual = get_int(fd, SOL_SOCKET, SO_SNDBUF);
+	t->rcvbuf_actual = get_int(fd, SOL_SOCKET, SO_RCVBUF);
+	for (uint32_t i = 0; t->cfg.params.proto == IPERF_TCP && i < t->n_streams; i++) {
+		char name[16] = "";
+		socklen_t len = sizeof(name);
+
+		if (getsockopt(t->stream[i].socket, IPPROTO_TCP, TCP_CONGESTION, name, &len) < 0)
+			continue;
+		if (t->stream[i].sender)
+			str_set(t->sender_congestion, name);
+		else
+			str_set(t->receiver_congestion, name);
+	}
+}

@@ -1,0 +1,19 @@
+/* Sockets of an iperf3 test, from the client's side, and the options of both sides. */
+#pragma once
+
+#include "iperf/run.h"
+
+/* The control connection, cookie sent. Return: descriptor or negative errno. */
+int iperf_dial(struct iperf_test *t, struct err *e) must_check_;
+
+/* Opens stream @i and says which test it belongs to. Return: descriptor or negative errno. */
+int iperf_open_stream(struct iperf_run *r, uint32_t i, struct err *e) must_check_;
+
+/* Options that hold on either side, once connected. */
+int iperf_set_options(const struct iperf_test *t, int fd, struct err *e) must_check_;
+
+/* Notes what both sides report of the sockets: MSS, buffers, congestion control. */
+void iperf_note_sockets(struct iperf_run *r);
+
+/* Default for --length over UDP: what one packet carries. */
+uint32_t iperf_udp_len(const struct iperf_test *t);
