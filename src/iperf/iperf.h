@@ -25,8 +25,9 @@ struct iperf_cfg {
 	uint64_t connect_timeout_ms, rcv_timeout_ms, snd_timeout_ms;
 	int32_t affinity;                                       /* of this process; -1: none */
 	char username[64], password[128], public_key_file[256]; /* client's authentication */
-	bool pkcs1;              /* RSA padding: PKCS#1 v1.5 instead of OAEP */
-	uint32_t dup_timestamps; /* reserved for --timestamps text prefix: 0 off, 1 on */
+	bool pkcs1;     /* RSA padding: PKCS#1 v1.5 instead of OAEP */
+	bool keepalive; /* of the control connection; below 0: the system's setting */
+	uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 };
 
 /* Counts of one stream over a span, from this side. Times in s since TEST_START. */
@@ -99,9 +100,11 @@ struct iperf_sink {
 	void (*interval)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*end)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*error)(struct iperf_sink *s, const struct iperf_test *t);
-	/* Server: puts its output so far into @x, for --get-server-output. */
-	void (*server_output)(struct iperf_sink *s, const struct iperf_test *t,
-		struct iperf_results *x);
+	/*
+	 * What was reported of this test so far, for a client that asked for the server's output:
+	 * called after end, before the results are sent. One of the two is set, both the caller's.
+	 */
+	void (*output)(struct iperf_sink *s, char **ret_text, struct doc **ret_json);
 };
 
 /*

@@ -160,8 +160,9 @@ static int exchange_results(struct iperf_run *r, struct err *e)
 	iperf_results_fini(x);
 	if (res == 0) {
 		iperf_run_results(r, x);
-		if (r->sink->server_output && r->test->cfg.params.get_server_output)
-			r->sink->server_output(r->sink, r->test, x);
+		r->sink->end(r->sink, r->test);
+		if (r->test->cfg.params.get_server_output)
+			r->sink->output(r->sink, &x->server_output_text, &x->server_output_json);
 		out = iperf_results_pack(x);
 		res = iperf_send_doc(&r->ctl, out, step_deadline(), e);
 		iperf_results_fini(x);
@@ -261,7 +262,6 @@ static int run_server(struct iperf_run *r, const struct iperf_session *s, struct
 	if (res < 0)
 		return res;
 	iperf_run_stop(r);
-	r->sink->end(r->sink, r->test);
 	goodbye(r);
 	return 0;
 }

@@ -48,6 +48,11 @@ void doc_free(struct doc *d)
 	json_decref(js(d));
 }
 
+struct doc *doc_share(const struct doc *d)
+{
+	return own(json_incref(js(d)));
+}
+
 int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e)
 {
 	json_error_t why;
@@ -104,6 +109,20 @@ void doc_put_u64(struct doc *d, const char *key, uint64_t v)
 void doc_put_double(struct doc *d, const char *key, double v)
 {
 	put(d, key, isfinite(v) ? json_real(v) : json_null());
+}
+
+void doc_put_i64(struct doc *d, const char *key, int64_t v)
+{
+	put(d, key, json_integer((json_int_t)v));
+}
+
+/* Beyond 2^53 a double has no fraction to lose, but readers may have no such integers. */
+void doc_put_number(struct doc *d, const char *key, double v)
+{
+	if (v == trunc(v) && fabs(v) < 9007199254740992.0)
+		doc_put_i64(d, key, (int64_t)v);
+	else
+		doc_put_double(d, key, v);
 }
 
 void doc_put_bool(struct doc *d, const char *key, bool v)

@@ -22,6 +22,8 @@ struct doc *doc_object(void);
 struct doc *doc_array(void);
 void doc_free(struct doc *d);
 DEFINE_CLEANUP(struct doc *, doc_free, doc_freep)
+/* The same document once more, to be put where doc_put() takes it over; change neither then. */
+struct doc *doc_share(const struct doc *d);
 
 /* Parses strict JSON, an object at the top. */
 int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e) must_check_;
@@ -32,11 +34,16 @@ char *doc_text(const struct doc *d);
 /* Indented text and a newline. Return: 0, or negative errno of the write. */
 int doc_write(const struct doc *d, FILE *out) must_check_;
 
-/* Members of an object; the last one of a name wins. doc_put() takes @child over. */
+/*
+ * Members of an object, written in the order they were first put; the last one of a name wins.
+ * doc_put() takes @child over.
+ */
 void doc_put(struct doc *d, const char *key, struct doc *child);
 void doc_put_str(struct doc *d, const char *key, const char *v);
 void doc_put_u64(struct doc *d, const char *key, uint64_t v);
+void doc_put_i64(struct doc *d, const char *key, int64_t v);
 void doc_put_double(struct doc *d, const char *key, double v); /* not finite: null */
+void doc_put_number(struct doc *d, const char *key, double v); /* the same, but 1, not 1.0 */
 void doc_put_bool(struct doc *d, const char *key, bool v);
 void doc_put_null(struct doc *d, const char *key);
 void doc_put_fields(struct doc *d, const struct field *fields, const void *strct);
