@@ -2,6 +2,8 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "cmd/iperf.h"
+#include "cmd/iperf_opts.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
 	const struct command *c;
 
 	prepare_streams();
+	if (iperf_opts_wanted(argc, argv))
+		return iperf_main(argc, argv);
 	if (!word) {
 		help_overview(stderr);
 		return EXIT_USAGE;
