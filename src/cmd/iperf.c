@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <string.h>
 
 #define IPERF_EXIT_DONE   0

@@ -14,6 +14,11 @@
 #define LOOK_NS (5 * NSEC_PER_MSEC)
 /* How long the last blocks may take to leave, and to arrive once the other side has sent all. */
 #define FLUSH_NS (2 * NSEC_PER_SEC)
+/*
+ * An iperf3 server reads no more once it hears TEST_END: time for its threads to take what its
+ * kernel has. Not in any number.
+ */
+#define SETTLE_MS 30
 /* A client that has said TEST_END may not read on, so its server does not wait for it. */
 #define SERVER_FLUSH_NS (100 * NSEC_PER_MSEC)
 /* Nothing came for so long after the other side stopped: the rest is lost. */
@@ -380,6 +385,8 @@ void iperf_run_finish(struct iperf_run *r)
 	iperf_run_totals(r);
 	if (r->test->is_server)
 		shut_senders(r);
+	else
+		poll(NULL, 0, SETTLE_MS);
 }
 
 /* @theirs: NULL while it is not known what they sent. */
