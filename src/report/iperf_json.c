@@ -171,7 +171,7 @@ static void start(struct iperf_sink *sink, const struct iperf_test *t)
 	put_buffers(x->start, t);
 	doc_put(x->start, "test_start", test_start(t));
 	if (x->o.json_stream)
-		event(x, "start", doc_share(x->start));
+		event(x, "start", doc_ref(x->start));
 }
 
 /* What all rows begin with. */
@@ -260,7 +260,7 @@ static void interval(struct iperf_sink *sink, const struct iperf_test *t)
 				interval_row(t, &dir[k], NULL, &v));
 	}
 	if (x->o.json_stream)
-		event(x, "interval", doc_share(d));
+		event(x, "interval", doc_ref(d));
 	/* A long stream of events must not fill the memory with what nobody will read. */
 	if (!x->o.json_stream || x->o.json_full ||
 		(t->is_server && t->cfg.params.get_server_output))
@@ -404,7 +404,7 @@ static void error(struct iperf_sink *sink, const struct iperf_test *t)
 static void output(struct iperf_sink *sink, char **ret_text, struct doc **ret_json)
 {
 	*ret_text = NULL;
-	*ret_json = doc_share(json_of(sink)->top);
+	*ret_json = doc_ref(json_of(sink)->top);
 }
 
 static void last_events(struct json *x, const struct iperf_test *t)
@@ -414,10 +414,10 @@ static void last_events(struct json *x, const struct iperf_test *t)
 	if (doc_get_str(x->top, "error", words, sizeof(words), NULL) == 0)
 		event_str(x, "error", words);
 	if (t->server_output_json)
-		event(x, "server_output_json", doc_share(t->server_output_json));
+		event(x, "server_output_json", doc_ref(t->server_output_json));
 	if (t->server_output_text)
 		event_str(x, "server_output_text", t->server_output_text);
-	event(x, "end", doc_share(x->end));
+	event(x, "end", doc_ref(x->end));
 }
 
 static int finish(struct iperf_report *r, const struct iperf_test *t)
@@ -431,7 +431,7 @@ static int finish(struct iperf_report *r, const struct iperf_test *t)
 	if (*p->extra_data)
 		doc_put_str(x->top, "extra_data", p->extra_data);
 	if (t->server_output_json && !t->is_server)
-		doc_put(x->top, "server_output_json", doc_share(t->server_output_json));
+		doc_put(x->top, "server_output_json", doc_ref(t->server_output_json));
 	if (t->server_output_text && !t->is_server)
 		doc_put_str(x->top, "server_output_text", t->server_output_text);
 	if (x->o.json_stream)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -48,16 +49,13 @@ void doc_free(struct doc *d)
 	json_decref(js(d));
 }
 
-struct doc *doc_share(const struct doc *d)
-{
-	return own(json_incref(js(d)));
-}
-
-int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e)
+static int parse(struct doc **ret, const char *text, size_t len, bool big, struct err *e)
 {
 	json_error_t why;
 	json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 
+	if (!j && big && json_error_code(&why) == json_error_numeric_overflow)
+		j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &why);
 	if (!j)
 		return err_say(e, EPROTO, "not JSON: %s", why.text);
 	if (!json_is_object(j)) {
@@ -66,6 +64,21 @@ int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e)
 	}
 	*ret = (struct doc *)j;
 	return 0;
+}
+
+int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e)
+{
+	return parse(ret, text, len, false, e);
+}
+
+int doc_parse_big(struct doc **ret, const char *text, size_t len, struct err *e)
+{
+	return parse(ret, text, len, true, e);
+}
+
+struct doc *doc_ref(const struct doc *d)
+{
+	return (struct doc *)json_incref(js(d));
 }
 
 char *doc_text(const struct doc *d)
@@ -106,14 +119,14 @@ void doc_put_u64(struct doc *d, const char *key, uint64_t v)
 	put(d, key, json_integer((json_int_t)v));
 }
 
+void doc_put_i64(struct doc *d, const char *key, int64_t v)
+{
+	put(d, key, json_integer(v));
+}
+
 void doc_put_double(struct doc *d, const char *key, double v)
 {
 	put(d, key, isfinite(v) ? json_real(v) : json_null());
-}
-
-void doc_put_i64(struct doc *d, const char *key, int64_t v)
-{
-	put(d, key, json_integer((json_int_t)v));
 }
 
 /* Beyond 2^53 a double has no fraction to lose, but readers may have no such integers. */
@@ -263,6 +276,29 @@ bool doc_is_str(const struct doc *d, const char *s)
 	return json_is_string(js(d)) && strcmp(json_string_value(js(d)), s) == 0;
 }
 
+bool doc_is_object(const struct doc *d)
+{
+	return json_is_object(js(d));
+}
+
+bool doc_is_null(const struct doc *d)
+{
+	return json_is_null(js(d));
+}
+
+bool doc_is_bool(const struct doc *d, bool *ret)
+{
+	if (!json_is_boolean(js(d)))
+		return false;
+	*ret = json_is_true(js(d));
+	return true;
+}
+
+const char *doc_str(const struct doc *d)
+{
+	return json_string_value(js(d));
+}
+
 static int wrong(struct err *e, const char *key, const char *what)
 {
 	return err_say(e, EPROTO, "member '%s' is not %s", key, what);
@@ -290,6 +326,39 @@ int doc_get_u64(const struct doc *d, const char *key, uint64_t max, uint64_t *re
 {
 	return integer(js(doc_get(d, key)), max, ret) < 0 ? wrong(e, key, "a whole number in range")
 							  : 0;
+}
+
+int doc_get_i64(const struct doc *d, const char *key, int64_t min, int64_t max, int64_t *ret,
+	struct err *e)
+{
+	const json_t *j = js(doc_get(d, key));
+	double real = json_real_value(j);
+	int64_t v;
+
+	if (json_is_integer(j))
+		v = json_integer_value(j);
+	else if (json_is_real(j) && real >= -0x1p63 && real < 0x1p63 && real == trunc(real))
+		v = (int64_t)real;
+	else
+		return wrong(e, key, "a whole number");
+	if (v < min || v > max)
+		return err_say(e, EPROTO,
+			"member '%s' is %" PRId64 ", not within %" PRId64 " to %" PRId64, key, v,
+			min, max);
+	*ret = v;
+	return 0;
+}
+
+int doc_get_real(const struct doc *d, const char *key, double min, double max, double *ret,
+	struct err *e)
+{
+	const json_t *j = js(doc_get(d, key));
+	double v = json_number_value(j);
+
+	if (!json_is_number(j) || !(v >= min && v <= max))
+		return wrong(e, key, "a number in range");
+	*ret = v;
+	return 0;
 }
 
 int doc_get_bool(const struct doc *d, const char *key, bool *ret, struct err *e)

@@ -22,11 +22,18 @@ struct doc *doc_object(void);
 struct doc *doc_array(void);
 void doc_free(struct doc *d);
 DEFINE_CLEANUP(struct doc *, doc_free, doc_freep)
-/* The same document once more, to be put where doc_put() takes it over; change neither then. */
-struct doc *doc_share(const struct doc *d);
 
 /* Parses strict JSON, an object at the top. */
 int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e) must_check_;
+
+/*
+ * As doc_parse(), but a whole number beyond 64 bits is no error: then all numbers of the text are
+ * kept as doubles. Old iperf3 writes -1 as 18446744073709551615.
+ */
+int doc_parse_big(struct doc **ret, const char *text, size_t len, struct err *e) must_check_;
+
+/* Another owner of the same value. */
+struct doc *doc_ref(const struct doc *d) must_check_;
 
 /* Compact text, to be freed by the caller. */
 char *doc_text(const struct doc *d);
@@ -60,12 +67,23 @@ const struct doc *doc_get(const struct doc *d, const char *key);
 const struct doc *doc_at(const struct doc *d, size_t i);
 bool doc_is_array(const struct doc *d);
 bool doc_is_str(const struct doc *d, const char *s);
+bool doc_is_object(const struct doc *d);
+bool doc_is_null(const struct doc *d);
+bool doc_is_bool(const struct doc *d, bool *ret);
+/* Text of a string, borrowed; NULL for any other type. */
+const char *doc_str(const struct doc *d);
 
 /* Each: 0, or -EPROTO with the member named. */
 int doc_get_str(const struct doc *d, const char *key, char *ret, size_t size, struct err *e)
 	must_check_;
 int doc_get_u64(const struct doc *d, const char *key, uint64_t max, uint64_t *ret, struct err *e)
 	must_check_;
+/* A whole number, which others may write as 10.0 or 1e1. */
+int doc_get_i64(const struct doc *d, const char *key, int64_t min, int64_t max, int64_t *ret,
+	struct err *e) must_check_;
+/* Any number within the range; null is none. */
+int doc_get_real(const struct doc *d, const char *key, double min, double max, double *ret,
+	struct err *e) must_check_;
 int doc_get_bool(const struct doc *d, const char *key, bool *ret, struct err *e) must_check_;
 int doc_get_fields(const struct doc *d, const struct field *fields, void *strct, struct err *e)
 	must_check_;
