@@ -803,6 +803,21 @@ static void getopt_tables(char *ret_letters, struct option *ret_long)
 	ret_long[n] = (struct option){0};
 }
 
+/* @word: where getopt_long() stopped; its optopt is the letter, or the value of a long option. */
+static int unreadable(int value, const char *word, struct err *e)
+{
+	const bool letter = optopt > 0 && optopt < LONG_BASE;
+	const char *why = value == ':' ? "needs an argument" : "takes no argument";
+
+	if (optopt == 0)
+		return err_say(e, EINVAL, "unknown or ambiguous option '%s'", word);
+	if (!letter)
+		return err_say(e, EINVAL, "option '--%s' %s", row_of(optopt)->name, why);
+	if (value == ':')
+		return err_say(e, EINVAL, "option '-%c' %s", optopt, why);
+	return err_say(e, EINVAL, "unknown option '-%c'", optopt);
+}
+
 int iperf_opts_parse(struct iperf_args *ret, int argc, char **argv, struct err *e)
 {
 	struct option long_options[2 * N_ROWS + 1];
@@ -817,14 +832,8 @@ int iperf_opts_parse(struct iperf_args *ret, int argc, char **argv, struct err *
 	while ((value = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
 		const struct row *o = value == '?' || value == ':' ? NULL : row_of(value);
 
-		if (value == ':')
-			return err_say(e, EINVAL, "option '%s' needs an argument",
-				argv[optind - 1]);
-		if (!o && optopt && optopt < LONG_BASE && strchr(argv[optind - 1], '-') == NULL)
-			return err_say(e, EINVAL, "unknown option '-%c'", optopt);
 		if (!o)
-			return err_say(e, EINVAL, "unknown or ambiguous option '%s'",
-				argv[optind - 1]);
+			return unreadable(value, argv[optind - 1], e);
 		p.given[o - rows] = true;
 		r = o->set(ret, o, optarg, e);
 		if (r != 0)
