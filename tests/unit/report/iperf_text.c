@@ -123,6 +123,28 @@ static void expect(struct world *w, const char *out, const char *err)
 	free(w);
 }
 
+static const char tcp_parallel_lines[] =
+	"title:  Connecting to host 127.0.0.1, port 5391\n"
+	"title:  [  4] local 127.0.0.1 port 50028 connected to 127.0.0.1 port 5391\n"
+	"title:  [  6] local 127.0.0.1 port 50030 connected to 127.0.0.1 port 5391\n"
+	"title:  [ ID] Interval           Transfer     Bitrate         Retr  Cwnd\n"
+	"title:  [  4]   0.00-1.00   sec  12.0 MBytes   101 Mbits/sec    0   1.12 MBytes       \n"
+	"title:  [  6]   0.00-1.00   sec  12.0 MBytes   101 Mbits/sec    0   1.12 MBytes       \n"
+	"title:  [SUM]   0.00-1.00   sec  24.0 MBytes   201 Mbits/sec    0             \n"
+	"title:  " SEPARATOR
+	"title:  [  4]   1.00-2.00   sec  11.9 MBytes  99.2 Mbits/sec    0   1.12 MBytes       \n"
+	"title:  [  6]   1.00-2.00   sec  11.9 MBytes  99.2 Mbits/sec    0   1.12 MBytes       \n"
+	"title:  [SUM]   1.00-2.00   sec  23.8 MBytes   198 Mbits/sec    0             \n"
+	"title:  " SEPARATOR "title:  [ ID] Interval           Transfer     Bitrate         Retr\n"
+	"title:  [  4]   0.00-2.00   sec  23.9 MBytes  99.9 Mbits/sec    0            sender\n"
+	"title:  [  4]   0.00-2.01   sec  23.9 MBytes  99.9 Mbits/sec                  receiver\n"
+	"title:  [  6]   0.00-2.00   sec  23.9 MBytes  99.9 Mbits/sec    0            sender\n"
+	"title:  [  6]   0.00-2.01   sec  23.9 MBytes  99.9 Mbits/sec                  receiver\n"
+	"title:  [SUM]   0.00-2.00   sec  47.8 MBytes   200 Mbits/sec    0             sender\n"
+	"title:  [SUM]   0.00-2.01   sec  47.8 MBytes   200 Mbits/sec                  receiver\n"
+	"title:  \n"
+	"title:  iperf Done.\n";
+
 static void test_tcp_parallel(void **state)
 {
 	struct world *w = world_new(&(struct iperf_output){.format = 'a'}, false);
@@ -140,39 +162,7 @@ static void test_tcp_parallel(void **state)
 				 .snd_cwnd = CWND});
 	set_total(w, &(struct iperf_span){.end = 2.0045, .bytes = 191 * BLOCK}, 2.0055);
 	tell_end(w);
-	expect(w,
-		"title:  Connecting to host 127.0.0.1, port 5391\n"
-		"title:  [  4] local 127.0.0.1 port 50028 connected to 127.0.0.1 port 5391\n"
-		"title:  [  6] local 127.0.0.1 port 50030 connected to 127.0.0.1 port 5391\n"
-		"title:  [ ID] Interval           Transfer     Bitrate         Retr  Cwnd\n"
-		"title:  [  4]   0.00-1.00   sec  12.0 MBytes   101 Mbits/sec    0   1.12 MBytes    "
-		"   \n"
-		"title:  [  6]   0.00-1.00   sec  12.0 MBytes   101 Mbits/sec    0   1.12 MBytes    "
-		"   \n"
-		"title:  [SUM]   0.00-1.00   sec  24.0 MBytes   201 Mbits/sec    0             \n"
-		"title:  " SEPARATOR
-		"title:  [  4]   1.00-2.00   sec  11.9 MBytes  99.2 Mbits/sec    0   1.12 MBytes    "
-		"   \n"
-		"title:  [  6]   1.00-2.00   sec  11.9 MBytes  99.2 Mbits/sec    0   1.12 MBytes    "
-		"   \n"
-		"title:  [SUM]   1.00-2.00   sec  23.8 MBytes   198 Mbits/sec    0             \n"
-		"title:  " SEPARATOR
-		"title:  [ ID] Interval           Transfer     Bitrate         Retr\n"
-		"title:  [  4]   0.00-2.00   sec  23.9 MBytes  99.9 Mbits/sec    0            "
-		"sender\n"
-		"title:  [  4]   0.00-2.01   sec  23.9 MBytes  99.9 Mbits/sec                  "
-		"receiver\n"
-		"title:  [  6]   0.00-2.00   sec  23.9 MBytes  99.9 Mbits/sec    0            "
-		"sender\n"
-		"title:  [  6]   0.00-2.01   sec  23.9 MBytes  99.9 Mbits/sec                  "
-		"receiver\n"
-		"title:  [SUM]   0.00-2.00   sec  47.8 MBytes   200 Mbits/sec    0             "
-		"sender\n"
-		"title:  [SUM]   0.00-2.01   sec  47.8 MBytes   200 Mbits/sec                  "
-		"receiver\n"
-		"title:  \n"
-		"title:  iperf Done.\n",
-		"");
+	expect(w, tcp_parallel_lines, "");
 }
 
 /* Drops the two lines that tell of this program and machine. */
@@ -182,6 +172,29 @@ static void forget_machine(struct world *w)
 	assert_int_equal(strncmp(w->out, "iperf 3.21 ", strlen("iperf 3.21 ")), 0);
 	rewind(w->out_file);
 }
+
+static const char tcp_verbose_lines[] =
+	"Control connection MSS 32768\n"
+	"Time: Wed, 25 Nov 2026 21:50:25 GMT\n"
+	"Connecting to host 127.0.0.1, port 5391\n"
+	"      Cookie: efqinh3f5xioq4p6adaxsdjsmrcx4y3uis6u\n"
+	"      TCP MSS: 32768 (default)\n"
+	"[  4] local 127.0.0.1 port 50006 connected to 127.0.0.1 port 5391\n"
+	"Starting Test: protocol: TCP, 1 streams, 131072 byte blocks, omitting 0 seconds, "
+	"2 second test, tos 0\n"
+	"[ ID] Interval           Transfer     Bitrate         Retr  Cwnd\n"
+	"[  4]   0.00-1.00   sec  2.80 GBytes  24.1 Gbits/sec    4    895 KBytes       \n"
+	"[  4]   1.00-2.00   sec  2.79 GBytes  23.9 Gbits/sec    6   1023 KBytes       \n" SEPARATOR
+	"Test Complete. Summary Results:\n"
+	"[ ID] Interval           Transfer     Bitrate         Retr\n"
+	"[  4]   0.00-2.00   sec  5.60 GBytes  24.0 Gbits/sec   10            sender\n"
+	"[  4]   0.00-2.00   sec  5.60 GBytes  24.0 Gbits/sec                  receiver\n"
+	"CPU Utilization: local/sender 99.6% (0.5%u/99.1%s), "
+	"remote/receiver 39.8% (1.3%u/38.5%s)\n"
+	"snd_tcp_congestion bbr\n"
+	"rcv_tcp_congestion cubic\n"
+	"\n"
+	"iperf Done.\n";
 
 static void test_tcp_verbose(void **state)
 {
@@ -208,30 +221,46 @@ static void test_tcp_verbose(void **state)
 	str_set(w->t.sender_congestion, "bbr");
 	str_set(w->t.receiver_congestion, "cubic");
 	tell_end(w);
-	expect(w,
-		"Control connection MSS 32768\n"
-		"Time: Wed, 25 Nov 2026 21:50:25 GMT\n"
-		"Connecting to host 127.0.0.1, port 5391\n"
-		"      Cookie: efqinh3f5xioq4p6adaxsdjsmrcx4y3uis6u\n"
-		"      TCP MSS: 32768 (default)\n"
-		"[  4] local 127.0.0.1 port 50006 connected to 127.0.0.1 port 5391\n"
-		"Starting Test: protocol: TCP, 1 streams, 131072 byte blocks, omitting 0 seconds, "
-		"2 second test, tos 0\n"
-		"[ ID] Interval           Transfer     Bitrate         Retr  Cwnd\n"
-		"[  4]   0.00-1.00   sec  2.80 GBytes  24.1 Gbits/sec    4    895 KBytes       \n"
-		"[  4]   1.00-2.00   sec  2.79 GBytes  23.9 Gbits/sec    6   1023 KBytes       \n" SEPARATOR
-		"Test Complete. Summary Results:\n"
-		"[ ID] Interval           Transfer     Bitrate         Retr\n"
-		"[  4]   0.00-2.00   sec  5.60 GBytes  24.0 Gbits/sec   10            sender\n"
-		"[  4]   0.00-2.00   sec  5.60 GBytes  24.0 Gbits/sec                  receiver\n"
-		"CPU Utilization: local/sender 99.6% (0.5%u/99.1%s), "
-		"remote/receiver 39.8% (1.3%u/38.5%s)\n"
-		"snd_tcp_congestion bbr\n"
-		"rcv_tcp_congestion cubic\n"
-		"\n"
-		"iperf Done.\n",
-		"");
+	expect(w, tcp_verbose_lines, "");
 }
+
+static const char bidir_server_lines[] =
+	"Time: Wed, 25 Nov 2026 21:50:25 GMT\n"
+	"Accepted connection from 127.0.0.1, port 47910\n"
+	"      Cookie: efqinh3f5xioq4p6adaxsdjsmrcx4y3uis6u\n"
+	"      TCP MSS: 0 (default)\n"
+	"      Target Bitrate: 200000000\n"
+	"[  5] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47914\n"
+	"[  7] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47922\n"
+	"[  9] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47928\n"
+	"[ 12] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47942\n"
+	"Starting Test: protocol: TCP, 2 streams, 131072 byte blocks, omitting 0 seconds, "
+	"2 second test, tos 0\n"
+	"[ ID][Role] Interval           Transfer     Bitrate         Retr  Cwnd\n"
+	"[  5][RX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec                  \n"
+	"[  7][RX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec                  \n"
+	"[SUM][RX-S]   0.00-1.00   sec  47.8 MBytes  400556 Kbits/sec                  \n"
+	"[  9][TX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec    0   1.12 MBytes       \n"
+	"[ 12][TX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec    0   1.12 MBytes       \n"
+	"[SUM][TX-S]   0.00-1.00   sec  47.8 MBytes  400556 Kbits/sec    0             \n" SEPARATOR
+	"Test Complete. Summary Results:\n"
+	"[ ID][Role] Interval           Transfer     Bitrate         Retr\n"
+	"[  5] (sender statistics not available)\n"
+	"[  5][RX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec                  receiver\n"
+	"[  7] (sender statistics not available)\n"
+	"[  7][RX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec                  receiver\n"
+	"[SUM] (sender statistics not available)\n"
+	"[SUM][RX-S]   0.00-2.01   sec  95.5 MBytes  399159 Kbits/sec                  receiver\n"
+	"snd_tcp_congestion bbr\n"
+	"[  9][TX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec    0            sender\n"
+	"[  9] (receiver statistics not available)\n"
+	"[ 12][TX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec    0            sender\n"
+	"[ 12] (receiver statistics not available)\n"
+	"[SUM][TX-S]   0.00-2.01   sec  95.5 MBytes  399159 Kbits/sec    0             sender\n"
+	"[SUM] (receiver statistics not available)\n"
+	"CPU Utilization: local/sender 2.8% (0.0%u/2.8%s), remote/receiver 0.0% (0.0%u/0.0%s)\n"
+	"CPU Utilization: local/receiver 2.8% (0.0%u/2.8%s), remote/sender 0.0% (0.0%u/0.0%s)\n"
+	"snd_tcp_congestion bbr\n";
 
 /* Two streams each way, told by the server, which never knows the other side's counts. */
 static void test_bidir_server(void **state)
@@ -266,55 +295,29 @@ static void test_bidir_server(void **state)
 	assert_string_equal(text + strlen(text) - 8, "ion bbr\n");
 	free(text);
 	assert_int_equal(w->r->finish(w->r, &w->t), 0);
-	expect(w,
-		"Time: Wed, 25 Nov 2026 21:50:25 GMT\n"
-		"Accepted connection from 127.0.0.1, port 47910\n"
-		"      Cookie: efqinh3f5xioq4p6adaxsdjsmrcx4y3uis6u\n"
-		"      TCP MSS: 0 (default)\n"
-		"      Target Bitrate: 200000000\n"
-		"[  5] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47914\n"
-		"[  7] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47922\n"
-		"[  9] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47928\n"
-		"[ 12] local 127.0.0.1 port 5391 connected to 127.0.0.1 port 47942\n"
-		"Starting Test: protocol: TCP, 2 streams, 131072 byte blocks, omitting 0 seconds, "
-		"2 second test, tos 0\n"
-		"[ ID][Role] Interval           Transfer     Bitrate         Retr  Cwnd\n"
-		"[  5][RX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec                  \n"
-		"[  7][RX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec                  \n"
-		"[SUM][RX-S]   0.00-1.00   sec  47.8 MBytes  400556 Kbits/sec                  \n"
-		"[  9][TX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec    0   1.12 MBytes   "
-		"    \n"
-		"[ 12][TX-S]   0.00-1.00   sec  23.9 MBytes  200278 Kbits/sec    0   1.12 MBytes   "
-		"    \n"
-		"[SUM][TX-S]   0.00-1.00   sec  47.8 MBytes  400556 Kbits/sec    0             \n" SEPARATOR
-		"Test Complete. Summary Results:\n"
-		"[ ID][Role] Interval           Transfer     Bitrate         Retr\n"
-		"[  5] (sender statistics not available)\n"
-		"[  5][RX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec                  "
-		"receiver\n"
-		"[  7] (sender statistics not available)\n"
-		"[  7][RX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec                  "
-		"receiver\n"
-		"[SUM] (sender statistics not available)\n"
-		"[SUM][RX-S]   0.00-2.01   sec  95.5 MBytes  399159 Kbits/sec                  "
-		"receiver\n"
-		"snd_tcp_congestion bbr\n"
-		"[  9][TX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec    0            "
-		"sender\n"
-		"[  9] (receiver statistics not available)\n"
-		"[ 12][TX-S]   0.00-2.01   sec  47.8 MBytes  199579 Kbits/sec    0            "
-		"sender\n"
-		"[ 12] (receiver statistics not available)\n"
-		"[SUM][TX-S]   0.00-2.01   sec  95.5 MBytes  399159 Kbits/sec    0             "
-		"sender\n"
-		"[SUM] (receiver statistics not available)\n"
-		"CPU Utilization: local/sender 2.8% (0.0%u/2.8%s), "
-		"remote/receiver 0.0% (0.0%u/0.0%s)\n"
-		"CPU Utilization: local/receiver 2.8% (0.0%u/2.8%s), "
-		"remote/sender 0.0% (0.0%u/0.0%s)\n"
-		"snd_tcp_congestion bbr\n",
-		"");
+	expect(w, bidir_server_lines, "");
 }
+
+static const char udp_parallel_lines[] =
+	"Connecting to host 127.0.0.1, port 5391\n"
+	"[  4] local 127.0.0.1 port 50119 connected to 127.0.0.1 port 5391\n"
+	"[  6] local 127.0.0.1 port 44371 connected to 127.0.0.1 port 5391\n"
+	"[ ID] Interval           Transfer     Bitrate         Total Datagrams\n"
+	"[  4]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  39  \n"
+	"[  6]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  39  \n"
+	"[SUM]   0.00-1.00   sec  2.44 MBytes  20.4 Mbits/sec  78  \n" SEPARATOR
+	"[  4]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  38  \n"
+	"[  6]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  38  \n"
+	"[SUM]   1.00-2.00   sec  2.38 MBytes  19.9 Mbits/sec  76  \n" SEPARATOR
+	"[ ID] Interval           Transfer     Bitrate         Jitter    Lost/Total Datagrams\n"
+	"[  4]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 (0%)  sender\n"
+	"[  4]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.009 ms  0/77 (0%)  receiver\n"
+	"[  6]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 (0%)  sender\n"
+	"[  6]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.009 ms  0/77 (0%)  receiver\n"
+	"[SUM]   0.00-2.00   sec  4.81 MBytes  20.1 Mbits/sec  0.000 ms  0/154 (0%)  sender\n"
+	"[SUM]   0.00-2.00   sec  4.81 MBytes  20.1 Mbits/sec  0.009 ms  0/154 (0%)  receiver\n"
+	"\n"
+	"iperf Done.\n";
 
 static void test_udp_parallel(void **state)
 {
@@ -338,33 +341,34 @@ static void test_udp_parallel(void **state)
 			.jitter_ms = 0.0085},
 		2.0047);
 	tell_end(w);
-	expect(w,
-		"Connecting to host 127.0.0.1, port 5391\n"
-		"[  4] local 127.0.0.1 port 50119 connected to 127.0.0.1 port 5391\n"
-		"[  6] local 127.0.0.1 port 44371 connected to 127.0.0.1 port 5391\n"
-		"[ ID] Interval           Transfer     Bitrate         Total Datagrams\n"
-		"[  4]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  39  \n"
-		"[  6]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  39  \n"
-		"[SUM]   0.00-1.00   sec  2.44 MBytes  20.4 Mbits/sec  78  \n" SEPARATOR
-		"[  4]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  38  \n"
-		"[  6]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  38  \n"
-		"[SUM]   1.00-2.00   sec  2.38 MBytes  19.9 Mbits/sec  76  \n" SEPARATOR
-		"[ ID] Interval           Transfer     Bitrate         Jitter    Lost/Total "
-		"Datagrams\n"
-		"[  4]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 (0%)  sender\n"
-		"[  4]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.009 ms  0/77 (0%)  "
-		"receiver\n"
-		"[  6]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 (0%)  sender\n"
-		"[  6]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.009 ms  0/77 (0%)  "
-		"receiver\n"
-		"[SUM]   0.00-2.00   sec  4.81 MBytes  20.1 Mbits/sec  0.000 ms  0/154 (0%)  "
-		"sender\n"
-		"[SUM]   0.00-2.00   sec  4.81 MBytes  20.1 Mbits/sec  0.009 ms  0/154 (0%)  "
-		"receiver\n"
-		"\n"
-		"iperf Done.\n",
-		"");
+	expect(w, udp_parallel_lines, "");
 }
+
+static const char udp_bidir_lines[] =
+	"now Connecting to host 127.0.0.1, port 5391\n"
+	"now [  4] local 127.0.0.1 port 54908 connected to 127.0.0.1 port 5391\n"
+	"now [  6] local 127.0.0.1 port 43562 connected to 127.0.0.1 port 5391\n"
+	"now [ ID][Role] Interval           Transfer     Bitrate         Jitter    "
+	"Lost/Total Datagrams\n"
+	"now [  4][TX-C]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec            39  (omitted)\n"
+	"now [  6][RX-C]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  0.092 ms  0/39 "
+	"(0%)  (omitted)\n"
+	"now [  4][TX-C]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec            40  \n"
+	"now [  6][RX-C]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  0.098 ms  2/40 (5%)  \n"
+	"now " SEPARATOR
+	"now [ ID][Role] Interval           Transfer     Bitrate         Jitter    "
+	"Lost/Total Datagrams\n"
+	"now [  4][TX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 "
+	"(0%)  sender\n"
+	"now [  4][TX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.101 ms  "
+	"Unknown/77  receiver\n"
+	"now [  6][RX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 "
+	"(0%)  sender\n"
+	"now [SUM][RX-C]  0.0- 2.0 sec  3 datagrams received out-of-order\n"
+	"now [  6][RX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.101 ms  2/77 "
+	"(2.6%)  receiver\n"
+	"now \n"
+	"now iperf Done.\n";
 
 /* Both directions, the header once more after what was omitted, each line with the time. */
 static void test_udp_bidir(void **state)
@@ -400,35 +404,24 @@ static void test_udp_bidir(void **state)
 	w->t.stream[1].total.lost_packets = 2;
 	w->t.stream[1].total.out_of_order = 3;
 	tell_end(w);
-	expect(w,
-		"now Connecting to host 127.0.0.1, port 5391\n"
-		"now [  4] local 127.0.0.1 port 54908 connected to 127.0.0.1 port 5391\n"
-		"now [  6] local 127.0.0.1 port 43562 connected to 127.0.0.1 port 5391\n"
-		"now [ ID][Role] Interval           Transfer     Bitrate         Jitter    "
-		"Lost/Total Datagrams\n"
-		"now [  4][TX-C]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec            39  "
-		"(omitted)\n"
-		"now [  6][RX-C]   0.00-1.00   sec  1.22 MBytes  10.2 Mbits/sec  0.092 ms  0/39 "
-		"(0%)  (omitted)\n"
-		"now [  4][TX-C]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec            40  \n"
-		"now [  6][RX-C]   1.00-2.00   sec  1.19 MBytes  9.93 Mbits/sec  0.098 ms  2/40 "
-		"(5%)  \n"
-		"now " SEPARATOR
-		"now [ ID][Role] Interval           Transfer     Bitrate         Jitter    "
-		"Lost/Total Datagrams\n"
-		"now [  4][TX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 "
-		"(0%)  sender\n"
-		"now [  4][TX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.101 ms  "
-		"Unknown/77  receiver\n"
-		"now [  6][RX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.000 ms  0/77 "
-		"(0%)  sender\n"
-		"now [SUM][RX-C]  0.0- 2.0 sec  3 datagrams received out-of-order\n"
-		"now [  6][RX-C]   0.00-2.00   sec  2.41 MBytes  10.1 Mbits/sec  0.101 ms  2/77 "
-		"(2.6%)  receiver\n"
-		"now \n"
-		"now iperf Done.\n",
-		"");
+	expect(w, udp_bidir_lines, "");
 }
+
+static const char reverse_lines[] =
+	"Connecting to host 127.0.0.1, port 5391\n"
+	"Reverse mode, remote host 127.0.0.1 is sending\n"
+	"[  4] local 127.0.0.1 port 47882 connected to 127.0.0.1 port 5391\n"
+	"[ ID] Interval           Transfer     Bitrate\n"
+	"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec                  \n" SEPARATOR
+	"[ ID] Interval           Transfer     Bitrate         Retr\n"
+	"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec    0            sender\n"
+	"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec                  receiver\n"
+	"\n"
+	"Server output:\n"
+	"what the server wrote\n"
+	"\n"
+	"\n"
+	"iperf Done.\n";
 
 static void test_reverse(void **state)
 {
@@ -444,22 +437,7 @@ static void test_reverse(void **state)
 	set_total(w, &(struct iperf_span){.end = 1.0, .bytes = 191 * BLOCK}, 1.0);
 	tell_end(w);
 	free(w->t.server_output_text);
-	expect(w,
-		"Connecting to host 127.0.0.1, port 5391\n"
-		"Reverse mode, remote host 127.0.0.1 is sending\n"
-		"[  4] local 127.0.0.1 port 47882 connected to 127.0.0.1 port 5391\n"
-		"[ ID] Interval           Transfer     Bitrate\n"
-		"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec                  \n" SEPARATOR
-		"[ ID] Interval           Transfer     Bitrate         Retr\n"
-		"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec    0            sender\n"
-		"[  4]   0.00-1.00   sec  23.9 MBytes  23.9 MBytes/sec                  receiver\n"
-		"\n"
-		"Server output:\n"
-		"what the server wrote\n"
-		"\n"
-		"\n"
-		"iperf Done.\n",
-		"");
+	expect(w, reverse_lines, "");
 }
 
 static void test_error(void **state)
