@@ -897,19 +897,34 @@ void iperf_opts_usage(FILE *out)
 		out);
 }
 
-static void help_row(const struct row *o, FILE *out)
+/* Of a row that names a number; 0 says nothing. */
+static uint64_t default_of(const struct iperf_args *a, const struct row *o)
 {
-	char name[64];
+	const char *m = (const char *)a + o->offset;
+
+	if (o->set != set_number && o->set != set_size)
+		return 0;
+	if (o->size == sizeof(uint16_t))
+		return *(const uint16_t *)m;
+	return o->size == sizeof(uint32_t) ? *(const uint32_t *)m : *(const uint64_t *)m;
+}
+
+static void help_row(const struct iperf_args *defaults, const struct row *o, FILE *out)
+{
+	const uint64_t v = default_of(defaults, o);
+	char name[64], number[32] = "";
 	int n = snprintf(name, sizeof(name), "--%s", o->name);
 
 	if (o->arg == ARG_NEEDED)
 		snprintf(name + n, sizeof(name) - (size_t)n, " %s", o->arg_name);
 	else if (o->arg == ARG_OPTIONAL)
 		snprintf(name + n, sizeof(name) - (size_t)n, "[=%s]", o->arg_name);
+	if (v)
+		snprintf(number, sizeof(number), " (%llu)", (unsigned long long)v);
 	if (o->letter)
-		fprintf(out, "  -%c, %-31s %s\n", o->letter, name, o->help);
+		fprintf(out, "  -%c, %-37s %s%s\n", o->letter, name, o->help, number);
 	else
-		fprintf(out, "      %-31s %s\n", name, o->help);
+		fprintf(out, "      %-37s %s%s\n", name, o->help, number);
 }
 
 void iperf_opts_help(FILE *out)
@@ -920,16 +935,19 @@ void iperf_opts_help(FILE *out)
 		[CLIENT] = "Client",
 	};
 
+	struct iperf_args defaults;
+
 	static_assert(ARRAY_SIZE(title) == SIDE_N, "one title per side");
+	set_defaults(&defaults);
 	fputs("Usage: iperf3 -s | -c <host> [options]\n", out);
 	for (enum side side = 0; side < SIDE_N; side++) {
 		fprintf(out, "\n%s:\n", title[side]);
 		for (size_t i = 0; i < N_ROWS; i++)
 			if (rows[i].side == side && rows[i].help)
-				help_row(&rows[i], out);
+				help_row(&defaults, &rows[i], out);
 	}
-	fputs("\nK, M, G and T may follow a rate (powers of 1000) and a number of bytes or blocks\n"
-	      "(powers of 1024).\n",
+	fputs("\nDefaults in brackets. K, M, G and T may follow a rate (powers of 1000) and a number\n"
+	      "of bytes or blocks (powers of 1024).\n",
 		out);
 }
 
