@@ -155,12 +155,13 @@ static int exchange_results(struct iperf_run *r, struct err *e)
 		res = iperf_results_unpack(in, x, e);
 	if (res == 0) {
 		iperf_run_drain(r, x);
+		/* iperf3's server reports what it counted itself, and no word of the client's. */
+		r->sink->end(r->sink, r->test);
 		res = iperf_run_take_results(r, x, e);
 	}
 	iperf_results_fini(x);
 	if (res == 0) {
 		iperf_run_results(r, x);
-		r->sink->end(r->sink, r->test);
 		if (r->test->cfg.params.get_server_output)
 			r->sink->output(r->sink, &x->server_output_text, &x->server_output_json);
 		out = iperf_results_pack(x);
