@@ -30,7 +30,10 @@ struct iperf_cfg {
 	uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 };
 
-/* Counts of one stream over a span, from this side. Times in s since TEST_START. */
+/*
+ * Counts of one stream over a span, from this side. Times in s since TEST_START, after --omit since
+ * its end.
+ */
 struct iperf_span {
 	double start, end; /* s */
 	uint64_t bytes;

@@ -24,6 +24,7 @@ struct text {
 	struct iperf_output o;
 	FILE *out, *err;
 	const char *title; /* of the test that runs */
+	bool headed;       /* the header of its intervals is written */
 	/* Copy of the lines for a client that wants to see them; NULL: none wanted. */
 	FILE *copy;
 	char *copy_text;
@@ -146,6 +147,7 @@ static void connecting(struct iperf_sink *s, const struct iperf_test *t)
 	char now[64];
 
 	drop_copy(x);
+	x->headed = false;
 	x->title = t->is_server ? "" : t->cfg.params.title;
 	if (t->is_server && t->cfg.params.get_server_output)
 		x->copy = open_memstream(&x->copy_text, &x->copy_len);
@@ -274,11 +276,11 @@ static void interval(struct iperf_sink *sink, const struct iperf_test *t)
 
 	if (!iperf_interval_counts(t))
 		return;
-	/* Once, and again when what was omitted is over and time starts afresh. */
-	if (t->stream[0].interval.start <= 0)
+	if (!x->headed)
 		interval_header(x, t);
 	else if (t->cfg.params.parallel > 1)
 		line(x, SEPARATOR);
+	x->headed = true;
 	for (uint32_t d = 0; d < n_dirs; d++) {
 		for (uint32_t i = 0; (s = iperf_dir_next(t, &dir[d], &i));) {
 			iperf_interval_of(&s->interval, &v);
