@@ -50,7 +50,21 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 	*ret = (struct opt_group){0};
 }
 
-/* "stream,rr:proto=udp,req=1": a part with "=" but no ":" belongs to the load before it. */
+/* Is @word an option without a value of the load that @one, "stream:dir=tx", asks for? */
+static bool is_flag_of(const char *one, const char *word)
+{
+	char name[32];
+	const struct load_ops *ops;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(one, ":"), one);
+	ops = load_find(name);
+	return ops && opt_find(ops->opts, word);
+}
+
+/*
+ * "stream,rr:proto=udp,req=1": a part with "=" but no ":" belongs to the load before it, and so
+ * does one of its flags.
+ */
 static int plan_loads(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
 	_cleanup_(freep) char *copy = xstrdup(cfg->ask.loads);
@@ -59,7 +73,8 @@ static int plan_loads(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 	int r = 0;
 
 	while (r == 0 && (p = strsep(&rest, ","))) {
-		bool goes_on = *one && strchr(p, '=') && !strchr(p, ':');
+		bool pair = strchr(p, '=') && !strchr(p, ':');
+		bool goes_on = *one && (pair || is_flag_of(one, p));
 
 		if (*one && !goes_on) {
 			r = plan_load(run, one, cfg->load, e);

@@ -52,6 +52,8 @@ static uint64_t limit_bytes(const struct iperf_params *p)
 static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
 {
 	cfg->block_bytes = p->len;
+	cfg->send = p->zerocopy ? LOAD_SEND_SENDFILE : LOAD_SEND_COPY;
+	cfg->recv = p->skip_rx_copy ? LOAD_RECV_TRUNC : LOAD_RECV_COPY;
 }
 
 static void fill_udp(struct load_cfg *cfg, const struct iperf_params *p)

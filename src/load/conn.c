@@ -1,6 +1,7 @@
 #include "load/conn.h"
 
 #include "base/clock.h"
+#include "load/zerocopy.h"
 #include "sys/sock.h"
 
 #include <arpa/inet.h>
@@ -17,8 +18,23 @@
 /* Answers to one greeting: nobody listens for a second one, so all of them must be lost to fail. */
 #define GREETING_ANSWERS 5
 
-/* Before connect or listen, so that the window scale is chosen for the buffer asked for. */
-static int set_buffers(int fd, const struct load_cfg *cfg, struct err *e)
+/* Ref: RFC 2474 s.3: the code point is the upper six bits of the octet. */
+static int set_dscp(int fd, uint32_t dscp, struct err *e)
+{
+	int domain = AF_INET;
+	socklen_t len = sizeof(domain);
+
+	if (!dscp)
+		return 0;
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	return domain == AF_INET6
+		       ? sock_set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)dscp << 2, "IPV6_TCLASS",
+				 e)
+		       : sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)dscp << 2, "IP_TOS", e);
+}
+
+/* Before connect or listen, so that window scale and segment size are chosen accordingly. */
+static int set_before(int fd, const struct load_cfg *cfg, bool udp, struct err *e)
 {
 	int r = 0;
 
@@ -26,7 +42,20 @@ static int set_buffers(int fd, const struct load_cfg *cfg, struct err *e)
 		r = sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)cfg->sndbuf_bytes, "SO_SNDBUF", e);
 	if (r == 0 && cfg->rcvbuf_bytes)
 		r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)cfg->rcvbuf_bytes, "SO_RCVBUF", e);
-	return r;
+	if (r == 0 && cfg->mss_bytes && !udp)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)cfg->mss_bytes, "TCP_MAXSEG", e);
+	return r == 0 ? set_dscp(fd, cfg->dscp, e) : r;
+}
+
+static int open_socket(const struct load_cfg *cfg, bool udp, const char *ip, struct err *e)
+{
+	int fd;
+
+	if (udp || !cfg->mptcp)
+		return sock_open(udp ? SOCK_DGRAM : SOCK_STREAM, ip, e);
+	fd = socket(strchr(ip, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+		IPPROTO_MPTCP);
+	return fd < 0 ? err_set(e, errno, "cannot open an MPTCP socket") : fd;
 }
 
 static int set_congestion(int fd, const struct load_cfg *cfg, struct err *e)
@@ -38,16 +67,28 @@ static int set_congestion(int fd, const struct load_cfg *cfg, struct err *e)
 	return 0;
 }
 
+/* Ref: socket(7); 64 bits wide since 4.20. */
+static int set_pacing(int fd, uint64_t bps, struct err *e)
+{
+	uint64_t bytes_per_s = bps / 8;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s, sizeof(bytes_per_s)) < 0)
+		return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
+	return 0;
+}
+
 int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t port, int *fd,
 	uint32_t n, struct err *e)
 {
 	for (uint32_t i = 0; i < (udp ? n : 1); i++) {
 		int r;
 
-		fd[i] = sock_bind(udp ? SOCK_DGRAM : SOCK_STREAM, any, (uint16_t)(port + i), e);
+		fd[i] = open_socket(cfg, udp, any, e);
 		if (fd[i] < 0)
 			return fd[i];
-		r = set_buffers(fd[i], cfg, e);
+		r = sock_bind_fd(fd[i], any, (uint16_t)(port + i), e);
+		if (r == 0)
+			r = set_before(fd[i], cfg, udp, e);
 		if (r < 0)
 			return r;
 		if (!udp && listen(fd[i], (int)n) < 0)
@@ -65,6 +106,10 @@ int conn_finish(const struct load_cfg *cfg, bool udp, int fd, struct err *e)
 
 	if (!udp) {
 		r = set_congestion(fd, cfg, e);
+		if (r == 0 && cfg->send == LOAD_SEND_ZEROCOPY)
+			r = zerocopy_enable(fd, e);
+		if (r == 0 && cfg->pacing_bps)
+			r = set_pacing(fd, cfg->pacing_bps, e);
 		return r < 0 ? r : sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
@@ -118,9 +163,9 @@ static int open_one(const struct conn_args *args, struct flow *f, uint16_t port,
 	size_t len = greeting(args, number, hello);
 	int r;
 
-	r = f->fd = sock_open(args->udp ? SOCK_DGRAM : SOCK_STREAM, peer->addr, e);
+	r = f->fd = open_socket(args->cfg, args->udp, peer->addr, e);
 	if (r >= 0)
-		r = set_buffers(f->fd, args->cfg, e);
+		r = set_before(f->fd, args->cfg, args->udp, e);
 	if (r == 0)
 		r = sock_connect(f->fd, peer->addr, port, args->deadline_ns, e);
 	if (r == 0)

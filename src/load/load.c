@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 /* A paced flow that was held up catches up with at most this much of its schedule at once. */
@@ -36,6 +37,12 @@ struct load {
 	struct leg leg[LOAD_MAX_LEGS];
 };
 
+static struct flow *flow_at(const struct load *l, uint32_t i)
+{
+	assert(i < load_n_flows(l));
+	return &l->leg[i / l->cfg.flows].flow[i % l->cfg.flows];
+}
+
 static uint32_t thread_count(const struct load_args *args)
 {
 	uint32_t cpus[AFFINITY_MAX_CPUS];
@@ -61,6 +68,7 @@ static void *buffer_new(size_t bytes, int fill)
 static void flow_new(struct flow *f, struct load *l, struct leg *leg, struct worker *w)
 {
 	*f = (struct flow){.fd = -1,
+		.file_fd = -1,
 		.active = leg->active,
 		.udp = l->udp,
 		.index = (uint32_t)(f - leg->flow),
@@ -94,6 +102,7 @@ static void worker_new(struct worker *w, struct load *l, uint32_t cpu)
 static void leg_new(struct load *l, bool active, const struct load_args *args)
 {
 	struct leg *leg = &l->leg[l->n_legs++];
+	uint64_t budget = l->cfg.bytes ? l->cfg.bytes : l->cfg.blocks * l->cfg.block_bytes;
 	uint32_t n = l->cfg.flows;
 
 	leg->active = active;
@@ -107,8 +116,8 @@ static void leg_new(struct load *l, bool active, const struct load_args *args)
 	leg->flow = aligned_alloc(64, n * sizeof(*leg->flow));
 	leg->gate = active && l->cfg.rate_bps ? aligned_alloc(64, n * sizeof(*leg->gate)) : NULL;
 	leg->worker = xcalloc(leg->n_workers, sizeof(*leg->worker));
-	leg->budget.limited = l->cfg.bytes > 0;
-	atomic_init(&leg->budget.left, (int64_t)l->cfg.bytes);
+	atomic_init(&leg->budget.limited, budget > 0);
+	atomic_init(&leg->budget.left, (int64_t)budget);
 
 	for (uint32_t i = 0, first = 0; i < leg->n_workers; i++) {
 		struct worker *w = &leg->worker[i];
@@ -121,6 +130,18 @@ static void leg_new(struct load *l, bool active, const struct load_args *args)
 			flow_new(&w->flow[k], l, leg, w);
 		first += w->n_flows;
 	}
+}
+
+static int make_file(struct flow *f, struct err *e)
+{
+	if (!f->wants_file)
+		return 0;
+	f->file_fd = memfd_create("tare-block", MFD_CLOEXEC);
+	if (f->file_fd < 0)
+		return err_set(e, errno, "cannot create a memory file");
+	if (write(f->file_fd, f->buf, f->buf_bytes) != (ssize_t)f->buf_bytes)
+		return err_set(e, errno, "cannot fill a memory file");
+	return 0;
 }
 
 int load_open(struct load **ret, const struct load_args *args, struct err *e)
@@ -142,6 +163,10 @@ int load_open(struct load **ret, const struct load_args *args, struct err *e)
 	if (l->ops->drives(&l->cfg, !near))
 		leg_new(l, false, args);
 	assert(l->n_legs > 0);
+	for (uint32_t i = 0; r == 0 && i < load_n_flows(l); i++)
+		r = make_file(flow_at(l, i), e);
+	if (r < 0)
+		return r;
 	*ret = take_ptr(l);
 	return 0;
 }
@@ -151,6 +176,7 @@ static void leg_close(struct leg *leg)
 	for (uint32_t i = 0; i < leg->n_flows; i++) {
 		closep(&leg->listen_fd[i]);
 		closep(&leg->flow[i].fd);
+		closep(&leg->flow[i].file_fd);
 		free(leg->flow[i].buf);
 		free(leg->flow[i].state);
 	}
@@ -184,12 +210,6 @@ void load_close(struct load *l)
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		leg_close(&l->leg[i]);
 	free(l);
-}
-
-static struct flow *flow_at(const struct load *l, uint32_t i)
-{
-	assert(i < load_n_flows(l));
-	return &l->leg[i / l->cfg.flows].flow[i % l->cfg.flows];
 }
 
 /*

@@ -45,6 +45,21 @@ enum load_proto {
 };
 extern const char *const load_proto_name[LOAD_PROTO_N];
 
+enum load_send {
+	LOAD_SEND_COPY,     /* send() */
+	LOAD_SEND_ZEROCOPY, /* send(MSG_ZEROCOPY) */
+	LOAD_SEND_SENDFILE, /* sendfile() from a memory file */
+	LOAD_SEND_N,
+};
+extern const char *const load_send_name[LOAD_SEND_N];
+
+enum load_recv {
+	LOAD_RECV_COPY,  /* recv() */
+	LOAD_RECV_TRUNC, /* recv(MSG_TRUNC): dropped in the kernel, not copied */
+	LOAD_RECV_N,
+};
+extern const char *const load_recv_name[LOAD_RECV_N];
+
 /* Members of all loads; each load's option table shows the ones it reads. */
 struct load_cfg {
 	uint32_t dir;   /* enum load_dir */
@@ -54,9 +69,14 @@ struct load_cfg {
 	uint32_t block_bytes;
 	uint32_t req_bytes, rsp_bytes;
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* 0: left to the kernel's auto-tuning */
-	uint64_t bytes;                      /* to send in each direction; 0: no end */
+	uint64_t bytes, blocks;              /* to send in each direction; 0: no end */
 	uint64_t rate_bps;                   /* payload of each flow; 0: unlimited */
 	char congestion[16];                 /* "": the kernel's default */
+	uint32_t send, recv;                 /* enum load_send, enum load_recv */
+	uint32_t mss_bytes;                  /* TCP_MAXSEG; 0: the path's */
+	uint32_t dscp;                       /* code point, 0..63 */
+	uint64_t pacing_bps;                 /* SO_MAX_PACING_RATE of each flow; 0: none */
+	bool mptcp;                          /* Multipath TCP */
 };
 
 /* Counters of one flow, or of all flows of this end. Only uint64_t members. */
@@ -65,6 +85,8 @@ struct load_count {
 	uint64_t packets_tx, packets_rx; /* udp: datagrams; the rest: 0 */
 	uint64_t packets_expected;       /* udp: highest sequence number that came in */
 	uint64_t reordered, duplicated;  /* udp: among packets_rx */
+	uint64_t zerocopy_sends;         /* stream: calls done with MSG_ZEROCOPY */
+	uint64_t zerocopy_copied;        /* among them: the kernel copied after all */
 	uint64_t transactions;           /* completed here */
 	uint64_t lost;                   /* requests without an answer in time */
 };

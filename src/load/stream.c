@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "load/flow.h"
 #include "load/table.h"
+#include "load/zerocopy.h"
 
 #include <errno.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 /* All flows' buffers of one end and direction; each is touched before the trial. */
@@ -40,9 +42,25 @@ static const struct opt stream_opts[] = {
 	OPT_U64(struct load_cfg, bytes, "bytes", 'n', "<size>",
 		"send exactly this much in each direction; 0: no end", .unit = NUM_BYTES, .min = 1,
 		.zero_ok = true),
+	OPT_U64(struct load_cfg, blocks, "blocks", 'k', "<n>",
+		"send exactly so many blocks in each direction; 0: no end", .min = 1,
+		.max = 1ULL << 40, .zero_ok = true),
 	OPT_U64(struct load_cfg, rate_bps, "rate", 'b', "<rate>",
 		"payload of each flow; 0: as fast as it goes", .unit = NUM_RATE, .min = 1,
 		.max = 1000000000000ULL, .zero_ok = true),
+	OPT_U64(struct load_cfg, pacing_bps, "pacing", 0, "<rate>",
+		"SO_MAX_PACING_RATE of each flow: the kernel paces its packets; 0: none",
+		.unit = NUM_RATE, .min = 8, .max = 1000000000000ULL, .zero_ok = true),
+	OPT_ENUM(struct load_cfg, send, "send", 0, load_send_name,
+		"copy: send(); zerocopy: MSG_ZEROCOPY; sendfile: from a memory file"),
+	OPT_ENUM(struct load_cfg, recv, "recv", 0, load_recv_name,
+		"copy: recv(); trunc: MSG_TRUNC, dropped in the kernel without a copy"),
+	OPT_U32(struct load_cfg, mss_bytes, "mss", 'M', "<n>",
+		"largest TCP segment (TCP_MAXSEG); 0: the path's", .min = 88, .max = 32767,
+		.zero_ok = true),
+	OPT_U32(struct load_cfg, dscp, "dscp", 0, "<n>", "DiffServ code point of all packets",
+		.max = 63, .zero_ok = true),
+	OPT_FLAG(struct load_cfg, mptcp, "mptcp", 'm', "Multipath TCP"),
 	OPT_STR(struct load_cfg, congestion, "congestion", 'C', "<name>",
 		"TCP congestion control; an empty word: the host's default"),
 	OPT_END,
@@ -55,6 +73,11 @@ static int stream_check(const struct load_cfg *cfg, struct err *e)
 	if ((uint64_t)cfg->flows * cfg->block_bytes > STREAM_MAX_BUFFERS)
 		return err_say(e, EINVAL, "--flows %u with --block %u need more than 1G of buffers",
 			cfg->flows, cfg->block_bytes);
+	if (cfg->bytes && cfg->blocks)
+		return err_say(e, EINVAL, "--bytes and --blocks exclude each other");
+	if (cfg->blocks > (uint64_t)INT64_MAX / cfg->block_bytes)
+		return err_say(e, EINVAL, "--blocks %llu of %u bytes are too many",
+			(unsigned long long)cfg->blocks, cfg->block_bytes);
 	if (cfg->threads > cfg->flows)
 		return err_say(e, EINVAL, "--threads %u is more than --flows %u", cfg->threads,
 			cfg->flows);
@@ -66,14 +89,62 @@ static bool stream_drives(const struct load_cfg *cfg, bool near)
 	return cfg->dir == LOAD_DIR_BOTH || cfg->dir == (near ? LOAD_DIR_TX : LOAD_DIR_RX);
 }
 
+/* Reports of MSG_ZEROCOPY are taken in after this many calls. */
+#define ZEROCOPY_REAP_CALLS 32
+
 struct stream_flow {
-	uint64_t left; /* of the block under way */
+	uint64_t left;  /* of the block under way */
+	uint32_t calls; /* since reports were last taken in */
 };
 
 static void stream_init(struct flow *f)
 {
 	f->buf_bytes = f->cfg->block_bytes;
+	f->wants_file = f->active && f->cfg->send == LOAD_SEND_SENDFILE;
 }
+
+static ssize_t send_copy(struct flow *f, struct stream_flow *t, int flags)
+{
+	return send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
+}
+
+/* Too many reports outstanding is a reason to wait, as a full buffer is. */
+static ssize_t send_zerocopy(struct flow *f, struct stream_flow *t, int flags)
+{
+	ssize_t n;
+	int r;
+
+	if (++t->calls >= ZEROCOPY_REAP_CALLS) {
+		r = zerocopy_reap(f);
+		t->calls = 0;
+		if (r < 0) {
+			errno = -r;
+			return -1;
+		}
+	}
+	n = send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL | MSG_ZEROCOPY);
+	if (n < 0 && errno == ENOBUFS) {
+		t->calls = ZEROCOPY_REAP_CALLS;
+		return send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
+	}
+	return n;
+}
+
+/* sendfile() has no flags: whether it blocks is the socket's, which the worker sees to. */
+static ssize_t send_file(struct flow *f, struct stream_flow *t, int flags)
+{
+	off_t at = (off_t)(f->buf_bytes - t->left);
+
+	(void)flags;
+	return sendfile(f->fd, f->file_fd, &at, t->left);
+}
+
+static ssize_t (*const send_how[])(struct flow *f, struct stream_flow *t, int flags) = {
+	[LOAD_SEND_COPY] = send_copy,
+	[LOAD_SEND_ZEROCOPY] = send_zerocopy,
+	[LOAD_SEND_SENDFILE] = send_file,
+};
+static_assert(ARRAY_SIZE(send_how) == LOAD_SEND_N);
 
 /* Takes the next block of what is left to send, and its place in the schedule. */
 static bool next_block(struct flow *f, struct stream_flow *t)
@@ -93,7 +164,7 @@ static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
 			return FLOW_DONE;
 		if (flow_must_wait(f))
 			return FLOW_WANT_TIME;
-		n = send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
+		n = send_how[f->cfg->send](f, t, flags);
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_OUT : -errno;
 		t->left -= (uint64_t)n;
@@ -105,6 +176,7 @@ static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
 /* What came in counts against a shared rate too: the window closes, and the sender slows down. */
 static int receive_blocks(struct flow *f, int flags)
 {
+	flags |= f->cfg->recv == LOAD_RECV_TRUNC ? MSG_TRUNC : 0;
 	while (!flow_stopped(f)) {
 		ssize_t n;
 

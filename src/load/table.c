@@ -23,6 +23,19 @@ const char *const load_proto_name[] = {
 };
 static_assert(ARRAY_SIZE(load_proto_name) == LOAD_PROTO_N);
 
+const char *const load_send_name[] = {
+	[LOAD_SEND_COPY] = "copy",
+	[LOAD_SEND_ZEROCOPY] = "zerocopy",
+	[LOAD_SEND_SENDFILE] = "sendfile",
+};
+static_assert(ARRAY_SIZE(load_send_name) == LOAD_SEND_N);
+
+const char *const load_recv_name[] = {
+	[LOAD_RECV_COPY] = "copy",
+	[LOAD_RECV_TRUNC] = "trunc",
+};
+static_assert(ARRAY_SIZE(load_recv_name) == LOAD_RECV_N);
+
 const char *const load_hist_name[] = {
 	[LOAD_HIST_LATENCY] = "latency",
 };

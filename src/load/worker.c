@@ -7,6 +7,8 @@
 #include "sys/affinity.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,6 +16,8 @@
 #define WORKER_MAX_EVENTS 64
 /* Longest wait without a look at stop. */
 #define WORKER_LOOK_NS (50 * NSEC_PER_MSEC)
+/* How often a thread that has nothing more to do looks at stop. */
+#define WORKER_ENDED_MS 10
 
 static bool stopped(const struct worker *w)
 {
@@ -145,6 +149,9 @@ static void *worker_main(void *arg)
 		w->error = 0;
 	w->error_ns = clock_now_ns();
 	atomic_store(&w->ended, true);
+	/* A thread that is gone has no CPU time to be read. */
+	while (!stopped(w))
+		poll(NULL, 0, WORKER_ENDED_MS);
 	return NULL;
 }
 
@@ -159,6 +166,9 @@ static int prepare(struct worker *w, struct err *e)
 		struct flow *f = &w->flow[i];
 		struct epoll_event ev = {.events = EPOLLOUT, .data.ptr = f};
 
+		/* sendfile() knows no MSG_DONTWAIT. */
+		if (f->file_fd >= 0 && fcntl(f->fd, F_SETFL, O_NONBLOCK) < 0)
+			return err_set(e, errno, "cannot make a socket non-blocking");
 		f->watched = EPOLLOUT;
 		if (f->fd >= 0 && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, f->fd, &ev) < 0)
 			return err_set(e, errno, "cannot watch a flow");

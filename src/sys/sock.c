@@ -84,11 +84,16 @@ int sock_open(int type, const char *ip, struct err *e)
 int sock_bind(int type, const char *ip, uint16_t port, struct err *e)
 {
 	_cleanup_(closep) int fd = sock_open(type, ip, e);
+	int r = fd < 0 ? fd : sock_bind_fd(fd, ip, port, e);
+
+	return r < 0 ? r : take_fd(fd);
+}
+
+int sock_bind_fd(int fd, const char *ip, uint16_t port, struct err *e)
+{
 	struct sockaddr_storage addr;
 	int len, r;
 
-	if (fd < 0)
-		return fd;
 	len = sock_addr(&addr, ip, port, e);
 	if (len < 0)
 		return len;
@@ -97,7 +102,7 @@ int sock_bind(int type, const char *ip, uint16_t port, struct err *e)
 		return r;
 	if (bind(fd, (struct sockaddr *)&addr, (socklen_t)len) < 0)
 		return err_set(e, errno, "cannot bind to %s port %u", ip, port);
-	return take_fd(fd);
+	return 0;
 }
 
 static int wait_for(int fd, short events, uint64_t deadline_ns)

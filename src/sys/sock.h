@@ -33,6 +33,9 @@ int sock_name(int fd, bool peer, char ret_ip[static SOCK_ADDR_LEN], uint16_t *re
  */
 int sock_bind(int type, const char *ip, uint16_t port, struct err *e) must_check_;
 
+/* The same, of a socket that there is. */
+int sock_bind_fd(int fd, const char *ip, uint16_t port, struct err *e) must_check_;
+
 /* Opens an unbound socket of the family that @ip has. Return: descriptor or negative errno. */
 int sock_open(int type, const char *ip, struct err *e) must_check_;
 
