@@ -16,6 +16,7 @@ table() {
 		build libnl-route-3-dev   makes links, addresses, routes
 		build libnftables-dev     sets NAT rules
 		build libjansson-dev      JSON in and out
+		build libssl-dev          iperf3's authentication
 		build zlib1g-dev          reads /proc/config.gz
 		build scdoc               man pages
 		build python3             meson, tests

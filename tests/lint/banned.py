@@ -15,7 +15,8 @@ PRINTS_ANYWAY = {'src/base/mem.c'}  # says why it aborts when memory is out
 PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
          r'|\b(?:v?fprintf|fputs|fputc|putc|fwrite)\s*\([^;]*?\b(?:stdout|stderr)\b')
 PLACES = {r'jansson\.h': 'src/wire/doc.c', r'netlink/': 'src/sys/rtnl.c',
-          r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c'}
+          r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
+          r'openssl/': 'src/wire/rsa.c'}
 COLUMNS = 100
 # One token: comment, string, or character constant; whatever is left is code.
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
