@@ -49,13 +49,14 @@ void doc_free(struct doc *d)
 	json_decref(js(d));
 }
 
-static int parse(struct doc **ret, const char *text, size_t len, bool big, struct err *e)
+int doc_parse_lax(struct doc **ret, const char *text, size_t len, unsigned int lax, struct err *e)
 {
+	const size_t flags = lax & DOC_KEYS_TWICE ? 0 : JSON_REJECT_DUPLICATES;
 	json_error_t why;
-	json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	json_t *j = json_loadb(text, len, flags, &why);
 
-	if (!j && big && json_error_code(&why) == json_error_numeric_overflow)
-		j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &why);
+	if (!j && lax & DOC_BIG_NUMBERS && json_error_code(&why) == json_error_numeric_overflow)
+		j = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &why);
 	if (!j)
 		return err_say(e, EPROTO, "not JSON: %s", why.text);
 	if (!json_is_object(j)) {
@@ -68,12 +69,7 @@ static int parse(struct doc **ret, const char *text, size_t len, bool big, struc
 
 int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e)
 {
-	return parse(ret, text, len, false, e);
-}
-
-int doc_parse_big(struct doc **ret, const char *text, size_t len, struct err *e)
-{
-	return parse(ret, text, len, true, e);
+	return doc_parse_lax(ret, text, len, 0, e);
 }
 
 struct doc *doc_ref(const struct doc *d)

@@ -27,10 +27,16 @@ DEFINE_CLEANUP(struct doc *, doc_free, doc_freep)
 int doc_parse(struct doc **ret, const char *text, size_t len, struct err *e) must_check_;
 
 /*
- * As doc_parse(), but a whole number beyond 64 bits is no error: then all numbers of the text are
- * kept as doubles. Old iperf3 writes -1 as 18446744073709551615.
+ * As doc_parse(), but these are no errors.
+ * DOC_BIG_NUMBERS: a whole number beyond 64 bits; all numbers of such a text are kept as doubles
+ * DOC_KEYS_TWICE: a key twice in an object; the last one wins
  */
-int doc_parse_big(struct doc **ret, const char *text, size_t len, struct err *e) must_check_;
+enum doc_lax {
+	DOC_BIG_NUMBERS = 1 << 0,
+	DOC_KEYS_TWICE = 1 << 1,
+};
+int doc_parse_lax(struct doc **ret, const char *text, size_t len, unsigned int lax, struct err *e)
+	must_check_;
 
 /* Another owner of the same value. */
 struct doc *doc_ref(const struct doc *d) must_check_;

@@ -163,7 +163,7 @@ int iperf_send_error(struct iperf_ctl *c, int32_t code, int32_t errnum, struct e
 /* One byte, since more may follow it at once; what is no enum iperf_state is -EPROTO. */
 int iperf_recv_state(struct iperf_ctl *c, int *ret, uint64_t deadline_ns, struct err *e)
 	must_check_;
-/* The two numbers after IPERF_SERVER_ERROR. */
+/* The two numbers after IPERF_SERVER_ERROR. iperf3 3.12 leaves them out when a login fails. */
 int iperf_recv_error(struct iperf_ctl *c, int32_t *ret_code, int32_t *ret_errnum,
 	uint64_t deadline_ns, struct err *e) must_check_;
 int iperf_send_doc(struct iperf_ctl *c, const struct doc *d, uint64_t deadline_ns, struct err *e)

@@ -97,7 +97,7 @@ static int get_str(const struct doc *d, const struct iperf_key *k, char *m, stru
 	return str_copy(m, k->size, s);
 }
 
-/* -1 from peers that write it as an unsigned number, see doc_parse_big(). */
+/* -1 from peers that write it as an unsigned number, 18446744073709551615. */
 static bool is_unsigned_minus_one(const struct doc *d, const char *key)
 {
 	double v;

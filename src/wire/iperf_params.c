@@ -121,8 +121,10 @@ int iperf_params_unpack(const struct doc *d, struct iperf_params *ret, struct er
 		r = iperf_keys_get(d, keys, &p, e);
 	if (r == 0 && p.proto == IPERF_UDP)
 		r = iperf_keys_get(d, udp_keys, &p, e);
-	if (r < 0)
-		return err_wrap(e, "parameters of the test");
+	if (r < 0) {
+		(void)err_wrap(e, "parameters of the test");
+		return r;
+	}
 	if (p.len == 0)
 		p.len = default_len[p.proto];
 	*ret = p;

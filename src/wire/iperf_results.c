@@ -73,8 +73,10 @@ static int get_stream(const struct doc *d, struct iperf_results *r, struct err *
 	if (!doc_is_object(d))
 		return err_say(e, EPROTO, "item %u of 'streams' is not an object", r->n_streams);
 	rc = iperf_keys_get(d, stream_keys, s, e);
-	if (rc < 0)
-		return err_wrap(e, "item %u of 'streams'", r->n_streams);
+	if (rc < 0) {
+		(void)err_wrap(e, "item %u of 'streams'", r->n_streams);
+		return rc;
+	}
 	if (!doc_get(d, "omitted_errors") != !doc_get(d, "omitted_packets"))
 		return err_say(e, EPROTO,
 			"item %u of 'streams' has one of 'omitted_errors' and "
@@ -144,6 +146,6 @@ int iperf_results_unpack(const struct doc *d, struct iperf_results *ret, struct 
 	if (r == 0)
 		r = get_output(d, ret, e);
 	if (r < 0)
-		return err_wrap(e, "results of the test");
-	return 0;
+		(void)err_wrap(e, "results of the test");
+	return r;
 }

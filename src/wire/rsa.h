@@ -3,7 +3,8 @@
  * the server compares with its list of hashes. The only user of libcrypto.
  *
  * A token is good once, in all processes that the opener of the key forks. Left out: hiding from a
- * client by time alone whether PKCS#1 v1.5 padding was right; prefer OAEP, the default.
+ * client by time alone whether PKCS#1 v1.5 padding was right; prefer OAEP, the default of newer
+ * versions. 3.12 has PKCS#1 v1.5 only.
  */
 #pragma once
 

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct iperf_params p, again;
 	struct err e = {0};
 
-	if (doc_parse_big(&d, (const char *)data, size, &e) < 0)
+	if (doc_parse_lax(&d, (const char *)data, size, DOC_BIG_NUMBERS, &e) < 0)
 		return 0;
 	if (iperf_params_unpack(d, &p, &e) < 0) {
 		FUZZ_CHECK(e.text[0]);
