@@ -70,7 +70,7 @@ static int send_params(struct iperf_run *r, struct err *e)
 		c->params.len = iperf_udp_len(r->test);
 	if (*c->username) {
 		int res = rsa_token_make(c->public_key_file, c->username, c->password, c->pkcs1,
-			time(NULL), c->params.authtoken, sizeof(c->params.authtoken), e);
+			time(NULL), c->params.authtoken, e);
 
 		if (res < 0)
 			return res;

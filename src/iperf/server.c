@@ -51,13 +51,12 @@ static int check_limits(struct iperf_run *r, const struct iperf_limits *l, struc
 
 static int authenticate(struct iperf_run *r, const struct iperf_session *s, struct err *e)
 {
-	char user[64];
+	char user[RSA_USER_BYTES];
 	int res;
 
 	if (!s->auth)
 		return 0;
-	res = rsa_token_check(s->auth, r->test->cfg.params.authtoken, time(NULL), user,
-		sizeof(user), e);
+	res = rsa_token_check(s->auth, r->test->cfg.params.authtoken, time(NULL), user, e);
 	return res < 0 ? refuse(r, IPERF_E_AUTH, e) : 0;
 }
 
