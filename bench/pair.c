@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "bench/bench.h"
 #include "bench/plan.h"
+#include "bench/hists.h"
 #include "bench/site.h"
 #include "sys/signals.h"
 
@@ -43,7 +44,8 @@ static void say_trial(const struct trial *t)
 	if (t->status == STATUS_OK)
 		printf("ok bytes_per_s=%.0f transactions_per_s=%.1f\n",
 			(double)t->far.bytes_rx / span_s,
-			(double)t->latency->count * 1e9 / (double)t->span_ns);
+			(double)hists_at(t->hist, LOAD_HIST_LATENCY)->count * 1e9 /
+				(double)t->span_ns);
 	else
 		printf("failed %s\n", t->reason);
 }
@@ -73,7 +75,7 @@ static int one_trial(struct site *s, const char *load, uint64_t time_ns, struct 
 		say_trial(&t);
 	if (r == 0 && t.status != STATUS_OK)
 		r = site_restart(s, e);
-	free(t.latency);
+	hists_fini(t.hist);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "bench/hists.h"
 #include "load/load.h"
 #include "sys/affinity.h"
 #include "sys/file.h"
@@ -275,15 +276,18 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 
 static void put_report(struct agent *a, struct end_report *report, struct doc *out)
 {
-	_cleanup_(freep) struct hist *latency = xcalloc(1, sizeof(*latency));
+	struct hist *hist[LOAD_HIST_N] = {0};
 	struct doc *numbers = doc_object();
 
-	hist_init(latency);
-	load_hist(a->load, LOAD_HIST_LATENCY, latency);
+	hists_init(hist, load_hists(a->load));
+	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
+		if (hist[i])
+			load_hist(a->load, i, hist[i]);
 	doc_put_fields(numbers, end_report_fields, report);
 	doc_put(out, "report", numbers);
 	doc_put(out, "meters", readings_pack(&report->readings));
-	doc_put_hist(out, "latency", latency);
+	doc_put(out, "hist", hists_pack(hist));
+	hists_fini(hist);
 }
 
 static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct err *e)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bench/hists.h"
 #include "bench/site.h"
 #include "sys/caps.h"
 #include "sys/ethtool.h"
@@ -191,7 +192,7 @@ static void run_trial(struct bench *b, uint32_t load, uint32_t path, uint32_t ro
 	r = attempt_twice(b, t);
 	if (r == -ECANCELED || b->cancelled) {
 		b->cancelled = true;
-		free(t->latency);
+		hists_fini(t->hist);
 		run->n_trials--;
 		return;
 	}

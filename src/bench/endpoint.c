@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "bench/hists.h"
 
 #include <errno.h>
 
@@ -154,7 +155,7 @@ int endpoint_send_run(struct endpoint *ep, uint64_t begin_ns, uint64_t end_ns, s
 }
 
 int endpoint_wait_run(struct endpoint *ep, uint64_t end_ns, struct end_report *ret,
-	struct hist *latency, struct err *e)
+	struct hist **hist, struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *answer = NULL;
 	int r = wait_answer(ep, "running the load", end_ns + ANSWER_NS, &answer, e);
@@ -164,7 +165,7 @@ int endpoint_wait_run(struct endpoint *ep, uint64_t end_ns, struct end_report *r
 	if (r == 0)
 		r = readings_unpack(doc_get(answer, "meters"), &ret->readings, e);
 	if (r == 0)
-		r = doc_get_hist(answer, "latency", latency, e);
+		r = hists_unpack(doc_get(answer, "hist"), hist, e);
 	if (r < 0)
 		return err_wrap(e, "report of %s", ep->chan.who);
 	if (ret->end_ns <= ret->begin_ns)

@@ -41,5 +41,6 @@ int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, 
 int endpoint_wait_connect(struct endpoint *ep, struct err *e) must_check_;
 int endpoint_send_run(struct endpoint *ep, uint64_t begin_ns, uint64_t end_ns, struct err *e)
 	must_check_;
+/* @hist: [LOAD_HIST_N], those to be read, initialised */
 int endpoint_wait_run(struct endpoint *ep, uint64_t end_ns, struct end_report *ret,
-	struct hist *latency, struct err *e) must_check_;
+	struct hist **hist, struct err *e) must_check_;

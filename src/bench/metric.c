@@ -5,6 +5,7 @@
 #include "bench/metric.h"
 
 #include "base/macro.h"
+#include "bench/hists.h"
 #include "bench/result.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ static double bytes_per_s(const struct trial *t)
 
 static double transactions_per_s(const struct trial *t)
 {
-	return (double)t->latency->count * 1e9 / (double)t->span_ns;
+	return (double)hists_at(t->hist, LOAD_HIST_LATENCY)->count * 1e9 / (double)t->span_ns;
 }
 
 /* CPUs busy on all machines: near's reading is the whole machine's when both ends share it. */
@@ -77,7 +78,7 @@ static double goodput_bps(const struct trial *t)
 
 static double latency_mean_ns(const struct trial *t)
 {
-	return hist_mean_ns(t->latency);
+	return hist_mean_ns(hists_at(t->hist, LOAD_HIST_LATENCY));
 }
 
 static double cpu_ns_per_byte(const struct trial *t)

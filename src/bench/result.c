@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "bench/hists.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,9 +38,9 @@ void run_free(struct run *run)
 	if (!run)
 		return;
 	for (uint32_t i = 0; i < run->n_trials; i++)
-		free(run->trial[i].latency);
+		hists_fini(run->trial[i].hist);
 	for (uint32_t i = 0; run->cell && i < run->n_loads * run->n_paths; i++)
-		free(run->cell[i].latency);
+		hists_fini(run->cell[i].hist);
 	free(run->trial);
 	free(run->cell);
 	free(run);
@@ -105,17 +106,17 @@ static void summarise_cell(const struct run *run, struct cell *c)
 {
 	bool transactional;
 
-	hist_init(c->latency);
+	hists_init(c->hist, run->load[c->load].ops->hists);
 	c->n_failed = 0;
 	for (uint32_t i = 0; i < run->n_trials; i++) {
 		const struct trial *t = &run->trial[i];
 
 		if (is_of(t, c->load, c->path))
-			hist_merge(c->latency, t->latency);
+			hists_merge(c->hist, t->hist);
 		else
 			c->n_failed += t->load == c->load && t->path == c->path;
 	}
-	transactional = c->latency->count > 0;
+	transactional = hists_at(c->hist, LOAD_HIST_LATENCY)->count > 0;
 	for (uint32_t k = 0; k < METRIC_N; k++)
 		c->metric[k] = metric_applies(&metric_table[k], transactional)
 				       ? summarise_metric(run, c, &metric_table[k])
@@ -131,9 +132,8 @@ void run_summarise(struct run *run)
 	if (!run->cell) {
 		run->cell = xcalloc((size_t)run->n_loads * run->n_paths, sizeof(*run->cell));
 		for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++)
-			run->cell[i] = (struct cell){.load = i / run->n_paths,
-				.path = i % run->n_paths,
-				.latency = xcalloc(1, sizeof(struct hist))};
+			run->cell[i] =
+				(struct cell){.load = i / run->n_paths, .path = i % run->n_paths};
 	}
 	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++)
 		summarise_cell(run, &run->cell[i]);

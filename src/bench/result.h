@@ -87,7 +87,7 @@ struct trial {
 	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
 	bool same_machine; /* both ends' cpu and cycles readings are one, taken at near */
 	struct end_report near, far;
-	struct hist *latency; /* empty unless the load asks and answers */
+	struct hist *hist[LOAD_HIST_N]; /* NULL: not filled by this load */
 };
 
 /* One number of a cell. */
@@ -102,7 +102,7 @@ struct cell {
 	uint32_t n_failed;
 	enum stop_reason stop;
 	struct metric_value metric[METRIC_N];
-	struct hist *latency; /* of all trials */
+	struct hist *hist[LOAD_HIST_N]; /* of all trials; NULL: not filled by this load */
 };
 
 #define RUN_MAX_PATHS  64

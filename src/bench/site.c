@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bench/hists.h"
 #include "sys/affinity.h"
 
 #include <errno.h>
@@ -158,9 +159,10 @@ static int connect_both(struct site *s, struct err *e)
 	return r < 0 ? r : endpoint_wait_connect(&s->far, e);
 }
 
-static int run_both(struct site *s, const struct bench_cfg *cfg, struct trial *t, struct err *e)
+static int run_both(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
+	struct trial *t, struct err *e)
 {
-	_cleanup_(freep) struct hist *far_latency = xcalloc(1, sizeof(*far_latency));
+	struct hist *far_hist[LOAD_HIST_N] = {0};
 	uint64_t begin_ns = clock_now_ns() + START_NS + cfg->warmup_ns;
 	uint64_t end_ns = begin_ns + cfg->time_ns;
 	struct err far_err = {0};
@@ -171,17 +173,19 @@ static int run_both(struct site *s, const struct bench_cfg *cfg, struct trial *t
 		r = endpoint_send_run(&s->far, begin_ns, end_ns, e);
 	if (r < 0)
 		return r;
-	r = endpoint_wait_run(&s->near, end_ns, &t->near, t->latency, e);
+	r = endpoint_wait_run(&s->near, end_ns, &t->near, t->hist, e);
 	if (r == -ECANCELED)
 		return r;
-	far_r = endpoint_wait_run(&s->far, end_ns, &t->far, far_latency, &far_err);
+	hists_init(far_hist, load->ops->hists);
+	far_r = endpoint_wait_run(&s->far, end_ns, &t->far, far_hist, &far_err);
 	/* An agent that died is the cause of what the other one noticed. */
 	if (r == 0 || far_r == -EPIPE) {
 		r = far_r;
 		*e = far_err;
 	}
 	if (r == 0)
-		hist_merge(t->latency, far_latency);
+		hists_merge(t->hist, far_hist);
+	hists_fini(far_hist);
 	return r;
 }
 
@@ -207,9 +211,7 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	t->span_ns = cfg->time_ns;
 	str_set(t->near_cpus, cpus_for(s, false, load, cfg->pin));
 	str_set(t->far_cpus, cpus_for(s, true, load, cfg->pin));
-	if (!t->latency)
-		t->latency = xcalloc(1, sizeof(*t->latency));
-	hist_init(t->latency);
+	hists_init(t->hist, load->ops->hists);
 
 	r = prepare(s, true, load, meters, t, &e);
 	if (r == 0)
@@ -217,7 +219,7 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	if (r == 0)
 		r = connect_both(s, &e);
 	if (r == 0)
-		r = run_both(s, cfg, t, &e);
+		r = run_both(s, load, cfg, t, &e);
 	if (r == 0)
 		r = check_numbers(t, &e);
 	t->status = r == 0 ? STATUS_OK : STATUS_FAILED;

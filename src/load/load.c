@@ -445,6 +445,11 @@ int load_stop(struct load *l, struct err *e)
 	return r;
 }
 
+uint32_t load_hists(const struct load *l)
+{
+	return l->ops->hists;
+}
+
 void load_hist(const struct load *l, enum load_hist id, struct hist *into)
 {
 	for (uint32_t i = 0; i < l->n_legs; i++)

@@ -214,5 +214,8 @@ uint32_t load_sending_fds(const struct load *l, int *ret, uint32_t max);
 /* Stops and joins the threads. Return: 0, or the first error a flow met before the end. */
 int load_stop(struct load *l, struct err *e) must_check_;
 
+/* Bit per enum load_hist that this load fills. */
+uint32_t load_hists(const struct load *l);
+
 /* Adds what this end's threads put into histogram @id; after load_stop(). */
 void load_hist(const struct load *l, enum load_hist id, struct hist *into);

@@ -1,4 +1,5 @@
 /* One line per cell and metric, header first; empty where there is no number. RFC 4180. */
+#include "bench/hists.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -51,11 +52,11 @@ static void percentile_row(const struct run *run, const struct cell *c,
 {
 	double v, low, high;
 
-	if (!hist_quantile(c->latency, p->q, &v) ||
-		!hist_quantile_ci(c->latency, p->q, &low, &high))
+	if (!hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &v) ||
+		!hist_quantile_ci(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &low, &high))
 		return;
 	row_head(run, c, p->name, "ns", out);
-	fprintf(out, ",%llu,", (unsigned long long)c->latency->count);
+	fprintf(out, ",%llu,", (unsigned long long)hists_at(c->hist, LOAD_HIST_LATENCY)->count);
 	number(out, v);
 	fputc(',', out);
 	number(out, low);

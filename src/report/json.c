@@ -1,6 +1,7 @@
 /* One versioned document: configuration, environment, cells, and every trial behind them. */
 #include "base/version.h"
 #include "bench/fields.h"
+#include "bench/hists.h"
 #include "report/report.h"
 #include "wire/doc.h"
 
@@ -106,13 +107,13 @@ static struct doc *percentiles(const struct cell *c)
 		double v, low, high;
 		struct doc *d;
 
-		if (!hist_quantile(c->latency, p->q, &v) ||
-			!hist_quantile_ci(c->latency, p->q, &low, &high))
+		if (!hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &v) ||
+			!hist_quantile_ci(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &low, &high))
 			continue;
 		d = doc_object();
 		doc_put_str(d, "metric", p->name);
 		doc_put_str(d, "unit", "ns");
-		doc_put_u64(d, "n", c->latency->count);
+		doc_put_u64(d, "n", hists_at(c->hist, LOAD_HIST_LATENCY)->count);
 		doc_put_double(d, "value", v);
 		doc_put_double(d, "ci_low", low);
 		doc_put_double(d, "ci_high", high);
@@ -135,8 +136,8 @@ static struct doc *cells(const struct run *run)
 		doc_put_fields(d, cell_fields, c);
 		doc_put(d, "metrics", metrics(c));
 		doc_put(d, "percentiles", percentiles(c));
-		if (c->latency->count)
-			doc_put_hist(d, "latency", c->latency);
+		if (hists_at(c->hist, LOAD_HIST_LATENCY)->count)
+			doc_put_hist(d, "latency", hists_at(c->hist, LOAD_HIST_LATENCY));
 		else
 			doc_put_null(d, "latency");
 		doc_append(list, d);

@@ -4,6 +4,7 @@
  */
 #include "base/str.h"
 #include "base/version.h"
+#include "bench/hists.h"
 #include "report/grid.h"
 #include "report/report.h"
 
@@ -29,7 +30,7 @@ static const struct kind transactional = {METRIC_LATENCY_MEAN_NS, METRIC_CPU_NS_
 static const struct kind *kind_of(const struct run *run, uint32_t load)
 {
 	for (uint32_t path = 0; path < run->n_paths; path++)
-		if (run_cell(run, load, path)->latency->count)
+		if (hists_at(run_cell(run, load, path)->hist, LOAD_HIST_LATENCY)->count)
 			return &transactional;
 	return &bulk;
 }
@@ -132,7 +133,7 @@ static void add_percentile(struct grid *g, const struct cell *c, double q)
 {
 	double v;
 
-	if (hist_quantile(c->latency, q, &v))
+	if (hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), q, &v))
 		grid_add(g, "%.4g", v * 1e-3);
 	else
 		grid_add(g, "-");

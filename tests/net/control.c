@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "bench/hists.h"
 #include "bench/site.h"
 #include "load/table.h"
 #include "path/table.h"
@@ -407,7 +408,7 @@ struct canned {
 static int answer(const struct canned *c, bool run, struct err *e)
 {
 	_cleanup_(freep) struct end_report *report = xcalloc(1, sizeof(*report));
-	_cleanup_(freep) struct hist *latency = xcalloc(1, sizeof(*latency));
+	struct hist *hist[LOAD_HIST_N] = {0};
 	int fd;
 	struct endpoint ep = fake_endpoint(&fd);
 	int r;
@@ -416,10 +417,11 @@ static int answer(const struct canned *c, bool run, struct err *e)
 		send_raw(fd, c->head ? c->head : (uint32_t)strlen(c->body), c->body,
 			strlen(c->body));
 	close(fd);
-	hist_init(latency);
-	r = run ? endpoint_wait_run(&ep, clock_now_ns(), report, latency, e)
+	hists_init(hist, 1U << LOAD_HIST_LATENCY);
+	r = run ? endpoint_wait_run(&ep, clock_now_ns(), report, hist, e)
 		: endpoint_wait_connect(&ep, e);
 	endpoint_close(&ep);
+	hists_fini(hist);
 	return r;
 }
 
@@ -483,8 +485,8 @@ static void controller_keeps_an_agents_words(void **state)
 	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end ",\"bytes_tx\":1,\"bytes_rx\":1,"     \
 	"\"transactions\":1,\"lost\":0}"
 #define HIST(count, buckets)                                                                       \
-	"\"latency\":{\"count\":" count                                                            \
-	",\"sum_ns\":1,\"min_ns\":1,\"max_ns\":1,\"buckets\":" buckets "}"
+	"\"hist\":{\"latency\":{\"count\":" count                                                  \
+	",\"sum_ns\":1,\"min_ns\":1,\"max_ns\":1,\"buckets\":" buckets "}}"
 
 static void controller_checks_reports(void **state)
 {
@@ -626,7 +628,7 @@ static struct trial one_trial(struct site *s, uint64_t time_ns)
 
 	load.cfg.dir = LOAD_DIR_TX;
 	assert_int_equal(site_trial(s, &load, &cfg, meters, &t), 0);
-	free(t.latency);
+	hists_fini(t.hist);
 	return t;
 }
 

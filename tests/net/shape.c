@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "base/mem.h"
+#include "bench/hists.h"
 #include "bench/site.h"
 #include "load/table.h"
 #include "path/table.h"
@@ -22,7 +23,7 @@ static double goodput_bps(struct site *s, const struct load_spec *load)
 	assert_int_equal(t.near.bytes_rx, 0);
 	assert_int_equal(t.far.bytes_tx, 0);
 	bps = (double)t.far.bytes_rx * 8 * 1e9 / (double)(t.far.end_ns - t.far.begin_ns);
-	free(t.latency);
+	hists_fini(t.hist);
 	return bps;
 }
 
