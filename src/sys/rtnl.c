@@ -5,12 +5,15 @@
 #include "sys/ns.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -30,6 +33,7 @@ DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
 DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put, addr_putp)
 DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
 DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
+DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
 DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put, qdisc_putp)
 
 /* libnl has its own error numbers; these are the ones rtnetlink's answers turn into. */
@@ -85,6 +89,14 @@ int rt_open(struct rt **ret, int netns_fd, struct err *e)
 		return fail(e, r, "cannot open rtnetlink");
 	*ret = take_ptr(rt);
 	return 0;
+}
+
+int rt_open_here(struct rt **ret, struct err *e)
+{
+	_cleanup_(closep) int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_set(e, errno, "cannot open the network namespace")
+		      : rt_open(ret, fd, e);
 }
 
 void rt_close(struct rt *rt)
@@ -290,5 +302,111 @@ int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *
 		.tx_bytes = rtnl_link_get_stat(link, RTNL_LINK_TX_BYTES),
 		.tx_dropped = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED),
 	};
+	return 0;
+}
+
+int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *e)
+{
+	_cleanup_(qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = link_get(rt, name, &link, e);
+
+	if (r < 0)
+		return r;
+	rtnl_tc_set_link(TC_CAST(qdisc), link);
+	rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
+	r = rtnl_tc_set_kind(TC_CAST(qdisc), kind);
+	if (r >= 0)
+		r = rtnl_qdisc_add(rt->sk, qdisc, NLM_F_CREATE);
+	return r < 0 ? fail(e, r, "cannot give '%s' qdisc %s", name, kind) : 0;
+}
+
+/* A socket's own address, without its port; an IPv4-mapped one as IPv4. */
+static struct nl_addr *own_address(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, &a.any, &len) < 0)
+		return NULL;
+	if (a.any.sa_family == AF_INET)
+		return nl_addr_build(AF_INET, &a.v4.sin_addr, sizeof(a.v4.sin_addr));
+	if (IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))
+		return nl_addr_build(AF_INET, &a.v6.sin6_addr.s6_addr[12], 4);
+	return nl_addr_build(AF_INET6, &a.v6.sin6_addr, sizeof(a.v6.sin6_addr));
+}
+
+/* 0: none has it. */
+static int device_with(struct nl_cache *addrs, const struct nl_addr *want)
+{
+	for (struct nl_object *o = nl_cache_get_first(addrs); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *a = (struct rtnl_addr *)o;
+		const struct nl_addr *have = rtnl_addr_get_local(a);
+
+		if (have && nl_addr_get_len(have) == nl_addr_get_len(want) &&
+			memcmp(nl_addr_get_binary_addr(have), nl_addr_get_binary_addr(want),
+				nl_addr_get_len(want)) == 0)
+			return rtnl_addr_get_ifindex(a);
+	}
+	return 0;
+}
+
+static int root_qdiscs(struct rt *rt, struct nl_cache **ret, struct err *e)
+{
+	int r = rtnl_qdisc_alloc_cache(rt->sk, ret);
+
+	return r < 0 ? fail(e, r, "cannot list the qdiscs") : 0;
+}
+
+static bool is_root(struct nl_object *o)
+{
+	return rtnl_tc_get_parent((struct rtnl_tc *)o) == TC_H_ROOT;
+}
+
+int rt_qdisc_of(struct rt *rt, int fd, char *ret, size_t size, struct err *e)
+{
+	_cleanup_(nl_addr_putp) struct nl_addr *own = own_address(fd);
+	_cleanup_(cache_freep) struct nl_cache *addrs = NULL;
+	_cleanup_(cache_freep) struct nl_cache *qdiscs = NULL;
+	int ifindex, r = own ? rtnl_addr_alloc_cache(rt->sk, &addrs) : -NLE_INVAL;
+
+	if (r < 0)
+		return fail(e, r, "cannot list the addresses");
+	ifindex = device_with(addrs, own);
+	if (ifindex == 0)
+		return err_say(e, ENODEV, "no device has the socket's address");
+	r = root_qdiscs(rt, &qdiscs, e);
+	if (r < 0)
+		return r;
+	ret[0] = '\0';
+	for (struct nl_object *o = nl_cache_get_first(qdiscs); o; o = nl_cache_get_next(o))
+		if (is_root(o) && rtnl_tc_get_ifindex((struct rtnl_tc *)o) == ifindex)
+			snprintf(ret, size, "%s", rtnl_tc_get_kind((struct rtnl_tc *)o));
+	return 0;
+}
+
+int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e)
+{
+	_cleanup_(cache_freep) struct nl_cache *links = NULL;
+	_cleanup_(cache_freep) struct nl_cache *qdiscs = NULL;
+	int r = rtnl_link_alloc_cache(rt->sk, AF_UNSPEC, &links);
+
+	if (r < 0)
+		return fail(e, r, "cannot list the links");
+	r = root_qdiscs(rt, &qdiscs, e);
+	if (r < 0)
+		return r;
+	*ret = (struct rt_drops){0};
+	for (struct nl_object *o = nl_cache_get_first(links); o; o = nl_cache_get_next(o)) {
+		ret->rx += rtnl_link_get_stat((struct rtnl_link *)o, RTNL_LINK_RX_DROPPED);
+		ret->tx += rtnl_link_get_stat((struct rtnl_link *)o, RTNL_LINK_TX_DROPPED);
+	}
+	for (struct nl_object *o = nl_cache_get_first(qdiscs); o; o = nl_cache_get_next(o))
+		if (is_root(o))
+			ret->qdisc += rtnl_tc_get_stat((struct rtnl_tc *)o, RTNL_TC_DROPS);
 	return 0;
 }

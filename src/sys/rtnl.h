@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct rt;
@@ -14,8 +15,15 @@ struct rt_stats {
 	uint64_t tx_packets, tx_bytes, tx_dropped;
 };
 
+/* What the devices of a namespace, and the queueing disciplines on them, have dropped. */
+struct rt_drops {
+	uint64_t qdisc, rx, tx;
+};
+
 /* Opens a netlink socket inside the namespace @netns_fd; it stays there. */
 int rt_open(struct rt **ret, int netns_fd, struct err *e) must_check_;
+/* Opens one inside the namespace of the calling thread. */
+int rt_open_here(struct rt **ret, struct err *e) must_check_;
 void rt_close(struct rt *rt);
 DEFINE_CLEANUP(struct rt *, rt_close, rt_closep)
 
@@ -42,5 +50,19 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
  */
 int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_t burst_bytes,
 	uint32_t limit_bytes, struct err *e) must_check_;
+
+/* Makes a qdisc of a kind that needs no parameters the root of @name. */
+int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *e) must_check_;
+
+/*
+ * rt_qdisc_of() - kind of the root qdisc of the device that holds @fd's own address: where what
+ *                 the socket sends most probably leaves.
+ *
+ * Return: 0, -ENODEV when no device holds it, or negative errno.
+ */
+int rt_qdisc_of(struct rt *rt, int fd, char *ret, size_t size, struct err *e) must_check_;
+
+/* Sums over all devices. A root qdisc counts what its children drop. */
+int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e) must_check_;
 
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e) must_check_;

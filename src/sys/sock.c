@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -175,4 +176,15 @@ int sock_set_int(int fd, int level, int option, int value, const char *what, str
 	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
 		return err_set(e, errno, "cannot set %s to %d", what, value);
 	return 0;
+}
+
+/* Ref: net/core/sock.c sk_get_meminfo: SK_MEMINFO_DROPS, what SO_RXQ_OVFL tells with a datagram. */
+uint64_t sock_drops(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
 }

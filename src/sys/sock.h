@@ -49,6 +49,9 @@ int sock_accept(int listen_fd, uint64_t deadline_ns, struct err *e) must_check_;
 /* Waits for input. Return: 0, -ETIMEDOUT (no words set) or negative errno. */
 int sock_wait_readable(int fd, uint64_t deadline_ns) must_check_;
 
+/* Datagrams that this socket dropped, its receive buffer being full; 0 where that is not told. */
+uint64_t sock_drops(int fd);
+
 /* setsockopt() of an int; @what names the option in the message. */
 int sock_set_int(int fd, int level, int option, int value, const char *what, struct err *e)
 	must_check_;
