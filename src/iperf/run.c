@@ -44,9 +44,12 @@ static uint32_t flow_of(const struct iperf_run *r, uint32_t i)
 	return r->test->is_server && p->bidirectional ? (i + p->parallel) % n : i;
 }
 
+/* Whole blocks: an iperf3 from 3.18 on counts a block only when all of it has come. */
 static uint64_t limit_bytes(const struct iperf_params *p)
 {
-	return p->num ? p->num : p->blockcount * p->len;
+	uint64_t blocks = p->num ? (p->num + p->len - 1) / p->len : p->blockcount;
+
+	return blocks * p->len;
 }
 
 static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
@@ -58,8 +61,9 @@ static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
 
 static void fill_udp(struct load_cfg *cfg, const struct iperf_params *p)
 {
-	(void)cfg;
-	(void)p;
+	cfg->packet_bytes = p->len;
+	cfg->udp_counters_32bit = !p->udp_counters_64bit;
+	cfg->udp_end_marker = false;
 }
 
 int iperf_run_load(struct iperf_run *r, struct err *e)
@@ -140,6 +144,7 @@ static void fill_span(struct iperf_run *r, uint32_t i, const struct iperf_mark *
 		x->packets = s->sender ? d.packets_tx : d.packets_expected;
 		x->lost_packets = (int64_t)(d.packets_expected - d.packets_rx + d.duplicated);
 		x->out_of_order = (int64_t)(d.reordered + d.duplicated);
+		x->jitter_ms = (double)load_flow_jitter_ns(r->load, flow_of(r, i)) / 1e6;
 		return;
 	}
 	if (!s->sender || tcpinfo_read(s->socket, &info, NULL) < 0)

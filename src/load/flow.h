@@ -35,11 +35,13 @@ struct flow {
 	void *state;                    /* [ops->state_bytes] */
 	char *buf;                      /* [buf_bytes] */
 	size_t buf_bytes;
-	bool wants_file;  /* the load wants its buffer as a file too */
-	int file_fd;      /* memory file with the buffer's contents; -1: none */
-	uint64_t wake_ns; /* step again then, whatever the socket says; 0: never */
-	uint32_t watched; /* epoll events it waits for; the worker's */
-	bool done;        /* nothing more to do; the worker's */
+	bool wants_file;    /* the load wants its buffer as a file too */
+	int file_fd;        /* memory file with the buffer's contents; -1: none */
+	uint64_t wake_ns;   /* step again then, whatever the socket says; 0: never */
+	uint64_t spin_ns;   /* of the wait for wake_ns, the end that is spun, not slept */
+	uint64_t jitter_ns; /* udp: single writer, relaxed */
+	uint32_t watched;   /* epoll events it waits for; the worker's */
+	bool done;          /* nothing more to do; the worker's */
 
 	struct load_count count; /* single writer; flow_add() and flow_read() only */
 };

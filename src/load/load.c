@@ -7,6 +7,7 @@
 #include "load/flow.h"
 #include "load/worker.h"
 #include "sys/affinity.h"
+#include "sys/sock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -192,10 +193,10 @@ static void leg_close(struct leg *leg)
 static void halt(struct load *l)
 {
 	atomic_store(&l->span.stop, true);
-	/* Wakes threads that block in a socket call. */
+	/* Wakes threads that block in a socket call, but for those that have a farewell to send. */
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; k < l->leg[i].n_flows; k++)
-			if (l->leg[i].flow[k].fd >= 0)
+			if (l->leg[i].flow[k].fd >= 0 && !(l->ops->flow_finish && l->leg[i].active))
 				(void)shutdown(l->leg[i].flow[k].fd, SHUT_RDWR);
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
@@ -310,9 +311,18 @@ uint32_t load_n_flows(const struct load *l)
 	return l->n_legs * l->cfg.flows;
 }
 
-int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e)
+static int open_flows(struct load *l, struct err *e)
 {
 	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && l->ops->flow_open && i < load_n_flows(l); i++)
+		r = l->ops->flow_open(flow_at(l, i), e);
+	return r;
+}
+
+int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e)
+{
+	int r = open_flows(l, e);
 
 	assert(begin_ns < end_ns);
 	l->span.begin_ns = begin_ns;
@@ -343,11 +353,33 @@ void load_count_sub(struct load_count *a, const struct load_count *b)
 
 void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret)
 {
-	const uint64_t *from = (const uint64_t *)&flow_at(l, i)->count;
+	const struct flow *f = flow_at(l, i);
+	const uint64_t *from = (const uint64_t *)&f->count;
 	uint64_t *to = (uint64_t *)ret;
 
 	for (size_t k = 0; k < sizeof(*ret) / sizeof(*to); k++)
 		to[k] = __atomic_load_n(&from[k], __ATOMIC_RELAXED);
+	if (l->udp && f->fd >= 0)
+		ret->socket_drops = sock_drops(f->fd);
+}
+
+uint64_t load_flow_jitter_ns(const struct load *l, uint32_t i)
+{
+	return __atomic_load_n(&flow_at(l, i)->jitter_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t load_jitter_ns(const struct load *l)
+{
+	uint64_t sum_ns = 0;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < load_n_flows(l); i++) {
+		if (flow_at(l, i)->active)
+			continue;
+		sum_ns += load_flow_jitter_ns(l, i);
+		n++;
+	}
+	return n ? sum_ns / n : 0;
 }
 
 void load_count(const struct load *l, struct load_count *ret)

@@ -60,6 +60,33 @@ enum load_recv {
 };
 extern const char *const load_recv_name[LOAD_RECV_N];
 
+/* Of what may be on, off, or decided by the load. OFF and ON are false and true. */
+enum load_switch {
+	LOAD_SWITCH_OFF,
+	LOAD_SWITCH_ON,
+	LOAD_SWITCH_AUTO,
+	LOAD_SWITCH_N,
+};
+extern const char *const load_switch_name[LOAD_SWITCH_N];
+
+/* Who keeps the schedule of a paced UDP sender. */
+enum load_pace {
+	LOAD_PACE_AUTO,   /* TXTIME where the route's device has sch_fq, else OWN */
+	LOAD_PACE_OWN,    /* the sending thread: it sleeps, and spins for the rest */
+	LOAD_PACE_FQ,     /* sch_fq, by SO_MAX_PACING_RATE */
+	LOAD_PACE_TXTIME, /* sch_fq, by a time with each packet (SO_TXTIME) */
+	LOAD_PACE_N,
+};
+extern const char *const load_pace_name[LOAD_PACE_N];
+
+/* What a load's numbers are about. */
+enum load_kind {
+	LOAD_KIND_BULK,         /* bytes */
+	LOAD_KIND_TRANSACTIONS, /* questions and answers */
+	LOAD_KIND_PACKETS,      /* datagrams, which get lost */
+	LOAD_KIND_N,
+};
+
 /* Members of all loads; each load's option table shows the ones it reads. */
 struct load_cfg {
 	uint32_t dir;   /* enum load_dir */
@@ -77,6 +104,12 @@ struct load_cfg {
 	uint32_t dscp;                       /* code point, 0..63 */
 	uint64_t pacing_bps;                 /* SO_MAX_PACING_RATE of each flow; 0: none */
 	bool mptcp;                          /* Multipath TCP */
+	uint32_t packet_bytes;               /* payload of a datagram */
+	uint32_t batch;                      /* datagrams per system call, at most */
+	uint32_t gso, gro;                   /* enum load_switch */
+	uint32_t pace;                       /* enum load_pace */
+	bool udp_counters_32bit;             /* as iperf3 without --udp-counters-64bit */
+	bool udp_end_marker;                 /* the sender says at the end how many it sent */
 };
 
 /* Counters of one flow, or of all flows of this end. Only uint64_t members. */
@@ -89,6 +122,14 @@ struct load_count {
 	uint64_t zerocopy_copied;        /* among them: the kernel copied after all */
 	uint64_t transactions;           /* completed here */
 	uint64_t lost;                   /* requests without an answer in time */
+	/* udp only */
+	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */
+	uint64_t packets_unsent; /* due by the schedule, but the sender was too late for them */
+	uint64_t packets_gso,
+		packets_gro;    /* part of tx and rx that shared a system call's buffer */
+	uint64_t sends_refused; /* send calls that failed for want of room or of a listener */
+	uint64_t socket_drops;  /* by this end's sockets: receive buffer full; see METHOD.md */
+	uint64_t flows_ended;   /* flows whose end datagram came in: packets_expected is exact */
 };
 
 /* a -= b, a += b, member by member. */
@@ -98,6 +139,9 @@ void load_count_add(struct load_count *a, const struct load_count *b);
 /* Histograms a load may fill; each says which. */
 enum load_hist {
 	LOAD_HIST_LATENCY, /* of a transaction */
+	LOAD_HIST_GAP_TX,  /* from one datagram's sending to the next one's */
+	LOAD_HIST_GAP_RX,  /* between arrivals */
+	LOAD_HIST_PDV,     /* packet delay variation: delay over the smallest so far */
 	LOAD_HIST_N,
 };
 extern const char *const load_hist_name[LOAD_HIST_N];
@@ -114,6 +158,7 @@ struct flow;
 struct load_ops {
 	const char *name;
 	const char *summary;
+	enum load_kind kind;
 	const struct opt *opts; /* on struct load_cfg */
 	const struct load_cfg *defaults;
 	const char *each; /* the option whose value "each" stands for several loads */
@@ -125,8 +170,15 @@ struct load_ops {
 	uint32_t hists;     /* bit per enum load_hist it fills */
 	/* Sets sizes and the first thing to do of a flow; f->cfg, ->active and ->udp are set. */
 	void (*flow_init)(struct flow *f);
+	/* Prepares the flow's socket before its thread starts. NULL: nothing to do. */
+	int (*flow_open)(struct flow *f, struct err *e);
 	/* See load/flow.h. */
 	int (*flow_step)(struct flow *f, int flags);
+	/*
+	 * Says farewell on a flow that has stopped or sent all, a few times over some ms by its
+	 * thread. The sockets of flows that this end drives stay open for it. NULL: nothing to say.
+	 */
+	void (*flow_finish)(struct flow *f);
 	/* May a flow that is alone on its thread block in its socket call? NULL: yes. */
 	bool (*blocks)(const struct load_cfg *cfg);
 };
@@ -192,6 +244,10 @@ int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e
 /* Totals since start: of all flows, and of one. */
 void load_count(const struct load *l, struct load_count *ret);
 void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret);
+
+/* RFC 3550 jitter of the datagrams that came in; of one flow, and the mean of all flows. */
+uint64_t load_flow_jitter_ns(const struct load *l, uint32_t i);
+uint64_t load_jitter_ns(const struct load *l);
 
 /* Borrowed descriptor of flow @i, and whether this end drives it. */
 int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active);

@@ -192,6 +192,7 @@ static int rr_step(struct flow *f, int flags)
 const struct load_ops load_rr = {
 	.name = "rr",
 	.summary = "request and response, TCP or UDP: latency and its CPU cost",
+	.kind = LOAD_KIND_TRANSACTIONS,
 	.opts = rr_opts,
 	.defaults = &rr_defaults,
 	.each = "proto",

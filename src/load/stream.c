@@ -201,6 +201,7 @@ static int stream_step(struct flow *f, int flags)
 const struct load_ops load_stream = {
 	.name = "stream",
 	.summary = "bulk TCP: goodput and its CPU cost",
+	.kind = LOAD_KIND_BULK,
 	.opts = stream_opts,
 	.defaults = &stream_defaults,
 	.each = "dir",

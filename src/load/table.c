@@ -5,6 +5,7 @@
 const struct load_ops *const load_table[] = {
 	&load_stream,
 	&load_rr,
+	&load_udp,
 	NULL,
 };
 
@@ -36,8 +37,26 @@ const char *const load_recv_name[] = {
 };
 static_assert(ARRAY_SIZE(load_recv_name) == LOAD_RECV_N);
 
+const char *const load_switch_name[] = {
+	[LOAD_SWITCH_OFF] = "off",
+	[LOAD_SWITCH_ON] = "on",
+	[LOAD_SWITCH_AUTO] = "auto",
+};
+static_assert(ARRAY_SIZE(load_switch_name) == LOAD_SWITCH_N);
+
+const char *const load_pace_name[] = {
+	[LOAD_PACE_AUTO] = "auto",
+	[LOAD_PACE_OWN] = "own",
+	[LOAD_PACE_FQ] = "fq",
+	[LOAD_PACE_TXTIME] = "txtime",
+};
+static_assert(ARRAY_SIZE(load_pace_name) == LOAD_PACE_N);
+
 const char *const load_hist_name[] = {
 	[LOAD_HIST_LATENCY] = "latency",
+	[LOAD_HIST_GAP_TX] = "gap_tx",
+	[LOAD_HIST_GAP_RX] = "gap_rx",
+	[LOAD_HIST_PDV] = "pdv",
 };
 static_assert(ARRAY_SIZE(load_hist_name) == LOAD_HIST_N);
 

@@ -5,3 +5,4 @@
 
 extern const struct load_ops load_stream;
 extern const struct load_ops load_rr;
+extern const struct load_ops load_udp;

@@ -18,6 +18,8 @@
 #define WORKER_LOOK_NS (50 * NSEC_PER_MSEC)
 /* How often a thread that has nothing more to do looks at stop. */
 #define WORKER_ENDED_MS 10
+/* Spread over 30 ms, so that a queue that was full for the first of them is not for the last. */
+#define WORKER_FAREWELLS 5
 
 static bool stopped(const struct worker *w)
 {
@@ -30,8 +32,10 @@ static struct timespec timespec_of(uint64_t ns)
 		.tv_nsec = (long)(ns % NSEC_PER_SEC)};
 }
 
-static void sleep_until(const struct worker *w, uint64_t wake_ns)
+/* Sleeps, then spins the last @spin_ns. */
+static void wait_until(const struct worker *w, uint64_t at_ns, uint64_t spin_ns)
 {
+	uint64_t wake_ns = at_ns - MIN(at_ns, spin_ns);
 	uint64_t now_ns;
 
 	while (!stopped(w) && (now_ns = clock_now_ns()) < wake_ns) {
@@ -39,6 +43,8 @@ static void sleep_until(const struct worker *w, uint64_t wake_ns)
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 	}
+	while (!stopped(w) && clock_now_ns() < at_ns)
+		;
 }
 
 static int run_one(struct worker *w)
@@ -52,7 +58,7 @@ static int run_one(struct worker *w)
 			return r;
 		/* Else its socket's timeout: the flow looks at the time itself. */
 		if (r == FLOW_WANT_TIME)
-			sleep_until(w, f->wake_ns);
+			wait_until(w, f->wake_ns, f->spin_ns);
 	}
 	return FLOW_DONE;
 }
@@ -88,7 +94,8 @@ static int step(struct worker *w, struct flow *f)
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, f->fd, &ev) < 0 ? -errno : 0;
 }
 
-/* How long to wait for events: until the first flow's time, at most until the next look. */
+/* How long to wait for events: until the first flow's time, at most until the next look. A flow
+ * that spins is polled for instead of slept for. */
 static uint64_t wait_ns(const struct worker *w)
 {
 	uint64_t now_ns, first_ns = UINT64_MAX;
@@ -97,7 +104,7 @@ static uint64_t wait_ns(const struct worker *w)
 		return WORKER_LOOK_NS;
 	for (uint32_t i = 0; i < w->n_flows; i++)
 		if (w->flow[i].wake_ns)
-			first_ns = MIN(first_ns, w->flow[i].wake_ns);
+			first_ns = MIN(first_ns, w->flow[i].wake_ns - w->flow[i].spin_ns);
 	now_ns = clock_now_ns();
 	return first_ns <= now_ns ? 0 : MIN(first_ns - now_ns, (uint64_t)WORKER_LOOK_NS);
 }
@@ -134,6 +141,18 @@ static int run_many(struct worker *w)
 	return r;
 }
 
+static void say_farewell(struct worker *w)
+{
+	if (!w->ops->flow_finish)
+		return;
+	for (uint32_t round = 0; round < WORKER_FAREWELLS; round++) {
+		if (round > 0)
+			nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC << round}, NULL);
+		for (uint32_t i = 0; i < w->n_flows; i++)
+			w->ops->flow_finish(&w->flow[i]);
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -148,6 +167,7 @@ static void *worker_main(void *arg)
 	if (stopped(w))
 		w->error = 0;
 	w->error_ns = clock_now_ns();
+	say_farewell(w);
 	atomic_store(&w->ended, true);
 	/* A thread that is gone has no CPU time to be read. */
 	while (!stopped(w))

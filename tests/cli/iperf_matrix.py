@@ -26,6 +26,7 @@ AT_ONCE = 3
 RUN_S = 30
 
 # name, options of the client, options of the server, and what is special:
+# "omit": 3.12 does not say how many packets it omitted
 # "auth": with the padding that both know
 # "exact": as many bytes received as sent, upwards or downwards as the mode goes
 MODES = [
@@ -135,7 +136,7 @@ def sums(doc):
     return {k: v for k, v in doc['end'].items() if k.startswith('sum') and k not in ('sum', 'sum_bidir_reverse')}
 
 
-def check_agree(pair):
+def check_agree(pair, packets):
     """What each side counted itself, the other one shows alike."""
     server = sums(pair.server)
     for key, mine in sums(pair.client).items():
@@ -143,7 +144,7 @@ def check_agree(pair):
         if theirs['bytes'] == 0:
             continue  # iperf3's server leaves out what it did not count itself
         assert mine['bytes'] == theirs['bytes'], f'{key}: client {mine}, server {theirs}'
-        if 'packets' in mine:
+        if packets and 'packets' in mine:
             assert mine['packets'] == theirs['packets'], f'{key}: client {mine}, server {theirs}'
             assert mine['lost_packets'] == theirs['lost_packets'], f'{key}: client {mine}, server {theirs}'
 
@@ -177,7 +178,7 @@ def check(client, server, port, mode, files):
         words += ['--use-pkcs1-padding'] * (client == 'tare')
         server_words += ['--use-pkcs1-padding'] * (server == 'tare')
     pair = Pair(client, server, port, words, server_words)
-    check_agree(pair)
+    check_agree(pair, special != 'omit')
     if special in ('exact', 'auth'):
         check_exact(pair)
     check_intervals(pair)
