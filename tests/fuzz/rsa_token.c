@@ -7,22 +7,28 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-static int file_of(const char *text, char ret[static 32])
+static int file_of(const char *text)
 {
 	int fd = memfd_create("rsa-fuzz", MFD_CLOEXEC);
 
 	FUZZ_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	snprintf(ret, 32, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+static const char *path_of(int fd, char ret[static 32])
+{
+	snprintf(ret, 32, "/proc/self/fd/%d", fd);
+	return ret;
 }
 
 static struct rsa_auth *auth(void)
 {
 	static struct rsa_auth *a;
 	char key_file[32], users_file[32];
-	_cleanup_(closep) int key_fd = file_of(rsa_test_private, key_file);
-	_cleanup_(closep) int users_fd = file_of(RSA_TEST_USERS, users_file);
-	const struct rsa_auth_cfg cfg = {key_file, users_file, false, 10};
+	_cleanup_(closep) int key_fd = file_of(rsa_test_private);
+	_cleanup_(closep) int users_fd = file_of(RSA_TEST_USERS);
+	const struct rsa_auth_cfg cfg = {path_of(key_fd, key_file), path_of(users_fd, users_file),
+		false, 10};
 
 	if (!a)
 		FUZZ_CHECK(rsa_auth_open(&a, &cfg, NULL) == 0);

@@ -15,24 +15,30 @@
 
 #include <cmocka.h>
 
-/* A file that is gone with its descriptor; its path goes to @ret. */
-static int file_of(const char *text, char ret[static 32])
+/* A file that is gone with its descriptor. */
+static int file_of(const char *text)
 {
 	int fd = memfd_create("rsa-test", MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	snprintf(ret, 32, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+static const char *path_of(int fd, char ret[static 32])
+{
+	snprintf(ret, 32, "/proc/self/fd/%d", fd);
+	return ret;
 }
 
 static int open_auth(struct rsa_auth **ret, const char *key, const char *users, bool pkcs1,
 	struct err *e)
 {
 	char key_file[32], users_file[32];
-	_cleanup_(closep) int key_fd = file_of(key, key_file);
-	_cleanup_(closep) int users_fd = file_of(users, users_file);
-	const struct rsa_auth_cfg cfg = {key_file, users_file, pkcs1, 10};
+	_cleanup_(closep) int key_fd = file_of(key);
+	_cleanup_(closep) int users_fd = file_of(users);
+	const struct rsa_auth_cfg cfg = {path_of(key_fd, key_file), path_of(users_fd, users_file),
+		pkcs1, 10};
 
 	return rsa_auth_open(ret, &cfg, e);
 }
@@ -50,10 +56,10 @@ static struct rsa_auth *auth(bool pkcs1)
 static void make(const char *user, const char *password, bool pkcs1, char token[RSA_TOKEN_BYTES])
 {
 	char file[32];
-	_cleanup_(closep) int fd = file_of(rsa_test_public, file);
+	_cleanup_(closep) int fd = file_of(rsa_test_public);
 	struct err e = {0};
 
-	if (rsa_token_make(file, user, password, pkcs1, RSA_TEST_TIME, token, &e) < 0)
+	if (rsa_token_make(path_of(fd, file), user, password, pkcs1, RSA_TEST_TIME, token, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -175,17 +181,18 @@ static void words_with_white_space_are_refused(void **state)
 		{"0123456789012345678901234567890123456789012345678901234567890123", "a"},
 	};
 	char file[32], token[RSA_TOKEN_BYTES], big[200];
-	_cleanup_(closep) int fd = file_of(rsa_test_public, file);
+	_cleanup_(closep) int fd = file_of(rsa_test_public);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(
-			rsa_token_make(file, rows[i].user, rows[i].password, false, 0, token, NULL),
+		assert_int_equal(rsa_token_make(path_of(fd, file), rows[i].user, rows[i].password,
+					 false, 0, token, NULL),
 			-EINVAL);
 	/* More than OAEP leaves room for in 2048 bits. */
 	memset(big, 'x', sizeof(big));
 	big[sizeof(big) - 1] = '\0';
-	assert_int_equal(rsa_token_make(file, "a", big, false, 0, token, NULL), -EINVAL);
+	assert_int_equal(rsa_token_make(path_of(fd, file), "a", big, false, 0, token, NULL),
+		-EINVAL);
 	assert_int_equal(rsa_token_make("/nonexistent", "a", "b", false, 0, token, NULL), -ENOENT);
 }
 
