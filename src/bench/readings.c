@@ -7,6 +7,7 @@ static const size_t reading_offset[] = {
 	[METER_PROC] = offsetof(struct readings, proc),
 	[METER_TCP] = offsetof(struct readings, tcp),
 	[METER_CYCLES] = offsetof(struct readings, cycles),
+	[METER_DROPS] = offsetof(struct readings, drops),
 };
 static_assert(ARRAY_SIZE(reading_offset) == METER_N);
 

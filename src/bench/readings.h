@@ -3,6 +3,7 @@
 
 #include "meter/cpu.h"
 #include "meter/cycles.h"
+#include "meter/drops.h"
 #include "meter/meter.h"
 #include "meter/proc.h"
 #include "meter/tcp.h"
@@ -14,6 +15,7 @@ struct readings {
 	struct proc_reading proc;
 	struct tcp_reading tcp;
 	struct cycles_reading cycles;
+	struct drops_reading drops;
 };
 
 /* Where meter @id's reading lives in @r. */

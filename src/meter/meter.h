@@ -45,6 +45,7 @@ enum meter_id {
 	METER_PROC,
 	METER_TCP,
 	METER_CYCLES,
+	METER_DROPS,
 	METER_N,
 };
 extern const struct meter_ops *const meter_table[METER_N];

@@ -5,4 +5,5 @@ const struct meter_ops *const meter_table[METER_N] = {
 	[METER_PROC] = &meter_proc,
 	[METER_TCP] = &meter_tcp,
 	[METER_CYCLES] = &meter_cycles,
+	[METER_DROPS] = &meter_drops,
 };

@@ -7,3 +7,4 @@ extern const struct meter_ops meter_cpu;
 extern const struct meter_ops meter_proc;
 extern const struct meter_ops meter_tcp;
 extern const struct meter_ops meter_cycles;
+extern const struct meter_ops meter_drops;
