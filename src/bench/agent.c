@@ -35,6 +35,27 @@ const struct field end_report_fields[] = {
 	FIELD_U64(struct end_report, transactions, "",
 		"transactions this end completed in the span"),
 	FIELD_U64(struct end_report, lost, "", "UDP requests unanswered after 200 ms"),
+	FIELD_U64(struct end_report, packets_tx, "", "datagrams this end sent in the span"),
+	FIELD_U64(struct end_report, packets_rx, "", "datagrams this end received in the span"),
+	FIELD_U64(struct end_report, packets_expected, "",
+		"datagrams the other end had sent of which this end could know, by their numbers"),
+	FIELD_U64(struct end_report, reordered, "",
+		"part of packets_rx that came after a later one"),
+	FIELD_U64(struct end_report, duplicated, "", "part of packets_rx that came before"),
+	FIELD_U64(struct end_report, packets_alien, "",
+		"datagrams that belong to no flow; in no other number"),
+	FIELD_U64(struct end_report, packets_unsent, "",
+		"datagrams that were due, but the sender was too late for them"),
+	FIELD_U64(struct end_report, packets_gso, "",
+		"part of packets_tx handed to the kernel in aggregates"),
+	FIELD_U64(struct end_report, packets_gro, "",
+		"part of packets_rx taken from the kernel in aggregates"),
+	FIELD_U64(struct end_report, sends_refused, "",
+		"send calls refused for want of a buffer or a listener"),
+	FIELD_U64(struct end_report, socket_drops, "",
+		"drops of this end's own UDP sockets; an aggregate of GRO counts once"),
+	FIELD_U64(struct end_report, jitter_ns, "ns",
+		"RFC 3550 jitter at the end of the span, mean of the flows received"),
 	FIELD_END,
 };
 
@@ -242,6 +263,22 @@ static int meters_end(struct agent *a, const struct meter_scope *scope, struct r
 	return r;
 }
 
+/* @c: of the span */
+static void put_packets(struct end_report *ret, const struct load_count *c)
+{
+	ret->packets_tx = c->packets_tx;
+	ret->packets_rx = c->packets_rx;
+	ret->packets_expected = c->packets_expected;
+	ret->reordered = c->reordered;
+	ret->duplicated = c->duplicated;
+	ret->packets_alien = c->packets_alien;
+	ret->packets_unsent = c->packets_unsent;
+	ret->packets_gso = c->packets_gso;
+	ret->packets_gro = c->packets_gro;
+	ret->sends_refused = c->sends_refused;
+	ret->socket_drops = c->socket_drops;
+}
+
 /* Begin and end read in the same order, so both spans have the same length. */
 static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct end_report *ret,
 	struct err *e)
@@ -271,6 +308,9 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 	ret->bytes_rx = c.bytes_rx - b.bytes_rx;
 	ret->transactions = c.transactions - b.transactions;
 	ret->lost = c.lost - b.lost;
+	load_count_sub(&c, &b);
+	put_packets(ret, &c);
+	ret->jitter_ns = load_jitter_ns(a->load);
 	return r < 0 ? r : sleep_until(a, end_ns + AGENT_RUN_OUT_NS, e);
 }
 

@@ -10,7 +10,7 @@
  *	hello   {protocol}                                -> {protocol, version, machine_id}
  *	prepare {load, near, config, any, port, cpus, meters} -> {}
  *	connect {addr, port, timeout_ns}                  -> {}
- *	run     {begin_ns, end_ns}                        -> {report, meters, latency}
+ *	run     {begin_ns, end_ns}                        -> {report, meters, hist}
  */
 #pragma once
 
@@ -25,6 +25,10 @@ struct end_report {
 	uint64_t begin_ns, end_ns; /* when the counters were really read, that machine's clock */
 	uint64_t bytes_tx, bytes_rx;
 	uint64_t transactions, lost;
+	uint64_t packets_tx, packets_rx, packets_expected;
+	uint64_t reordered, duplicated, packets_alien, packets_unsent;
+	uint64_t packets_gso, packets_gro, sends_refused, socket_drops;
+	uint64_t jitter_ns;
 	struct readings readings;
 };
 extern const struct field end_report_fields[];

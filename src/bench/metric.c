@@ -119,50 +119,283 @@ static double retransmits_per_s(const struct trial *t)
 	       rate(&t->far, t->far.readings.tcp.retransmits);
 }
 
+/* Both ends receive where a load goes both ways. */
+static double received(const struct trial *t)
+{
+	return rate(&t->near, t->near.packets_rx) + rate(&t->far, t->far.packets_rx);
+}
+
+static double expected(const struct trial *t)
+{
+	return rate(&t->near, t->near.packets_expected) + rate(&t->far, t->far.packets_expected);
+}
+
+static double duplicated(const struct trial *t)
+{
+	return rate(&t->near, t->near.duplicated) + rate(&t->far, t->far.duplicated);
+}
+
+/* Per second. Of what was under way at the span's edges some may come in twice: not below 0. */
+static double lost(const struct trial *t)
+{
+	return fmax(0, expected(t) - (received(t) - duplicated(t)));
+}
+
+static double offered(const struct trial *t)
+{
+	return rate(&t->near, t->near.packets_tx) + rate(&t->far, t->far.packets_tx);
+}
+
+static double loss_ratio(const struct trial *t)
+{
+	return over(lost(t), expected(t));
+}
+
+/* Where a packet can die, from the receiver's socket back to the sender's device. */
+enum loss_place {
+	LOSS_SOCKET,
+	LOSS_UDP,
+	LOSS_IP,
+	LOSS_SOFTNET,
+	LOSS_QDISC,
+	LOSS_DEVICE,
+	LOSS_N, /* elsewhere */
+};
+
+static uint64_t drops_at(const struct end_report *end, enum loss_place place)
+{
+	const struct drops_reading *d = &end->readings.drops;
+
+	switch (place) {
+	case LOSS_SOCKET:
+		return end->socket_drops;
+	case LOSS_UDP:
+		return d->udp_in_errors - MIN(d->udp_in_errors, end->socket_drops) +
+		       d->udp_no_ports;
+	case LOSS_IP:
+		return d->ip_in_discards + d->ip_in_errors + d->ip_out_discards +
+		       d->ip_out_no_routes + d->ip_reasm_fails + d->conntrack_drops;
+	case LOSS_SOFTNET:
+		return d->softnet_drops;
+	case LOSS_QDISC:
+		return d->qdisc_drops;
+	case LOSS_DEVICE:
+		return d->dev_rx_drops + d->dev_tx_drops;
+	case LOSS_N:
+		break;
+	}
+	return 0;
+}
+
+/* The backlogs are the machine's: they are read twice when both ends are on it. */
+static double drops_per_s(const struct trial *t, enum loss_place place)
+{
+	double near = rate(&t->near, drops_at(&t->near, place));
+	double far = rate(&t->far, drops_at(&t->far, place));
+
+	return place == LOSS_SOFTNET && t->same_machine ? near : near + far;
+}
+
+/*
+ * The counters are of all traffic, and one loss may be in several: a full backlog behind a veth
+ * device is in softnet's and in both devices'. So the places are asked in turn, each takes what
+ * it counted of the losses that are left, and no loss is given out twice.
+ */
+static double loss_at(const struct trial *t, enum loss_place where)
+{
+	double left = lost(t);
+
+	if (!t->near.readings.valid[METER_DROPS] || !t->far.readings.valid[METER_DROPS])
+		return NAN;
+	for (enum loss_place p = 0; p < where; p++)
+		left -= fmin(left, drops_per_s(t, p));
+	return over(where == LOSS_N ? left : fmin(left, drops_per_s(t, where)), expected(t));
+}
+
+static double loss_socket_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_SOCKET);
+}
+
+static double loss_udp_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_UDP);
+}
+
+static double loss_ip_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_IP);
+}
+
+static double loss_softnet_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_SOFTNET);
+}
+
+static double loss_qdisc_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_QDISC);
+}
+
+static double loss_device_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_DEVICE);
+}
+
+static double loss_elsewhere_ratio(const struct trial *t)
+{
+	return loss_at(t, LOSS_N);
+}
+
+static double reordered_ratio(const struct trial *t)
+{
+	return over(rate(&t->near, t->near.reordered) + rate(&t->far, t->far.reordered),
+		received(t));
+}
+
+static double duplicated_ratio(const struct trial *t)
+{
+	return over(duplicated(t), received(t));
+}
+
+static double unsent_ratio(const struct trial *t)
+{
+	double unsent =
+		rate(&t->near, t->near.packets_unsent) + rate(&t->far, t->far.packets_unsent);
+
+	return over(unsent, unsent + offered(t));
+}
+
+static double jitter_ns(const struct trial *t)
+{
+	uint32_t ends = (t->near.packets_rx > 0) + (t->far.packets_rx > 0);
+
+	return over((double)(t->near.jitter_ns + t->far.jitter_ns), ends);
+}
+
+static double cpu_ns_per_packet(const struct trial *t)
+{
+	return over(busy_cpus(t) * 1e9, received(t));
+}
+
+static double proc_ns_per_packet(const struct trial *t)
+{
+	return over(threads_cpus(t) * 1e9, received(t));
+}
+
+static double cycles_per_packet(const struct trial *t)
+{
+	return over(cycles_per_s(t), received(t));
+}
+
+#define BULK         (1U << LOAD_KIND_BULK)
+#define TRANSACTIONS (1U << LOAD_KIND_TRANSACTIONS)
+#define PACKETS      (1U << LOAD_KIND_PACKETS)
+
 const struct metric metric_table[METRIC_N] = {
 	[METRIC_GOODPUT_BPS] = {"goodput_bps", "bit/s",
-		"TCP payload received per second, both directions together where both run",
-		.decides = true, .value = goodput_bps},
+		"payload received per second, both directions together where both run",
+		.kinds = BULK | PACKETS, .decides = true, .value = goodput_bps},
 	[METRIC_TRANSACTIONS_PER_S] = {"transactions_per_s", "1/s",
-		"transactions begun and ended within the span, per second", .transactional = true,
+		"transactions begun and ended within the span, per second", .kinds = TRANSACTIONS,
 		.value = transactions_per_s},
 	[METRIC_LATENCY_MEAN_NS] = {"latency_mean_ns", "ns",
 		"mean time from sending a request to having its whole response",
-		.transactional = true, .decides = true, .value = latency_mean_ns},
+		.kinds = TRANSACTIONS, .decides = true, .value = latency_mean_ns},
 	[METRIC_CPU_NS_PER_BYTE] = {"cpu_ns_per_byte", "ns/byte",
 		"CPU time of the whole machine, both ends and softirq included, per byte of "
 		"goodput",
-		.decides = true, .value = cpu_ns_per_byte},
+		.kinds = BULK, .decides = true, .value = cpu_ns_per_byte},
 	[METRIC_CPU_NS_PER_TRANSACTION] = {"cpu_ns_per_transaction", "ns",
 		"CPU time of the whole machine, both ends and softirq included, per transaction",
-		.transactional = true, .decides = true, .value = cpu_ns_per_transaction},
+		.kinds = TRANSACTIONS, .decides = true, .value = cpu_ns_per_transaction},
 	[METRIC_PROC_NS_PER_BYTE] = {"proc_ns_per_byte", "ns/byte",
 		"part of cpu_ns_per_byte that the load's own threads are charged with",
-		.value = proc_ns_per_byte},
+		.kinds = BULK, .value = proc_ns_per_byte},
 	[METRIC_PROC_NS_PER_TRANSACTION] = {"proc_ns_per_transaction", "ns",
 		"part of cpu_ns_per_transaction that the load's own threads are charged with",
-		.transactional = true, .value = proc_ns_per_transaction},
+		.kinds = TRANSACTIONS, .value = proc_ns_per_transaction},
 	[METRIC_CYCLES_PER_BYTE] = {"cycles_per_byte", "cycles/byte",
-		"CPU cycles of the whole machine per byte of goodput", .value = cycles_per_byte},
+		"CPU cycles of the whole machine per byte of goodput", .kinds = BULK,
+		.value = cycles_per_byte},
 	[METRIC_CYCLES_PER_TRANSACTION] = {"cycles_per_transaction", "cycles",
-		"CPU cycles of the whole machine per transaction", .transactional = true,
+		"CPU cycles of the whole machine per transaction", .kinds = TRANSACTIONS,
 		.value = cycles_per_transaction},
 	[METRIC_BUSY_CPUS] = {"busy_cpus", "CPUs", "CPUs busy on average, whole machine",
-		.both = true, .value = busy_cpus},
+		.kinds = BULK | TRANSACTIONS | PACKETS, .value = busy_cpus},
 	[METRIC_RETRANSMITS_PER_S] = {"retransmits_per_s", "1/s",
-		"TCP segments sent again per second, senders of both ends",
+		"TCP segments sent again per second, senders of both ends", .kinds = BULK,
 		.value = retransmits_per_s},
+	[METRIC_PACKETS_PER_S] = {"packets_per_s", "1/s",
+		"datagrams received per second, both directions together where both run",
+		.kinds = PACKETS, .decides = true, .value = received},
+	[METRIC_PACKETS_OFFERED_PER_S] = {"packets_offered_per_s", "1/s",
+		"datagrams sent per second", .kinds = PACKETS, .value = offered},
+	[METRIC_LOSS_RATIO] = {"loss_ratio", "",
+		"datagrams lost over datagrams the receivers know were sent, by their numbers",
+		.kinds = PACKETS, .value = loss_ratio},
+	[METRIC_LOSS_SOCKET_RATIO] = {"loss_socket_ratio", "",
+		"part of loss_ratio that full socket buffers dropped", .kinds = PACKETS,
+		.value = loss_socket_ratio},
+	[METRIC_LOSS_UDP_RATIO] = {"loss_udp_ratio", "",
+		"part of loss_ratio that UDP dropped for other reasons", .kinds = PACKETS,
+		.value = loss_udp_ratio},
+	[METRIC_LOSS_IP_RATIO] = {"loss_ip_ratio", "",
+		"part of loss_ratio that IP or connection tracking dropped at an end",
+		.kinds = PACKETS, .value = loss_ip_ratio},
+	[METRIC_LOSS_SOFTNET_RATIO] = {"loss_softnet_ratio", "",
+		"part of loss_ratio that the CPUs' backlogs dropped", .kinds = PACKETS,
+		.value = loss_softnet_ratio},
+	[METRIC_LOSS_QDISC_RATIO] = {"loss_qdisc_ratio", "",
+		"part of loss_ratio that queueing disciplines of the ends dropped",
+		.kinds = PACKETS, .value = loss_qdisc_ratio},
+	[METRIC_LOSS_DEVICE_RATIO] = {"loss_device_ratio", "",
+		"part of loss_ratio that devices of the ends dropped", .kinds = PACKETS,
+		.value = loss_device_ratio},
+	[METRIC_LOSS_ELSEWHERE_RATIO] = {"loss_elsewhere_ratio", "",
+		"the rest of loss_ratio: between the ends, or not counted", .kinds = PACKETS,
+		.value = loss_elsewhere_ratio},
+	[METRIC_REORDERED_RATIO] = {"reordered_ratio", "",
+		"datagrams that came after a later one, over those received", .kinds = PACKETS,
+		.value = reordered_ratio},
+	[METRIC_DUPLICATED_RATIO] = {"duplicated_ratio", "",
+		"datagrams that came again, over those received", .kinds = PACKETS,
+		.value = duplicated_ratio},
+	[METRIC_UNSENT_RATIO] = {"unsent_ratio", "",
+		"datagrams that the sender was too late for, over those due", .kinds = PACKETS,
+		.value = unsent_ratio},
+	[METRIC_JITTER_NS] = {"jitter_ns", "ns", "RFC 3550 jitter at the end of the span",
+		.kinds = PACKETS, .value = jitter_ns},
+	[METRIC_CPU_NS_PER_PACKET] = {"cpu_ns_per_packet", "ns",
+		"CPU time of the whole machine, both ends and softirq included, per datagram "
+		"received",
+		.kinds = PACKETS, .decides = true, .value = cpu_ns_per_packet},
+	[METRIC_PROC_NS_PER_PACKET] = {"proc_ns_per_packet", "ns",
+		"part of cpu_ns_per_packet that the load's own threads are charged with",
+		.kinds = PACKETS, .value = proc_ns_per_packet},
+	[METRIC_CYCLES_PER_PACKET] = {"cycles_per_packet", "cycles",
+		"CPU cycles of the whole machine per datagram received", .kinds = PACKETS,
+		.value = cycles_per_packet},
 };
 
-bool metric_applies(const struct metric *m, bool transactional)
+bool metric_applies(const struct metric *m, enum load_kind kind)
 {
-	return m->both || m->transactional == transactional;
+	return m->kinds & 1U << kind;
 }
 
 const struct metric_percentile metric_percentile[] = {
-	{"latency_p50_ns", 0.5},
-	{"latency_p90_ns", 0.9},
-	{"latency_p99_ns", 0.99},
-	{"latency_p999_ns", 0.999},
+	{"latency_p50_ns", 0.5, LOAD_HIST_LATENCY},
+	{"latency_p90_ns", 0.9, LOAD_HIST_LATENCY},
+	{"latency_p99_ns", 0.99, LOAD_HIST_LATENCY},
+	{"latency_p999_ns", 0.999, LOAD_HIST_LATENCY},
+	{"gap_tx_p50_ns", 0.5, LOAD_HIST_GAP_TX},
+	{"gap_tx_p99_ns", 0.99, LOAD_HIST_GAP_TX},
+	{"gap_tx_p999_ns", 0.999, LOAD_HIST_GAP_TX},
+	{"gap_rx_p50_ns", 0.5, LOAD_HIST_GAP_RX},
+	{"gap_rx_p99_ns", 0.99, LOAD_HIST_GAP_RX},
+	{"gap_rx_p999_ns", 0.999, LOAD_HIST_GAP_RX},
+	{"pdv_p50_ns", 0.5, LOAD_HIST_PDV},
+	{"pdv_p99_ns", 0.99, LOAD_HIST_PDV},
+	{"pdv_p999_ns", 0.999, LOAD_HIST_PDV},
 };
 const uint32_t metric_n_percentiles = ARRAY_SIZE(metric_percentile);

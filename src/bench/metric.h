@@ -1,6 +1,8 @@
 /* The numbers a cell has, one row each; names and units are those of JSON, CSV and man page. */
 #pragma once
 
+#include "load/load.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +20,23 @@ enum metric_id {
 	METRIC_CYCLES_PER_TRANSACTION,
 	METRIC_BUSY_CPUS,
 	METRIC_RETRANSMITS_PER_S,
+	METRIC_PACKETS_PER_S,
+	METRIC_PACKETS_OFFERED_PER_S,
+	METRIC_LOSS_RATIO,
+	METRIC_LOSS_SOCKET_RATIO,
+	METRIC_LOSS_UDP_RATIO,
+	METRIC_LOSS_IP_RATIO,
+	METRIC_LOSS_SOFTNET_RATIO,
+	METRIC_LOSS_QDISC_RATIO,
+	METRIC_LOSS_DEVICE_RATIO,
+	METRIC_LOSS_ELSEWHERE_RATIO,
+	METRIC_REORDERED_RATIO,
+	METRIC_DUPLICATED_RATIO,
+	METRIC_UNSENT_RATIO,
+	METRIC_JITTER_NS,
+	METRIC_CPU_NS_PER_PACKET,
+	METRIC_PROC_NS_PER_PACKET,
+	METRIC_CYCLES_PER_PACKET,
 	METRIC_N,
 };
 
@@ -25,20 +44,20 @@ struct metric {
 	const char *name;
 	const char *unit;
 	const char *doc;
-	bool transactional; /* of loads that ask and answer; else of bulk loads */
-	bool both;          /* of either kind */
-	bool decides;       /* its ratio must be as narrow as --width */
+	uint32_t kinds;                         /* bit per enum load_kind it is a number of */
+	bool decides;                           /* its ratio must be as narrow as --width */
 	double (*value)(const struct trial *t); /* NAN: not measured */
 };
 extern const struct metric metric_table[METRIC_N];
 
 /* Does this number apply to loads of that kind? */
-bool metric_applies(const struct metric *m, bool transactional);
+bool metric_applies(const struct metric *m, enum load_kind kind);
 
-/* Percentiles reported of transactional loads, from merged histograms. */
+/* Percentiles reported, from merged histograms. */
 struct metric_percentile {
 	const char *name; /* "latency_p50_ns" */
 	double q;
+	enum load_hist hist;
 };
 extern const struct metric_percentile metric_percentile[];
 extern const uint32_t metric_n_percentiles;

@@ -104,8 +104,6 @@ static struct metric_value summarise_metric(const struct run *run, const struct 
 
 static void summarise_cell(const struct run *run, struct cell *c)
 {
-	bool transactional;
-
 	hists_init(c->hist, run->load[c->load].ops->hists);
 	c->n_failed = 0;
 	for (uint32_t i = 0; i < run->n_trials; i++) {
@@ -116,12 +114,12 @@ static void summarise_cell(const struct run *run, struct cell *c)
 		else
 			c->n_failed += t->load == c->load && t->path == c->path;
 	}
-	transactional = hists_at(c->hist, LOAD_HIST_LATENCY)->count > 0;
 	for (uint32_t k = 0; k < METRIC_N; k++)
-		c->metric[k] = metric_applies(&metric_table[k], transactional)
+		c->metric[k] = metric_applies(&metric_table[k], run->load[c->load].ops->kind)
 				       ? summarise_metric(run, c, &metric_table[k])
 				       : (struct metric_value){.ceiling = NAN};
-	if (run->path[c->path].ceiling_bps > 0)
+	/* Computed with TCP's headers. */
+	if (run->path[c->path].ceiling_bps > 0 && run->load[c->load].ops->kind == LOAD_KIND_BULK)
 		c->metric[METRIC_GOODPUT_BPS].ceiling =
 			run->path[c->path].ceiling_bps *
 			(run->load[c->load].cfg.dir == LOAD_DIR_BOTH ? 2 : 1);

@@ -145,6 +145,7 @@ enum load_hist {
 	LOAD_HIST_N,
 };
 extern const char *const load_hist_name[LOAD_HIST_N];
+extern const char *const load_hist_doc[LOAD_HIST_N];
 
 /* Who opens the sockets of a leg. */
 enum load_opener {

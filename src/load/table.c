@@ -60,6 +60,16 @@ const char *const load_hist_name[] = {
 };
 static_assert(ARRAY_SIZE(load_hist_name) == LOAD_HIST_N);
 
+const char *const load_hist_doc[] = {
+	[LOAD_HIST_LATENCY] = "histogram of all transactions of all trials, or null",
+	[LOAD_HIST_GAP_TX] = "histogram of the times between sendings of a paced sender that keeps "
+			     "the schedule itself, or null",
+	[LOAD_HIST_GAP_RX] = "histogram of the times between arrivals of paced datagrams, or null",
+	[LOAD_HIST_PDV] = "histogram of packet delay variation (RFC 5481) of paced datagrams, or "
+			  "null",
+};
+static_assert(ARRAY_SIZE(load_hist_doc) == LOAD_HIST_N);
+
 const struct load_ops *load_find(const char *name)
 {
 	for (size_t i = 0; load_table[i]; i++)

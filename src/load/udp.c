@@ -307,7 +307,7 @@ static uint64_t take_due(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 {
 	uint64_t ahead_ns = t->pace == LOAD_PACE_OWN ? 0 : UDP_LEAD_NS;
 	uint64_t most = ahead_ns ? MIN(t->n_slots, UDP_LEAD_PACKETS) : t->n_slots;
-	uint64_t next_ns, late_ns, n;
+	uint64_t next_ns, late_ns, until_ns, n;
 
 	if (!t->origin_ns)
 		t->origin_ns = now_ns + ahead_ns;
@@ -324,8 +324,9 @@ static uint64_t take_due(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 		flow_add(&f->count.packets_unsent, n);
 		next_ns = due_ns(f, t, t->n_due);
 	}
-	next_ns = MIN(next_ns, now_ns + ahead_ns);
-	n = MIN(packets_in(f, now_ns + ahead_ns - next_ns) + 1, most);
+	until_ns = now_ns + ahead_ns;
+	n = next_ns < until_ns ? packets_in(f, until_ns - next_ns) + 1 : 1;
+	n = MIN(n, most);
 	t->n_due += n;
 	return n;
 }
