@@ -50,13 +50,13 @@ static void metric_row(const struct run *run, const struct cell *c, enum metric_
 static void percentile_row(const struct run *run, const struct cell *c,
 	const struct metric_percentile *p, FILE *out)
 {
+	const struct hist *h = hists_at(c->hist, p->hist);
 	double v, low, high;
 
-	if (!hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &v) ||
-		!hist_quantile_ci(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &low, &high))
+	if (!hist_quantile(h, p->q, &v) || !hist_quantile_ci(h, p->q, &low, &high))
 		return;
 	row_head(run, c, p->name, "ns", out);
-	fprintf(out, ",%llu,", (unsigned long long)hists_at(c->hist, LOAD_HIST_LATENCY)->count);
+	fprintf(out, ",%llu,", (unsigned long long)h->count);
 	number(out, v);
 	fputc(',', out);
 	number(out, low);

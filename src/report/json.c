@@ -104,16 +104,16 @@ static struct doc *percentiles(const struct cell *c)
 
 	for (uint32_t k = 0; k < metric_n_percentiles; k++) {
 		const struct metric_percentile *p = &metric_percentile[k];
+		const struct hist *h = hists_at(c->hist, p->hist);
 		double v, low, high;
 		struct doc *d;
 
-		if (!hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &v) ||
-			!hist_quantile_ci(hists_at(c->hist, LOAD_HIST_LATENCY), p->q, &low, &high))
+		if (!hist_quantile(h, p->q, &v) || !hist_quantile_ci(h, p->q, &low, &high))
 			continue;
 		d = doc_object();
 		doc_put_str(d, "metric", p->name);
 		doc_put_str(d, "unit", "ns");
-		doc_put_u64(d, "n", hists_at(c->hist, LOAD_HIST_LATENCY)->count);
+		doc_put_u64(d, "n", h->count);
 		doc_put_double(d, "value", v);
 		doc_put_double(d, "ci_low", low);
 		doc_put_double(d, "ci_high", high);
@@ -136,10 +136,11 @@ static struct doc *cells(const struct run *run)
 		doc_put_fields(d, cell_fields, c);
 		doc_put(d, "metrics", metrics(c));
 		doc_put(d, "percentiles", percentiles(c));
-		if (hists_at(c->hist, LOAD_HIST_LATENCY)->count)
-			doc_put_hist(d, "latency", hists_at(c->hist, LOAD_HIST_LATENCY));
-		else
-			doc_put_null(d, "latency");
+		for (uint32_t h = 0; h < LOAD_HIST_N; h++)
+			if (hists_at(c->hist, h)->count)
+				doc_put_hist(d, load_hist_name[h], hists_at(c->hist, h));
+			else
+				doc_put_null(d, load_hist_name[h]);
 		doc_append(list, d);
 	}
 	return list;

@@ -97,9 +97,10 @@ static void cell_page(FILE *out)
 	key(out, "ratio", "", "estimate of the ratio to native, paired by round; null for native");
 	key(out, "ceiling", "", "the most there can be, in the same unit; null: not known");
 	key(out, "percentiles", "",
-		"list of latency percentiles with unit, value, interval and n, which counts "
+		"list of percentiles with unit, value, interval and n, which counts "
 		"samples, not trials");
-	key(out, "latency", "ns", "histogram of all transactions of all trials, or null");
+	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
+		key(out, load_hist_name[i], "ns", load_hist_doc[i]);
 	section(out, "METRICS", "Numbers of a cell.");
 	for (uint32_t i = 0; i < METRIC_N; i++)
 		key(out, metric_table[i].name, metric_table[i].unit, metric_table[i].doc);

@@ -235,7 +235,7 @@ static struct doc *metric(void)
 
 static struct doc *percentile(void)
 {
-	const char *names[16];
+	const char *names[32];
 	struct object o = object_new();
 
 	assert(metric_n_percentiles <= ARRAY_SIZE(names));
@@ -272,7 +272,8 @@ static struct doc *cell(void)
 	add_fields(&o, cell_fields);
 	object_add(&o, "metrics", array_of(metric()));
 	object_add(&o, "percentiles", array_of(percentile()));
-	object_add(&o, "latency", or_null(histogram()));
+	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
+		object_add(&o, load_hist_name[i], or_null(histogram()));
 	return object_end(&o);
 }
 

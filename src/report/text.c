@@ -15,24 +15,41 @@
 /* Half of what moves a one-CPU load's cost by 10 %: said, not corrected for. */
 #define BACKGROUND_CPUS 0.05
 
-/* What the two kinds of load are judged by. */
+/* A column of a block's own, besides goodput or latency and cost. */
+struct column {
+	const char *title;
+	enum metric_id metric;
+	double scale;
+	int decimals;
+};
+
+/* What each kind of load is judged by. */
 struct kind {
 	enum metric_id main, cost;
 	const char *main_title, *cost_title;
 	double main_scale;
 	const char *main_unit;
+	bool latencies;        /* p50 and p99 */
+	struct column more[5]; /* to the first without a title */
 };
-static const struct kind bulk = {METRIC_GOODPUT_BPS, METRIC_CPU_NS_PER_BYTE, "goodput", "CPU/byte",
-	1e-9, "Gbit/s"};
-static const struct kind transactional = {METRIC_LATENCY_MEAN_NS, METRIC_CPU_NS_PER_TRANSACTION,
-	"latency", "CPU/transaction", 1e-3, "us"};
+static const struct kind kinds[] = {
+	[LOAD_KIND_BULK] = {METRIC_GOODPUT_BPS, METRIC_CPU_NS_PER_BYTE, "goodput", "CPU/byte", 1e-9,
+		"Gbit/s"},
+	[LOAD_KIND_TRANSACTIONS] = {METRIC_LATENCY_MEAN_NS, METRIC_CPU_NS_PER_TRANSACTION,
+		"latency", "CPU/transaction", 1e-3, "us", .latencies = true,
+		.more = {{"transactions/s", METRIC_TRANSACTIONS_PER_S, 1, 0}}},
+	[LOAD_KIND_PACKETS] = {METRIC_PACKETS_PER_S, METRIC_CPU_NS_PER_PACKET, "received",
+		"CPU/packet", 1e-3, "k/s",
+		.more = {{"Gbit/s", METRIC_GOODPUT_BPS, 1e-9, 3},
+			{"loss %", METRIC_LOSS_RATIO, 100, 3},
+			{"reordered %", METRIC_REORDERED_RATIO, 100, 3},
+			{"jitter us", METRIC_JITTER_NS, 1e-3, 1}}},
+};
+static_assert(ARRAY_SIZE(kinds) == LOAD_KIND_N);
 
 static const struct kind *kind_of(const struct run *run, uint32_t load)
 {
-	for (uint32_t path = 0; path < run->n_paths; path++)
-		if (hists_at(run_cell(run, load, path)->hist, LOAD_HIST_LATENCY)->count)
-			return &transactional;
-	return &bulk;
+	return &kinds[run->load[load].ops->kind];
 }
 
 /* "0.953 ±0.012" without more digits than the interval deserves; "-" when not measured. */
@@ -139,6 +156,16 @@ static void add_percentile(struct grid *g, const struct cell *c, double q)
 		grid_add(g, "-");
 }
 
+static void add_column(struct grid *g, const struct cell *c, const struct column *x)
+{
+	const struct estimate *v = &c->metric[x->metric].value;
+
+	if (v->n)
+		grid_add(g, "%.*f", x->decimals, v->mean * x->scale);
+	else
+		grid_add(g, "-");
+}
+
 /* A bar per row, as long as its cost against the dearest path of the block. */
 static void add_bar(struct grid *g, const struct run *run, uint32_t load, const struct cell *c,
 	enum metric_id id)
@@ -163,11 +190,12 @@ static void block_head(struct grid *g, const struct kind *k, bool ceiling)
 	grid_add(g, "%s %s", k->main_title, k->main_unit);
 	grid_add(g, "%s", "");
 	grid_add(g, "to native [95 %%]");
-	if (k == &transactional) {
+	if (k->latencies) {
 		grid_add(g, "p50 us");
 		grid_add(g, "p99 us");
-		grid_add(g, "transactions/s");
 	}
+	for (const struct column *x = k->more; x->title; x++)
+		grid_add(g, "%s", x->title);
 	if (ceiling)
 		grid_add(g, "of ceiling");
 	grid_add(g, "%s ns", k->cost_title);
@@ -184,13 +212,12 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 
 	grid_add(g, "%s", run->path[c->path].ops->name);
 	add_value(g, c, main, k->main_scale);
-	if (k == &transactional) {
-		const struct estimate *rate = &c->metric[METRIC_TRANSACTIONS_PER_S].value;
-
+	if (k->latencies) {
 		add_percentile(g, c, 0.5);
 		add_percentile(g, c, 0.99);
-		grid_add(g, rate->n ? "%.0f" : "-", rate->mean);
 	}
+	for (const struct column *x = k->more; x->title; x++)
+		add_column(g, c, x);
 	if (ceiling && isfinite(main->ceiling) && main->value.n)
 		grid_add(g, "%.1f %%", 100 * main->value.mean / main->ceiling);
 	else if (ceiling)
@@ -225,11 +252,20 @@ static void block_title(const struct run *run, uint32_t load, FILE *out)
 	fputs("\n\n", out);
 }
 
+static uint32_t count_columns(const struct kind *k, bool ceiling)
+{
+	uint32_t n = 9 + (k->latencies ? 2 : 0) + ceiling;
+
+	for (const struct column *x = k->more; x->title; x++)
+		n++;
+	return n;
+}
+
 static void block(const struct run *run, uint32_t load, FILE *out)
 {
 	const struct kind *k = kind_of(run, load);
-	bool ceiling = k == &bulk && has_ceiling(run, load);
-	uint32_t n_columns = 9 + (k == &transactional ? 3 : 0) + ceiling;
+	bool ceiling = has_ceiling(run, load);
+	uint32_t n_columns = count_columns(k, ceiling);
 	_cleanup_(grid_freep) struct grid *g = grid_new(n_columns);
 
 	grid_left(g, n_columns - 1);
