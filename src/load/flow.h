@@ -42,6 +42,8 @@ struct flow {
 	uint64_t jitter_ns; /* udp: single writer, relaxed */
 	uint32_t watched;   /* epoll events it waits for; the worker's */
 	bool done;          /* nothing more to do; the worker's */
+	void *ring;         /* [ring_bytes], zeroes: for requests in flight and the like */
+	size_t ring_bytes;
 
 	struct load_count count; /* single writer; flow_add() and flow_read() only */
 };
@@ -58,6 +60,7 @@ enum flow_want {
 	FLOW_DONE,
 	FLOW_WANT_IN,
 	FLOW_WANT_OUT,
+	FLOW_WANT_IN_OUT,
 	FLOW_WANT_TIME, /* wake_ns only */
 };
 

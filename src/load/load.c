@@ -87,6 +87,8 @@ static void flow_new(struct flow *f, struct load *l, struct leg *leg, struct wor
 	l->ops->flow_init(f);
 	if (f->buf_bytes)
 		f->buf = buffer_new(f->buf_bytes, 'T');
+	if (f->ring_bytes)
+		f->ring = buffer_new(f->ring_bytes, 0);
 }
 
 static void worker_new(struct worker *w, struct load *l, uint32_t cpu)
@@ -179,6 +181,7 @@ static void leg_close(struct leg *leg)
 		closep(&leg->flow[i].fd);
 		closep(&leg->flow[i].file_fd);
 		free(leg->flow[i].buf);
+		free(leg->flow[i].ring);
 		free(leg->flow[i].state);
 	}
 	for (uint32_t i = 0; i < leg->n_workers; i++)

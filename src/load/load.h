@@ -98,6 +98,8 @@ struct load_cfg {
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* 0: left to the kernel's auto-tuning */
 	uint64_t bytes, blocks;              /* to send in each direction; 0: no end */
 	uint64_t rate_bps;                   /* payload of each flow; 0: unlimited */
+	uint64_t rate_tps;                   /* transactions of all flows; 0: closed loop */
+	uint32_t pipeline;                   /* most transactions in flight per flow; 0: as usual */
 	char congestion[16];                 /* "": the kernel's default */
 	uint32_t send, recv;                 /* enum load_send, enum load_recv */
 	uint32_t mss_bytes;                  /* TCP_MAXSEG; 0: the path's */
@@ -122,11 +124,12 @@ struct load_count {
 	uint64_t zerocopy_copied;        /* among them: the kernel copied after all */
 	uint64_t transactions;           /* completed here */
 	uint64_t lost;                   /* requests without an answer in time */
+	uint64_t late;       /* open loop: due in the span, sent after the next one was due */
+	uint64_t unanswered; /* open loop: due in the span, no answer until the stop */
 	/* udp only */
 	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */
 	uint64_t packets_unsent; /* due by the schedule, but the sender was too late for them */
-	uint64_t packets_gso,
-		packets_gro;    /* part of tx and rx that shared a system call's buffer */
+	uint64_t packets_gso, packets_gro; /* of tx and rx: shared a system call's buffer */
 	uint64_t sends_refused; /* send calls that failed for want of room or of a listener */
 	uint64_t socket_drops;  /* by this end's sockets: receive buffer full; see METHOD.md */
 	uint64_t flows_ended;   /* flows whose end datagram came in: packets_expected is exact */
@@ -138,10 +141,14 @@ void load_count_add(struct load_count *a, const struct load_count *b);
 
 /* Histograms a load may fill; each says which. */
 enum load_hist {
-	LOAD_HIST_LATENCY, /* of a transaction */
-	LOAD_HIST_GAP_TX,  /* from one datagram's sending to the next one's */
-	LOAD_HIST_GAP_RX,  /* between arrivals */
-	LOAD_HIST_PDV,     /* packet delay variation: delay over the smallest so far */
+	LOAD_HIST_LATENCY,  /* of a transaction */
+	LOAD_HIST_GAP_TX,   /* from one datagram's sending to the next one's */
+	LOAD_HIST_GAP_RX,   /* between arrivals */
+	LOAD_HIST_PDV,      /* packet delay variation: delay over the smallest so far */
+	LOAD_HIST_SLIP,     /* open loop: from when a request was due until it was sent */
+	LOAD_HIST_CONNECT,  /* from asking for a socket until it is connected */
+	LOAD_HIST_RESPONSE, /* from then until the whole response is there */
+	LOAD_HIST_CLOSE,    /* from then until the other end's close is seen */
 	LOAD_HIST_N,
 };
 extern const char *const load_hist_name[LOAD_HIST_N];
@@ -180,6 +187,8 @@ struct load_ops {
 	 * thread. The sockets of flows that this end drives stay open for it. NULL: nothing to say.
 	 */
 	void (*flow_finish)(struct flow *f);
+	/* Its thread is about to end: count what was left. NULL: nothing to count. */
+	void (*flow_end)(struct flow *f);
 	/* May a flow that is alone on its thread block in its socket call? NULL: yes. */
 	bool (*blocks)(const struct load_cfg *cfg);
 };

@@ -57,6 +57,10 @@ const char *const load_hist_name[] = {
 	[LOAD_HIST_GAP_TX] = "gap_tx",
 	[LOAD_HIST_GAP_RX] = "gap_rx",
 	[LOAD_HIST_PDV] = "pdv",
+	[LOAD_HIST_SLIP] = "slip",
+	[LOAD_HIST_CONNECT] = "connect",
+	[LOAD_HIST_RESPONSE] = "response",
+	[LOAD_HIST_CLOSE] = "close",
 };
 static_assert(ARRAY_SIZE(load_hist_name) == LOAD_HIST_N);
 
@@ -67,6 +71,10 @@ const char *const load_hist_doc[] = {
 	[LOAD_HIST_GAP_RX] = "histogram of the times between arrivals of paced datagrams, or null",
 	[LOAD_HIST_PDV] = "histogram of packet delay variation (RFC 5481) of paced datagrams, or "
 			  "null",
+	[LOAD_HIST_SLIP] = "histogram of how late an open loop sent what was due, or null",
+	[LOAD_HIST_CONNECT] = "histogram of crr's connecting, or null",
+	[LOAD_HIST_RESPONSE] = "histogram from connected to the whole response, of crr, or null",
+	[LOAD_HIST_CLOSE] = "histogram from the response to the other end's close, of crr, or null",
 };
 static_assert(ARRAY_SIZE(load_hist_doc) == LOAD_HIST_N);
 

@@ -78,6 +78,7 @@ static int step(struct worker *w, struct flow *f)
 	static const uint32_t events[] = {
 		[FLOW_WANT_IN] = EPOLLIN,
 		[FLOW_WANT_OUT] = EPOLLOUT,
+		[FLOW_WANT_IN_OUT] = EPOLLIN | EPOLLOUT,
 		[FLOW_WANT_TIME] = 0,
 	};
 	int r = w->ops->flow_step(f, MSG_DONTWAIT);
@@ -163,6 +164,8 @@ static void *worker_main(void *arg)
 	w->error = w->cpu == UINT32_MAX ? 0 : affinity_pin(w->cpu, NULL);
 	if (w->error == 0)
 		w->error = w->blocks ? run_one(w) : run_many(w);
+	for (uint32_t i = 0; w->ops->flow_end && i < w->n_flows; i++)
+		w->ops->flow_end(&w->flow[i]);
 	/* What our own shutdown() does to a flow is nobody's failure. */
 	if (stopped(w))
 		w->error = 0;
