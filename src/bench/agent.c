@@ -34,7 +34,6 @@ const struct field end_report_fields[] = {
 	FIELD_U64(struct end_report, bytes_rx, "bytes", "payload this end received in the span"),
 	FIELD_U64(struct end_report, transactions, "",
 		"transactions this end completed in the span"),
-	FIELD_U64(struct end_report, lost, "", "UDP requests unanswered after 200 ms"),
 	FIELD_U64(struct end_report, packets_tx, "", "datagrams this end sent in the span"),
 	FIELD_U64(struct end_report, packets_rx, "", "datagrams this end received in the span"),
 	FIELD_U64(struct end_report, packets_expected, "",
@@ -56,6 +55,12 @@ const struct field end_report_fields[] = {
 		"drops of this end's own UDP sockets; an aggregate of GRO counts once"),
 	FIELD_U64(struct end_report, jitter_ns, "ns",
 		"RFC 3550 jitter at the end of the span, mean of the flows received"),
+	FIELD_U64(struct end_report, lost, "",
+		"UDP requests unanswered after 200 ms, in open loop after 1 s"),
+	FIELD_U64(struct end_report, late, "",
+		"open loop: requests of the span sent later than the next one was due, or never"),
+	FIELD_U64(struct end_report, unanswered, "",
+		"open loop: requests due in the span that had no answer when the load stopped"),
 	FIELD_END,
 };
 
@@ -318,7 +323,12 @@ static void put_report(struct agent *a, struct end_report *report, struct doc *o
 {
 	struct hist *hist[LOAD_HIST_N] = {0};
 	struct doc *numbers = doc_object();
+	struct load_count total;
 
+	/* Of the span by when they were due, and final only now. */
+	load_count(a->load, &total);
+	report->late = total.late;
+	report->unanswered = total.unanswered;
 	hists_init(hist, load_hists(a->load));
 	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
 		if (hist[i])

@@ -29,6 +29,7 @@ struct end_report {
 	uint64_t reordered, duplicated, packets_alien, packets_unsent;
 	uint64_t packets_gso, packets_gro, sends_refused, socket_drops;
 	uint64_t jitter_ns;
+	uint64_t late, unanswered; /* of the requests due in the span, until the stop */
 	struct readings readings;
 };
 extern const struct field end_report_fields[];

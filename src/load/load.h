@@ -124,7 +124,7 @@ struct load_count {
 	uint64_t zerocopy_copied;        /* among them: the kernel copied after all */
 	uint64_t transactions;           /* completed here */
 	uint64_t lost;                   /* requests without an answer in time */
-	uint64_t late;       /* open loop: due in the span, sent after the next one was due */
+	uint64_t late; /* open loop: due in the span, sent after the next one was due, or never */
 	uint64_t unanswered; /* open loop: due in the span, no answer until the stop */
 	/* udp only */
 	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */

@@ -401,14 +401,17 @@ static int rr_step(struct flow *f, int flags)
 	return f->active ? ask(f, f->state, flags) : answer(f, f->state, flags);
 }
 
-/* Requests that were due in the span, sent or not, and have no answer until now. */
+/* Requests that were due in the span but never sent, or never answered. */
 static void rr_end(struct flow *f)
 {
 	struct rr_flow *t = f->state;
+	uint64_t n_begun;
 
 	if (!f->active || !open_loop(f) || !t->place)
 		return;
+	n_begun = t->schedule.n_due;
 	schedule_pass(&t->schedule, MIN(clock_now_ns(), f->span->end_ns));
+	flow_add(&f->count.late, t->schedule.n_due - n_begun);
 	flow_add(&f->count.unanswered, t->schedule.n_due - t->n_timed);
 }
 
