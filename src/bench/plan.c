@@ -88,12 +88,16 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 	return 0;
 }
 
-/* "stream-tx", "rr-tcp": the load's name and the value of its telling option. */
+/* "stream-tx", "rr-tcp", "crr": the load's name and the value of its telling option. */
 static void name_load(struct load_spec *spec)
 {
-	const struct opt *o = opt_find(spec->ops->opts, spec->ops->each);
+	const struct opt *o = spec->ops->each ? opt_find(spec->ops->opts, spec->ops->each) : NULL;
 	char value[32];
 
+	if (!o) {
+		str_set(spec->id, spec->ops->name);
+		return;
+	}
 	opt_get(o, &spec->cfg, value, sizeof(value));
 	str_addf(spec->id, sizeof(spec->id), "%s-%s", spec->ops->name, value);
 }
@@ -120,10 +124,10 @@ static int add_load(struct run *run, const struct load_ops *ops, const struct lo
 static int expand_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
 	struct err *e)
 {
-	const struct opt *o = opt_find(ops->opts, ops->each);
-	uint32_t each = *(const uint32_t *)((const char *)cfg + o->offset);
+	const struct opt *o = ops->each ? opt_find(ops->opts, ops->each) : NULL;
+	uint32_t each = o ? *(const uint32_t *)((const char *)cfg + o->offset) : 0;
 
-	if (strcmp(o->names[each], "each") != 0)
+	if (!o || strcmp(o->names[each], "each") != 0)
 		return add_load(run, ops, cfg, e);
 	for (uint32_t i = 0; i < o->n_names; i++) {
 		struct load_cfg one = *cfg;

@@ -33,7 +33,8 @@ static void list_cpus(struct site *s)
 static const char *cpus_for(const struct site *s, bool far, const struct load_spec *load,
 	enum bench_pin pin)
 {
-	bool take_turns = strcmp(load->ops->name, "rr") == 0 && load->cfg.flows == 1;
+	bool asks = strcmp(load->ops->name, "rr") == 0 || strcmp(load->ops->name, "crr") == 0;
+	bool take_turns = asks && load->cfg.flows == 1 && load->cfg.pipeline <= 1;
 
 	if (pin == BENCH_PIN_NONE)
 		return "";

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -91,7 +92,7 @@ int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t 
 			r = set_before(fd[i], cfg, udp, e);
 		if (r < 0)
 			return r;
-		if (!udp && listen(fd[i], (int)n) < 0)
+		if (!udp && listen(fd[i], SOMAXCONN) < 0)
 			return err_set(e, errno, "cannot listen on port %u", port);
 	}
 	return 0;
@@ -242,5 +243,34 @@ int conn_take(const struct conn_args *args, int *listen_fd, struct flow *flow, u
 	for (uint32_t i = 0; i < n; i++)
 		if (take_one(args, listen_fd, &flow[i], i, e) < 0)
 			return err_wrap(e, "flow %u of %u", i, n);
+	return 0;
+}
+
+int conn_aim(const struct conn_args *args, struct flow *flow, uint32_t n, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < n; i++) {
+		r = sock_addr(&flow[i].peer, args->peer->addr, args->peer->port, e);
+		flow[i].peer_len = (socklen_t)r;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What accepted sockets inherit is set here, once. */
+int conn_share(const struct conn_args *args, int listen_fd, bool blocking, struct flow *flow,
+	uint32_t n, struct err *e)
+{
+	int r = conn_finish(args->cfg, false, listen_fd, e);
+
+	if (r < 0)
+		return r;
+	if (!blocking && fcntl(listen_fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_set(e, errno, "cannot set a socket non-blocking");
+	for (uint32_t i = 0; i < n; i++) {
+		flow[i].listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+		if (flow[i].listen_fd < 0)
+			return err_set(e, errno, "cannot share a listening socket");
+	}
 	return 0;
 }

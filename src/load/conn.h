@@ -25,6 +25,14 @@ int conn_open(const struct conn_args *args, struct flow *flow, uint32_t n, uint3
 int conn_take(const struct conn_args *args, int *listen_fd, struct flow *flow, uint32_t n,
 	struct err *e) must_check_;
 
+/* Says to @n flows of a load that connects as it runs whom to connect to. */
+int conn_aim(const struct conn_args *args, struct flow *flow, uint32_t n, struct err *e)
+	must_check_;
+
+/* Gives each of @n flows of such a load a descriptor of the listening socket. */
+int conn_share(const struct conn_args *args, int listen_fd, bool blocking, struct flow *flow,
+	uint32_t n, struct err *e) must_check_;
+
 /* Answers the greeting that a feed has taken from @fd. */
 int conn_answer(const struct conn_args *args, int fd, uint32_t number, struct err *e) must_check_;
 

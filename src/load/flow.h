@@ -8,6 +8,7 @@
 #include "load/load.h"
 
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 /* What a thread shares with its flows; constant while running, but for stop. */
 struct flow_span {
@@ -45,6 +46,11 @@ struct flow {
 	void *ring;         /* [ring_bytes], zeroes: for requests in flight and the like */
 	size_t ring_bytes;
 
+	/* Of loads that connect as they run: */
+	int listen_fd; /* answering end: its own descriptor of the leg's listening socket; or -1 */
+	struct sockaddr_storage peer; /* asking end: whom to connect to */
+	socklen_t peer_len;
+
 	struct load_count count; /* single writer; flow_add() and flow_read() only */
 };
 
@@ -66,6 +72,12 @@ enum flow_want {
 
 /* Longest that a blocking receive or send of UDP waits; how late a stop is seen by it. */
 #define FLOW_UDP_TIMEOUT_NS (200 * NSEC_PER_MSEC)
+
+/* For loads that connect as they run; -1: not connected. The engine reads it to stop a thread. */
+static inline void flow_set_fd(struct flow *f, int fd)
+{
+	__atomic_store_n(&f->fd, fd, __ATOMIC_RELAXED);
+}
 
 /* @counter: a member of f->count. */
 static inline void flow_add(uint64_t *counter, uint64_t n)

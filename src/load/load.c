@@ -70,6 +70,7 @@ static void flow_new(struct flow *f, struct load *l, struct leg *leg, struct wor
 {
 	*f = (struct flow){.fd = -1,
 		.file_fd = -1,
+		.listen_fd = -1,
 		.active = leg->active,
 		.udp = l->udp,
 		.index = (uint32_t)(f - leg->flow),
@@ -128,7 +129,9 @@ static void leg_new(struct load *l, bool active, const struct load_args *args)
 		worker_new(w, l, args->n_cpus ? args->cpus[i % args->n_cpus] : UINT32_MAX);
 		w->flow = &leg->flow[first];
 		w->n_flows = n / leg->n_workers + (i < n % leg->n_workers);
-		w->blocks = w->n_flows == 1 && (!l->ops->blocks || l->ops->blocks(&l->cfg));
+		/* Blocking is a property of the listening socket, which all threads share. */
+		w->blocks = w->n_flows == 1 && (leg->n_workers == n || !l->ops->connects) &&
+			    (!l->ops->blocks || l->ops->blocks(&l->cfg));
 		for (uint32_t k = 0; k < w->n_flows; k++)
 			flow_new(&w->flow[k], l, leg, w);
 		first += w->n_flows;
@@ -180,6 +183,7 @@ static void leg_close(struct leg *leg)
 		closep(&leg->listen_fd[i]);
 		closep(&leg->flow[i].fd);
 		closep(&leg->flow[i].file_fd);
+		closep(&leg->flow[i].listen_fd);
 		free(leg->flow[i].buf);
 		free(leg->flow[i].ring);
 		free(leg->flow[i].state);
@@ -192,15 +196,42 @@ static void leg_close(struct leg *leg)
 	free(leg->worker);
 }
 
+/* Wakes threads that block in a socket call, but for those that have a farewell to send. */
+static void wake_all(struct load *l)
+{
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_flows; k++) {
+			struct flow *f = &l->leg[i].flow[k];
+			int fd = __atomic_load_n(&f->fd, __ATOMIC_RELAXED);
+
+			if (fd >= 0 && !(l->ops->flow_finish && f->active))
+				(void)shutdown(fd, SHUT_RDWR);
+			if (f->listen_fd >= 0)
+				(void)shutdown(f->listen_fd, SHUT_RDWR);
+		}
+}
+
+static bool any_running(const struct load *l)
+{
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
+			if (l->leg[i].worker[k].running && !atomic_load(&l->leg[i].worker[k].ended))
+				return true;
+	return false;
+}
+
 /* Stops the threads and waits for them. */
 static void halt(struct load *l)
 {
+	static const struct timespec soon = {.tv_nsec = NSEC_PER_MSEC};
+
 	atomic_store(&l->span.stop, true);
-	/* Wakes threads that block in a socket call, but for those that have a farewell to send. */
-	for (uint32_t i = 0; i < l->n_legs; i++)
-		for (uint32_t k = 0; k < l->leg[i].n_flows; k++)
-			if (l->leg[i].flow[k].fd >= 0 && !(l->ops->flow_finish && l->leg[i].active))
-				(void)shutdown(l->leg[i].flow[k].fd, SHUT_RDWR);
+	wake_all(l);
+	/* A thread may have been about to wait on a new connection, which none has shut down. */
+	while (l->ops->connects && any_running(l)) {
+		nanosleep(&soon, NULL);
+		wake_all(l);
+	}
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; k < l->leg[i].n_workers; k++)
 			worker_join(&l->leg[i].worker[k]);
@@ -232,7 +263,7 @@ int load_listen(struct load *l, const char *any, uint16_t port, struct err *e)
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++)
-		if (!l->leg[i].opens)
+		if (l->ops->connects ? !l->leg[i].active : !l->leg[i].opens)
 			r = conn_listen(&l->cfg, l->udp, any, port, l->leg[i].listen_fd,
 				l->leg[i].n_flows, e);
 	return r;
@@ -285,6 +316,29 @@ static int take_legs(struct load *l, const struct conn_args *args, struct err *e
 	return r;
 }
 
+uint16_t load_port(const struct load *l)
+{
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		if (l->leg[i].listen_fd[0] >= 0)
+			return sock_port(l->leg[i].listen_fd[0]);
+	return 0;
+}
+
+/* For a load that connects as it runs: all that can be done before. */
+static int prepare_legs(struct load *l, const struct conn_args *args, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < l->n_legs; i++) {
+		struct leg *leg = &l->leg[i];
+
+		r = leg->active ? conn_aim(args, leg->flow, leg->n_flows, e)
+				: conn_share(args, leg->listen_fd[0], leg->worker[0].blocks,
+					  leg->flow, leg->n_flows, e);
+	}
+	return r;
+}
+
 int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline_ns, struct err *e)
 {
 	struct conn_args args = {.cfg = &l->cfg,
@@ -293,6 +347,8 @@ int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline
 		.deadline_ns = deadline_ns};
 	int r;
 
+	if (l->ops->connects)
+		return prepare_legs(l, &args, e);
 	if (peer->feed)
 		return take_fed(l, &args, e);
 	/* Each end opens what it opens before it waits, so neither waits for the other. */
@@ -451,7 +507,7 @@ uint32_t load_sending_fds(const struct load *l, int *ret, uint32_t max)
 {
 	uint32_t n = 0;
 
-	if (l->udp)
+	if (l->udp || l->ops->connects)
 		return 0;
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; l->leg[i].active && k < l->leg[i].n_flows && n < max; k++)

@@ -125,6 +125,7 @@ struct load_count {
 	uint64_t transactions;           /* completed here */
 	uint64_t lost;                   /* requests without an answer in time */
 	uint64_t late; /* open loop: due in the span, sent after the next one was due, or never */
+	uint64_t retries; /* crr: connections tried again for want of a port; answering: broken */
 	uint64_t unanswered; /* open loop: due in the span, no answer until the stop */
 	/* udp only */
 	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */
@@ -169,7 +170,8 @@ struct load_ops {
 	enum load_kind kind;
 	const struct opt *opts; /* on struct load_cfg */
 	const struct load_cfg *defaults;
-	const char *each; /* the option whose value "each" stands for several loads */
+	const char *each; /* the option whose value "each" stands for several loads; or NULL */
+	bool connects;    /* its steps open and accept TCP connections; flows begin without */
 
 	int (*check)(const struct load_cfg *cfg, struct err *e);
 	/* Does the near (or far) end drive a leg? */
@@ -231,6 +233,9 @@ DEFINE_CLEANUP(struct load *, load_close, load_closep)
 
 /* Binds what the other end will connect to. @any: "0.0.0.0" or "::". UDP flow i takes port + i. */
 int load_listen(struct load *l, const char *any, uint16_t port, struct err *e) must_check_;
+
+/* The port that load_listen() bound, of use when it was asked for port 0; 0: none. */
+uint16_t load_port(const struct load *l);
 
 /* Opens the sockets that are this end's to open, then takes those that the other end opens. */
 int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline_ns, struct err *e)

@@ -6,6 +6,7 @@ const struct load_ops *const load_table[] = {
 	&load_stream,
 	&load_rr,
 	&load_udp,
+	&load_crr,
 	NULL,
 };
 

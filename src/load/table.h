@@ -6,3 +6,4 @@
 extern const struct load_ops load_stream;
 extern const struct load_ops load_rr;
 extern const struct load_ops load_udp;
+extern const struct load_ops load_crr;

@@ -68,8 +68,28 @@ static int finish_flow(struct worker *w, struct flow *f)
 	f->done = true;
 	f->wake_ns = 0;
 	w->n_done++;
+	if (f->fd < 0)
+		return 0;
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, f->fd, NULL) < 0 && errno != ENOENT ? -errno
 											 : 0;
+}
+
+/*
+ * For flows whose descriptor changes: what is watched is said for each wait, and holds for one
+ * event, so no closed or idle descriptor needs to be looked after.
+ */
+static int watch_once(struct worker *w, struct flow *f, uint32_t events)
+{
+	int fd = f->fd >= 0 ? f->fd : f->listen_fd;
+	struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.ptr = f};
+
+	if (!events)
+		return 0;
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
 /* Steps one flow and, if it waits for something else than before, tells epoll. */
@@ -89,6 +109,8 @@ static int step(struct worker *w, struct flow *f)
 	if (r == FLOW_DONE)
 		return finish_flow(w, f);
 	w->timed = w->timed || f->wake_ns;
+	if (w->ops->connects)
+		return watch_once(w, f, events[r]);
 	if (events[r] == f->watched)
 		return 0;
 	f->watched = ev.events = events[r];

@@ -188,3 +188,15 @@ uint64_t sock_drops(int fd)
 		return 0;
 	return info[SK_MEMINFO_DROPS];
 }
+
+uint16_t sock_port(int fd)
+{
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		return 0;
+	if (addr.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&addr)->sin6_port);
+	return ntohs(((struct sockaddr_in *)&addr)->sin_port);
+}

@@ -44,6 +44,9 @@ int sock_connect(int fd, const char *ip, uint16_t port, uint64_t deadline_ns, st
 	must_check_;
 
 /* Return: descriptor of the accepted connection, or negative errno (-ETIMEDOUT). */
+/* The port that @fd is bound to, or 0. */
+uint16_t sock_port(int fd);
+
 int sock_accept(int listen_fd, uint64_t deadline_ns, struct err *e) must_check_;
 
 /* Waits for input. Return: 0, -ETIMEDOUT (no words set) or negative errno. */

@@ -117,6 +117,43 @@ static void rr_counts(void **state)
 	assert_int_equal(t.near.lost + t.far.lost, 0);
 }
 
+/* Both ends agree on every connection, and its phases add up to the whole. */
+static void crr_counts(void **state)
+{
+	const struct variant *v = *state;
+	uint64_t flows = v->cfg.flows, req = v->cfg.req_bytes, rsp = v->cfg.rsp_bytes;
+	struct hist phase[LOAD_HIST_N];
+	uint64_t sum_ns = 0;
+	struct totals t;
+	struct pair p;
+
+	must(pair_open(&p, path, v->ops, &v->cfg, &e_));
+	must(pair_connect(&p, net_deadline(), &e_));
+	must(pair_start(&p, 1, INT64_MAX, &e_));
+	net_wait_until(clock_now_ns() + SPAN_NS);
+	/* near first: far then has ended all that near saw the end of. */
+	must(load_stop(p.near, &e_));
+	must(load_stop(p.far, &e_));
+	count(&p, &t);
+	for (uint32_t i = 0; i < LOAD_HIST_N; i++) {
+		hist_init(&phase[i]);
+		load_hist(p.near, i, &phase[i]);
+	}
+	pair_close(&p);
+	assert_true(t.latency.count > 0);
+	assert_int_equal(t.latency.count, t.near.transactions);
+	for (uint32_t i = LOAD_HIST_CONNECT; i <= LOAD_HIST_CLOSE; i++) {
+		assert_int_equal(phase[i].count, t.latency.count);
+		sum_ns += phase[i].sum_ns;
+	}
+	assert_int_equal(sum_ns, t.latency.sum_ns);
+	assert_int_equal(phase[LOAD_HIST_SLIP].count, 0);
+	assert_in_range(t.far.transactions - t.near.transactions, 0, flows);
+	assert_in_range(t.near.bytes_tx - req * t.near.transactions, 0, flows * req);
+	assert_in_range(t.near.bytes_rx - rsp * t.near.transactions, 0, flows * rsp);
+	assert_int_equal(t.near.retries, 0);
+}
+
 /* In a span that never ends, every transaction is in the histogram, and nothing else. */
 static void every_transaction_is_timed(void **state)
 {
@@ -349,6 +386,10 @@ static size_t list_variants(struct variant *ret)
 	add(ret, &n, &load_rr, cfg);
 	cfg.req_bytes = cfg.rsp_bytes = 1 << 20;
 	add(ret, &n, &load_rr, cfg);
+	add(ret, &n, &load_crr, *load_crr.defaults);
+	cfg = *load_crr.defaults;
+	cfg.req_bytes = cfg.rsp_bytes = 100000;
+	add(ret, &n, &load_crr, cfg);
 	return n;
 }
 
@@ -363,7 +404,9 @@ int main(void)
 	n_variants = list_variants(variant);
 	for (size_t i = 0; i < n_variants; i++)
 		tests[n++] = (struct CMUnitTest){.name = variant[i].name,
-			.test_func = variant[i].ops == &load_rr ? rr_counts : stream_counts,
+			.test_func = variant[i].ops == &load_rr    ? rr_counts
+				     : variant[i].ops == &load_crr ? crr_counts
+								   : stream_counts,
 			.initial_state = &variant[i]};
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_transaction_is_timed);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_early_stop_is_no_error);

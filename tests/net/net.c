@@ -142,11 +142,22 @@ int pair_connect(struct pair *p, uint64_t deadline_ns, struct err *e)
 	return r < 0 ? r : f.r;
 }
 
+/* Threads that open sockets as they run do so in the namespace they were started in. */
+static int end_start(const struct pair *p, bool near, uint64_t begin_ns, uint64_t end_ns,
+	struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	const struct path_end *end = near ? &p->path->near : &p->path->far;
+	int r = ns_scope_enter(&scope, end->netns_fd, e);
+
+	return r < 0 ? r : load_start(near ? p->near : p->far, begin_ns, end_ns, e);
+}
+
 int pair_start(struct pair *p, uint64_t begin_ns, uint64_t end_ns, struct err *e)
 {
-	int r = load_start(p->far, begin_ns, end_ns, e);
+	int r = end_start(p, false, begin_ns, end_ns, e);
 
-	return r < 0 ? r : load_start(p->near, begin_ns, end_ns, e);
+	return r < 0 ? r : end_start(p, true, begin_ns, end_ns, e);
 }
 
 int pair_stop(struct pair *p, struct err *e)

@@ -121,6 +121,13 @@ static void workers_allocate_nothing(void **state)
 		cfg.threads = 1;
 		for (cfg.proto = LOAD_PROTO_TCP; cfg.proto < LOAD_PROTO_N; cfg.proto++)
 			watch(path, &load_rr, &cfg);
+		/* By the clock, and several in flight. */
+		cfg.rate_tps = 5000;
+		for (cfg.proto = LOAD_PROTO_TCP; cfg.proto < LOAD_PROTO_N; cfg.proto++)
+			watch(path, &load_rr, &cfg);
+		cfg = *load_crr.defaults;
+		cfg.flows = flows;
+		watch(path, &load_crr, &cfg);
 	}
 	path_close(path);
 }

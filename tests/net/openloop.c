@@ -100,6 +100,24 @@ static void all_that_was_due_is_counted(void **state)
 		}
 }
 
+/* The same of connections. */
+static void all_connections_that_were_due_are_counted(void **state)
+{
+	struct load_cfg cfg = *load_crr.defaults;
+
+	(void)state;
+	cfg.rate_tps = 1000;
+	for (cfg.flows = 1; cfg.flows <= 3; cfg.flows += 2)
+		for (cfg.threads = 1; cfg.threads <= cfg.flows; cfg.threads++) {
+			struct totals t;
+
+			run(&load_crr, &cfg, &t);
+			assert_int_equal(t.latency.count + t.near.unanswered, 200);
+			assert_int_equal(t.near.unanswered, 0);
+			assert_int_equal(t.slip.count, 200);
+		}
+}
+
 /* More than the path can carry: what is not sent in time is not forgotten. */
 static void a_rate_beyond_reach_shows(void **state)
 {
@@ -227,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_was_due_is_counted),
+		cmocka_unit_test(all_connections_that_were_due_are_counted),
 		cmocka_unit_test(a_rate_beyond_reach_shows),
 		cmocka_unit_test(closed_loop_keeps_n_in_flight),
 		cmocka_unit_test(a_stall_shows_in_all_it_delays),
