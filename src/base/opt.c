@@ -170,6 +170,20 @@ static const struct opt *find_in_groups(const struct opt_group *groups, const ch
 	return NULL;
 }
 
+/* A word that means something else in another group, as a rate in bits and one in transactions. */
+static int ambiguous(const struct opt_group *groups, const struct opt *refused, int r,
+	struct err *e)
+{
+	for (const struct opt_group *g = groups; g->opts; g++) {
+		const struct opt *o = opt_find(g->opts, refused->name);
+
+		if (o && o->unit != refused->unit)
+			return err_wrap(e, "--%s is %s to one part and %s to another: set it there",
+				o->name, refused->arg, o->arg);
+	}
+	return r;
+}
+
 static int set_in_groups(const struct opt_group *groups, const char *name, const char *text,
 	struct err *e)
 {
@@ -178,7 +192,7 @@ static int set_in_groups(const struct opt_group *groups, const char *name, const
 		int r = o ? opt_set(o, g->cfg, text, e) : 0;
 
 		if (r < 0)
-			return r;
+			return ambiguous(groups, o, r, e);
 	}
 	return 0;
 }

@@ -292,6 +292,27 @@ static double cycles_per_packet(const struct trial *t)
 #define TRANSACTIONS (1U << LOAD_KIND_TRANSACTIONS)
 #define PACKETS      (1U << LOAD_KIND_PACKETS)
 
+/* Open loop: requests that were due in the span; NAN in closed loop. */
+static double due(const struct trial *t)
+{
+	uint64_t n_sent = hists_at(t->hist, LOAD_HIST_SLIP)->count;
+
+	if (n_sent + t->near.unanswered == 0)
+		return NAN;
+	return (double)(hists_at(t->hist, LOAD_HIST_LATENCY)->count + t->near.unanswered +
+			t->near.lost);
+}
+
+static double late_ratio(const struct trial *t)
+{
+	return (double)t->near.late / due(t);
+}
+
+static double unanswered_ratio(const struct trial *t)
+{
+	return (double)(t->near.unanswered + t->near.lost) / due(t);
+}
+
 const struct metric metric_table[METRIC_N] = {
 	[METRIC_GOODPUT_BPS] = {"goodput_bps", "bit/s",
 		"payload received per second, both directions together where both run",
@@ -376,6 +397,13 @@ const struct metric metric_table[METRIC_N] = {
 	[METRIC_CYCLES_PER_PACKET] = {"cycles_per_packet", "cycles",
 		"CPU cycles of the whole machine per datagram received", .kinds = PACKETS,
 		.value = cycles_per_packet},
+	[METRIC_LATE_RATIO] = {"late_ratio", "",
+		"open loop: share of the requests due in the span that were sent after the next "
+		"one was due, or never: above a few per cent the rate is more than near can send",
+		.kinds = TRANSACTIONS, .value = late_ratio},
+	[METRIC_UNANSWERED_RATIO] = {"unanswered_ratio", "",
+		"open loop: share of the requests due in the span without an answer at the stop",
+		.kinds = TRANSACTIONS, .value = unanswered_ratio},
 };
 
 bool metric_applies(const struct metric *m, enum load_kind kind)
@@ -384,18 +412,26 @@ bool metric_applies(const struct metric *m, enum load_kind kind)
 }
 
 const struct metric_percentile metric_percentile[] = {
-	{"latency_p50_ns", 0.5, LOAD_HIST_LATENCY},
-	{"latency_p90_ns", 0.9, LOAD_HIST_LATENCY},
-	{"latency_p99_ns", 0.99, LOAD_HIST_LATENCY},
-	{"latency_p999_ns", 0.999, LOAD_HIST_LATENCY},
-	{"gap_tx_p50_ns", 0.5, LOAD_HIST_GAP_TX},
-	{"gap_tx_p99_ns", 0.99, LOAD_HIST_GAP_TX},
-	{"gap_tx_p999_ns", 0.999, LOAD_HIST_GAP_TX},
-	{"gap_rx_p50_ns", 0.5, LOAD_HIST_GAP_RX},
-	{"gap_rx_p99_ns", 0.99, LOAD_HIST_GAP_RX},
-	{"gap_rx_p999_ns", 0.999, LOAD_HIST_GAP_RX},
-	{"pdv_p50_ns", 0.5, LOAD_HIST_PDV},
-	{"pdv_p99_ns", 0.99, LOAD_HIST_PDV},
-	{"pdv_p999_ns", 0.999, LOAD_HIST_PDV},
+	{"latency_p50_ns", LOAD_HIST_LATENCY, 0.5},
+	{"latency_p90_ns", LOAD_HIST_LATENCY, 0.9},
+	{"latency_p99_ns", LOAD_HIST_LATENCY, 0.99},
+	{"latency_p999_ns", LOAD_HIST_LATENCY, 0.999},
+	{"gap_tx_p50_ns", LOAD_HIST_GAP_TX, 0.5},
+	{"gap_tx_p99_ns", LOAD_HIST_GAP_TX, 0.99},
+	{"gap_tx_p999_ns", LOAD_HIST_GAP_TX, 0.999},
+	{"gap_rx_p50_ns", LOAD_HIST_GAP_RX, 0.5},
+	{"gap_rx_p99_ns", LOAD_HIST_GAP_RX, 0.99},
+	{"gap_rx_p999_ns", LOAD_HIST_GAP_RX, 0.999},
+	{"pdv_p50_ns", LOAD_HIST_PDV, 0.5},
+	{"pdv_p99_ns", LOAD_HIST_PDV, 0.99},
+	{"pdv_p999_ns", LOAD_HIST_PDV, 0.999},
+	{"slip_p50_ns", LOAD_HIST_SLIP, 0.5},
+	{"slip_p99_ns", LOAD_HIST_SLIP, 0.99},
+	{"connect_p50_ns", LOAD_HIST_CONNECT, 0.5},
+	{"connect_p99_ns", LOAD_HIST_CONNECT, 0.99},
+	{"response_p50_ns", LOAD_HIST_RESPONSE, 0.5},
+	{"response_p99_ns", LOAD_HIST_RESPONSE, 0.99},
+	{"close_p50_ns", LOAD_HIST_CLOSE, 0.5},
+	{"close_p99_ns", LOAD_HIST_CLOSE, 0.99},
 };
 const uint32_t metric_n_percentiles = ARRAY_SIZE(metric_percentile);

@@ -37,6 +37,8 @@ enum metric_id {
 	METRIC_CPU_NS_PER_PACKET,
 	METRIC_PROC_NS_PER_PACKET,
 	METRIC_CYCLES_PER_PACKET,
+	METRIC_LATE_RATIO,
+	METRIC_UNANSWERED_RATIO,
 	METRIC_N,
 };
 
@@ -53,11 +55,11 @@ extern const struct metric metric_table[METRIC_N];
 /* Does this number apply to loads of that kind? */
 bool metric_applies(const struct metric *m, enum load_kind kind);
 
-/* Percentiles reported, from merged histograms. */
+/* Percentiles reported of what a load has timed, from merged histograms. */
 struct metric_percentile {
 	const char *name; /* "latency_p50_ns" */
-	double q;
 	enum load_hist hist;
+	double q;
 };
 extern const struct metric_percentile metric_percentile[];
 extern const uint32_t metric_n_percentiles;

@@ -146,11 +146,11 @@ static void add_value(struct grid *g, const struct cell *c, const struct metric_
 	grid_add(g, "%s", text);
 }
 
-static void add_percentile(struct grid *g, const struct cell *c, double q)
+static void add_percentile(struct grid *g, const struct cell *c, enum load_hist id, double q)
 {
 	double v;
 
-	if (hist_quantile(hists_at(c->hist, LOAD_HIST_LATENCY), q, &v))
+	if (hist_quantile(hists_at(c->hist, id), q, &v))
 		grid_add(g, "%.4g", v * 1e-3);
 	else
 		grid_add(g, "-");
@@ -213,8 +213,8 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 	grid_add(g, "%s", run->path[c->path].ops->name);
 	add_value(g, c, main, k->main_scale);
 	if (k->latencies) {
-		add_percentile(g, c, 0.5);
-		add_percentile(g, c, 0.99);
+		add_percentile(g, c, LOAD_HIST_LATENCY, 0.5);
+		add_percentile(g, c, LOAD_HIST_LATENCY, 0.99);
 	}
 	for (const struct column *x = k->more; x->title; x++)
 		add_column(g, c, x);
@@ -262,6 +262,67 @@ static uint32_t count_columns(const struct kind *k, bool ceiling)
 	return n;
 }
 
+/* Has this load filled the histogram on any path? */
+static bool has_hist(const struct run *run, uint32_t load, enum load_hist id)
+{
+	for (uint32_t path = 0; path < run->n_paths; path++)
+		if (hists_at(run_cell(run, load, path)->hist, id)->count)
+			return true;
+	return false;
+}
+
+static void add_share(struct grid *g, const struct metric_value *v)
+{
+	if (v->value.n)
+		grid_add(g, "%.2g %%", 100 * v->value.mean);
+	else
+		grid_add(g, "-");
+}
+
+/* What else was timed: the phases of a connection; in open loop how late near itself was. */
+static void phases(const struct run *run, uint32_t load, FILE *out)
+{
+	bool slip = has_hist(run, load, LOAD_HIST_SLIP);
+	_cleanup_(grid_freep) struct grid *g = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = LOAD_HIST_LATENCY + 1; i < LOAD_HIST_N; i++)
+		n += has_hist(run, load, i);
+	if (n == 0)
+		return;
+	g = grid_new(1 + 2 * n + 2 * slip);
+	grid_add(g, "path");
+	for (uint32_t i = LOAD_HIST_LATENCY + 1; i < LOAD_HIST_N; i++) {
+		if (!has_hist(run, load, i))
+			continue;
+		grid_add(g, "%s p50 us", load_hist_name[i]);
+		grid_add(g, "p99 us");
+	}
+	if (slip) {
+		grid_add(g, "late");
+		grid_add(g, "unanswered");
+	}
+	for (uint32_t path = 0; path < run->n_paths; path++) {
+		const struct cell *c = run_cell(run, load, path);
+
+		if (run->path[path].status != STATUS_OK)
+			continue;
+		grid_add(g, "%s", run->path[path].ops->name);
+		for (uint32_t i = LOAD_HIST_LATENCY + 1; i < LOAD_HIST_N; i++) {
+			if (!has_hist(run, load, i))
+				continue;
+			add_percentile(g, c, i, 0.5);
+			add_percentile(g, c, i, 0.99);
+		}
+		if (slip) {
+			add_share(g, &c->metric[METRIC_LATE_RATIO]);
+			add_share(g, &c->metric[METRIC_UNANSWERED_RATIO]);
+		}
+	}
+	fputs("\n", out);
+	grid_print(g, out);
+}
+
 static void block(const struct run *run, uint32_t load, FILE *out)
 {
 	const struct kind *k = kind_of(run, load);
@@ -276,6 +337,7 @@ static void block(const struct run *run, uint32_t load, FILE *out)
 			block_row(g, run, k, run_cell(run, load, path), ceiling);
 	block_title(run, load, out);
 	grid_print(g, out);
+	phases(run, load, out);
 }
 
 static void head(const struct run *run, FILE *out)

@@ -7,6 +7,7 @@ usage: csv_form.py TARE
 import csv
 import io
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -27,7 +28,7 @@ def rectangular(rows):
 
 def numbers(rows):
     for row in (dict(zip(HEADER, r)) for r in rows[1:]):
-        percentile = row["metric"].startswith("latency_p")
+        percentile = re.search(r"_p\d+_ns$", row["metric"])
         middle = float(row["median"] if percentile else row["mean"])
         assert int(row["n"]) >= 2, row
         assert float(row["ci_low"]) <= middle <= float(row["ci_high"]), row
