@@ -57,6 +57,8 @@ const struct field end_report_fields[] = {
 		"RFC 3550 jitter at the end of the span, mean of the flows received"),
 	FIELD_U64(struct end_report, lost, "",
 		"UDP requests unanswered after 200 ms, in open loop after 1 s"),
+	FIELD_U64(struct end_report, under_bytes_rx, "bytes",
+		"payload this end received in the span of the load that it ran under"),
 	FIELD_U64(struct end_report, late, "",
 		"open loop: requests of the span sent later than the next one was due, or never"),
 	FIELD_U64(struct end_report, unanswered, "",
@@ -83,6 +85,7 @@ struct agent {
 	struct chan chan;
 	enum agent_state state;
 	struct load *load;
+	struct load *under;         /* runs beside it; NULL: none */
 	void *meter_state[METER_N]; /* NULL: not armed */
 };
 
@@ -101,8 +104,8 @@ static void disarm(struct agent *a)
 static void drop(struct agent *a)
 {
 	disarm(a);
-	load_close(a->load);
-	a->load = NULL;
+	load_close(take_ptr(a->load));
+	load_close(take_ptr(a->under));
 }
 
 static int do_hello(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -167,6 +170,25 @@ static int get_cpus(const struct doc *in, uint32_t *ret, uint32_t *ret_n, struct
 	return 0;
 }
 
+/* Bulk TCP beside the measured load, on the CPUs after the first where there are several. */
+static int open_under(struct agent *a, const struct load_cfg *measured, struct load_args args,
+	struct err *e)
+{
+	struct load_cfg cfg;
+
+	if (measured->under != LOAD_UNDER_STREAM)
+		return 0;
+	args.ops = load_find("stream");
+	cfg = *args.ops->defaults;
+	cfg.dir = measured->under_dir;
+	args.cfg = &cfg;
+	if (args.n_cpus > 1) {
+		args.cpus++;
+		args.n_cpus--;
+	}
+	return load_open(&a->under, &args, e);
+}
+
 static int open_load(struct agent *a, const struct doc *in, struct err *e)
 {
 	uint32_t cpus[AFFINITY_MAX_CPUS];
@@ -189,7 +211,8 @@ static int open_load(struct agent *a, const struct doc *in, struct err *e)
 	if (r < 0)
 		return r;
 	args.cfg = &cfg;
-	return load_open(&a->load, &args, e);
+	r = load_open(&a->load, &args, e);
+	return r < 0 ? r : open_under(a, &cfg, args, e);
 }
 
 static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -205,7 +228,9 @@ static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, st
 		r = doc_get_str(in, "any", any, sizeof(any), e);
 	if (r == 0)
 		r = doc_get_u64(in, "port", 65535 - LOAD_MAX_FLOWS, &port, e);
-	return r < 0 ? r : load_listen(a->load, any, (uint16_t)port, e);
+	if (r == 0)
+		r = load_listen(a->load, any, (uint16_t)port, e);
+	return r < 0 || !a->under ? r : load_listen(a->under, any, (uint16_t)(port + 1), e);
 }
 
 static int do_connect(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -222,7 +247,10 @@ static int do_connect(struct agent *a, const struct doc *in, struct doc *out, st
 	if (r < 0)
 		return r;
 	peer.port = (uint16_t)port;
-	return load_connect(a->load, &peer, clock_now_ns() + timeout_ns, e);
+	r = load_connect(a->load, &peer, clock_now_ns() + timeout_ns, e);
+	peer.port++;
+	return r < 0 || !a->under ? r
+				  : load_connect(a->under, &peer, clock_now_ns() + timeout_ns, e);
 }
 
 /* Sleeps until @at_ns; the controller says nothing meanwhile, so anything it says ends the run. */
@@ -291,7 +319,7 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 	clockid_t threads[LOAD_MAX_LEGS * LOAD_MAX_THREADS];
 	int fds[LOAD_MAX_FLOWS];
 	struct meter_scope scope = {.tcp_fds = fds, .threads = threads};
-	struct load_count b, c;
+	struct load_count b, c, under_b = {0}, under_c = {0};
 	int r;
 
 	scope.n_tcp_fds = load_sending_fds(a->load, fds, ARRAY_SIZE(fds));
@@ -300,6 +328,8 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 	if (r < 0)
 		return r;
 	load_count(a->load, &b);
+	if (a->under)
+		load_count(a->under, &under_b);
 	ret->begin_ns = clock_now_ns();
 	r = meters_begin(a, &scope, e);
 	if (r == 0)
@@ -307,6 +337,8 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 	if (r < 0)
 		return r;
 	load_count(a->load, &c);
+	if (a->under)
+		load_count(a->under, &under_c);
 	ret->end_ns = clock_now_ns();
 	r = meters_end(a, &scope, &ret->readings, e);
 	ret->bytes_tx = c.bytes_tx - b.bytes_tx;
@@ -316,6 +348,7 @@ static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct e
 	load_count_sub(&c, &b);
 	put_packets(ret, &c);
 	ret->jitter_ns = load_jitter_ns(a->load);
+	ret->under_bytes_rx = under_c.bytes_rx - under_b.bytes_rx;
 	return r < 0 ? r : sleep_until(a, end_ns + AGENT_RUN_OUT_NS, e);
 }
 
@@ -340,6 +373,23 @@ static void put_report(struct agent *a, struct end_report *report, struct doc *o
 	hists_fini(hist);
 }
 
+static int start_loads(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct err *e)
+{
+	int r = a->under ? load_start(a->under, begin_ns, end_ns, e) : 0;
+
+	return r < 0 ? r : load_start(a->load, begin_ns, end_ns, e);
+}
+
+static int stop_loads(struct agent *a, struct err *e)
+{
+	int r = load_stop(a->load, e);
+
+	if (r < 0 || !a->under)
+		return r;
+	r = load_stop(a->under, e);
+	return r < 0 ? err_wrap(e, "the load beside") : 0;
+}
+
 static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
 	_cleanup_(freep) struct end_report *report = xcalloc(1, sizeof(*report));
@@ -354,12 +404,12 @@ static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct
 		return r;
 	if (end_ns <= begin_ns || end_ns > clock_now_ns() + AGENT_MAX_SPAN_NS)
 		return err_say(e, EPROTO, "a span of that kind can't be measured");
-	r = load_start(a->load, begin_ns, end_ns, e);
+	r = start_loads(a, begin_ns, end_ns, e);
 	if (r < 0)
 		return r;
 	r = observe(a, begin_ns, end_ns, report, e);
 	/* A flow that failed is the cause of what a meter then could not read. */
-	stop_r = load_stop(a->load, &why);
+	stop_r = stop_loads(a, &why);
 	if (stop_r < 0) {
 		*e = why;
 		return stop_r;

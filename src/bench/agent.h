@@ -3,6 +3,8 @@
  *
  *	NEW --hello--> IDLE --prepare--> READY --connect--> CONNECTED --run--> IDLE
  *
+ * A load whose config says so runs under another one, which uses the ports one higher.
+ *
  * Each request is answered by {"type": "ok", ...} or {"type": "error", "text"}. Whatever
  * was prepared is dropped on an error, which leads back to IDLE; a request that does not fit the
  * state is an error. End-of-file at any moment ends the agent.
@@ -29,6 +31,7 @@ struct end_report {
 	uint64_t reordered, duplicated, packets_alien, packets_unsent;
 	uint64_t packets_gso, packets_gro, sends_refused, socket_drops;
 	uint64_t jitter_ns;
+	uint64_t under_bytes_rx;   /* payload of the load beside, in the span */
 	uint64_t late, unanswered; /* of the requests due in the span, until the stop */
 	struct readings readings;
 };

@@ -303,6 +303,14 @@ static double due(const struct trial *t)
 			t->near.lost);
 }
 
+static double under_bps(const struct trial *t)
+{
+	double bps =
+		8 * (rate(&t->near, t->near.under_bytes_rx) + rate(&t->far, t->far.under_bytes_rx));
+
+	return bps > 0 ? bps : NAN;
+}
+
 static double late_ratio(const struct trial *t)
 {
 	return (double)t->near.late / due(t);
@@ -397,6 +405,8 @@ const struct metric metric_table[METRIC_N] = {
 	[METRIC_CYCLES_PER_PACKET] = {"cycles_per_packet", "cycles",
 		"CPU cycles of the whole machine per datagram received", .kinds = PACKETS,
 		.value = cycles_per_packet},
+	[METRIC_UNDER_BPS] = {"under_bps", "bit/s", "goodput of the stream that the load ran under",
+		.kinds = TRANSACTIONS, .value = under_bps},
 	[METRIC_LATE_RATIO] = {"late_ratio", "",
 		"open loop: share of the requests due in the span that were sent after the next "
 		"one was due, or never: above a few per cent the rate is more than near can send",

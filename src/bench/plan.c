@@ -88,18 +88,21 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 	return 0;
 }
 
-/* "stream-tx", "rr-tcp", "crr": the load's name and the value of its telling option. */
+/* "stream-tx", "rr-tcp-idle", "crr": the load's name and the value of its telling option. */
 static void name_load(struct load_spec *spec)
 {
 	const struct opt *o = spec->ops->each ? opt_find(spec->ops->opts, spec->ops->each) : NULL;
 	char value[32];
 
-	if (!o) {
-		str_set(spec->id, spec->ops->name);
-		return;
+	str_set(spec->id, spec->ops->name);
+	if (o) {
+		opt_get(o, &spec->cfg, value, sizeof(value));
+		str_addf(spec->id, sizeof(spec->id), "-%s", value);
 	}
-	opt_get(o, &spec->cfg, value, sizeof(value));
-	str_addf(spec->id, sizeof(spec->id), "%s-%s", spec->ops->name, value);
+	if (spec->cfg.under == LOAD_UNDER_IDLE)
+		str_addf(spec->id, sizeof(spec->id), "-idle");
+	if (spec->cfg.under == LOAD_UNDER_STREAM)
+		str_addf(spec->id, sizeof(spec->id), "-under-stream");
 }
 
 static int add_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
@@ -120,6 +123,19 @@ static int add_load(struct run *run, const struct load_ops *ops, const struct lo
 	return 0;
 }
 
+/* A load under another one comes right after the same one alone, which run_idle_of() relies on. */
+static int add_with_idle(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
+	struct err *e)
+{
+	struct load_cfg idle = *cfg;
+	int r = 0;
+
+	idle.under = LOAD_UNDER_IDLE;
+	if (cfg->under == LOAD_UNDER_STREAM)
+		r = add_load(run, ops, &idle, e);
+	return r < 0 ? r : add_load(run, ops, cfg, e);
+}
+
 /* One load per value that "each" stands for: the ones a trial can run, short of "both". */
 static int expand_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
 	struct err *e)
@@ -128,7 +144,7 @@ static int expand_load(struct run *run, const struct load_ops *ops, const struct
 	uint32_t each = o ? *(const uint32_t *)((const char *)cfg + o->offset) : 0;
 
 	if (!o || strcmp(o->names[each], "each") != 0)
-		return add_load(run, ops, cfg, e);
+		return add_with_idle(run, ops, cfg, e);
 	for (uint32_t i = 0; i < o->n_names; i++) {
 		struct load_cfg one = *cfg;
 		int r;
@@ -136,7 +152,7 @@ static int expand_load(struct run *run, const struct load_ops *ops, const struct
 		if (strcmp(o->names[i], "each") == 0 || strcmp(o->names[i], "both") == 0)
 			continue;
 		*(uint32_t *)((char *)&one + o->offset) = i;
-		r = add_load(run, ops, &one, e);
+		r = add_with_idle(run, ops, &one, e);
 		if (r < 0)
 			return r;
 	}

@@ -52,6 +52,17 @@ struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path)
 	return &run->cell[load * run->n_paths + path];
 }
 
+uint32_t run_idle_of(const struct run *run, uint32_t load)
+{
+	const struct load_spec *l = &run->load[load];
+
+	if (l->cfg.under != LOAD_UNDER_STREAM || load == 0)
+		return run->n_loads;
+	if (l[-1].ops != l->ops || l[-1].cfg.under != LOAD_UNDER_IDLE)
+		return run->n_loads;
+	return load - 1;
+}
+
 void run_add_limit(struct run *run, const char *text)
 {
 	for (uint32_t i = 0; i < run->n_limits; i++)

@@ -133,6 +133,9 @@ DEFINE_CLEANUP(struct run *, run_free, run_freep)
 
 struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path);
 
+/* The load that @load under another one is compared with; n_loads: none. */
+uint32_t run_idle_of(const struct run *run, uint32_t load);
+
 /* Adds a sentence to the limits, once. */
 void run_add_limit(struct run *run, const char *text);
 

@@ -52,6 +52,7 @@ static const struct load_cfg crr_defaults = {
 	.flows = 1,
 	.req_bytes = 100,
 	.rsp_bytes = 200,
+	.under_dir = LOAD_DIR_TX,
 };
 
 static const struct opt crr_opts[] = {
@@ -68,6 +69,11 @@ static const struct opt crr_opts[] = {
 		"open loop: transactions per second of all flows together, begun when they are due "
 		"and timed from then; 0: the next when one ends",
 		.min = 1, .max = 10000000, .zero_ok = true),
+	OPT_ENUM(struct load_cfg, under, "under", 0, load_under_name,
+		"stream: twice, idle and beside bulk TCP, with the difference; idle: the first of "
+		"the two alone"),
+	OPT_ENUM(struct load_cfg, under_dir, "under-dir", 0, load_dir_name,
+		"which way that bulk TCP goes; tx: from near"),
 	OPT_END,
 };
 
@@ -76,6 +82,8 @@ static int crr_check(const struct load_cfg *cfg, struct err *e)
 	if (cfg->threads > cfg->flows)
 		return err_say(e, EINVAL, "--threads %u is more than --flows %u", cfg->threads,
 			cfg->flows);
+	if (cfg->under_dir == LOAD_DIR_EACH)
+		return err_say(e, EINVAL, "--under-dir each is two loads, not one");
 	return 0;
 }
 
@@ -343,6 +351,7 @@ static void crr_end(struct flow *f)
 const struct load_ops load_crr = {
 	.name = "crr",
 	.summary = "connect, request, response, close: connections per second and their phases",
+	.kind = LOAD_KIND_TRANSACTIONS,
 	.opts = crr_opts,
 	.defaults = &crr_defaults,
 	.connects = true,

@@ -86,6 +86,14 @@ enum load_kind {
 	LOAD_KIND_PACKETS,      /* datagrams, which get lost */
 	LOAD_KIND_N,
 };
+/* What else fills the path while a load that asks and answers is timed. */
+enum load_under {
+	LOAD_UNDER_NONE,
+	LOAD_UNDER_IDLE,   /* nothing: what LOAD_UNDER_STREAM is compared with, placed as that is */
+	LOAD_UNDER_STREAM, /* a stream; as a wish, both, as two loads */
+	LOAD_UNDER_N,
+};
+extern const char *const load_under_name[LOAD_UNDER_N];
 
 /* Members of all loads; each load's option table shows the ones it reads. */
 struct load_cfg {
@@ -100,6 +108,8 @@ struct load_cfg {
 	uint64_t rate_bps;                   /* payload of each flow; 0: unlimited */
 	uint64_t rate_tps;                   /* transactions of all flows; 0: closed loop */
 	uint32_t pipeline;                   /* most transactions in flight per flow; 0: as usual */
+	uint32_t under;                      /* enum load_under */
+	uint32_t under_dir;                  /* of that stream, enum load_dir */
 	char congestion[16];                 /* "": the kernel's default */
 	uint32_t send, recv;                 /* enum load_send, enum load_recv */
 	uint32_t mss_bytes;                  /* TCP_MAXSEG; 0: the path's */

@@ -61,6 +61,7 @@ static const struct load_cfg rr_defaults = {
 	.flows = 1,
 	.req_bytes = 100,
 	.rsp_bytes = 200,
+	.under_dir = LOAD_DIR_TX,
 };
 
 static const struct opt rr_opts[] = {
@@ -82,6 +83,11 @@ static const struct opt rr_opts[] = {
 	OPT_U32(struct load_cfg, pipeline, "pipeline", 0, "<n>",
 		"most transactions in flight per flow; 0: 1, or 1024 with --rate", .min = 1,
 		.max = RR_MAX_PIPELINE, .zero_ok = true),
+	OPT_ENUM(struct load_cfg, under, "under", 0, load_under_name,
+		"stream: twice, idle and beside bulk TCP, with the difference; idle: the first of "
+		"the two alone"),
+	OPT_ENUM(struct load_cfg, under_dir, "under-dir", 0, load_dir_name,
+		"which way that bulk TCP goes; tx: from near"),
 	OPT_END,
 };
 
@@ -105,6 +111,8 @@ static int rr_check(const struct load_cfg *cfg, struct err *e)
 			RR_SEQ_BYTES, RR_UDP_MAX);
 	if (cfg->proto == LOAD_PROTO_EACH)
 		return err_say(e, EINVAL, "--proto each is two loads, not one");
+	if (cfg->under_dir == LOAD_DIR_EACH)
+		return err_say(e, EINVAL, "--under-dir each is two loads, not one");
 	return 0;
 }
 

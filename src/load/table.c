@@ -52,6 +52,12 @@ const char *const load_pace_name[] = {
 	[LOAD_PACE_TXTIME] = "txtime",
 };
 static_assert(ARRAY_SIZE(load_pace_name) == LOAD_PACE_N);
+const char *const load_under_name[] = {
+	[LOAD_UNDER_NONE] = "none",
+	[LOAD_UNDER_IDLE] = "idle",
+	[LOAD_UNDER_STREAM] = "stream",
+};
+static_assert(ARRAY_SIZE(load_under_name) == LOAD_UNDER_N);
 
 const char *const load_hist_name[] = {
 	[LOAD_HIST_LATENCY] = "latency",

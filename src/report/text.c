@@ -340,6 +340,49 @@ static void block(const struct run *run, uint32_t load, FILE *out)
 	phases(run, load, out);
 }
 
+static void add_quantiles(struct grid *g, const struct cell *idle, const struct cell *loaded,
+	double q)
+{
+	double a, b;
+
+	add_percentile(g, idle, LOAD_HIST_LATENCY, q);
+	add_percentile(g, loaded, LOAD_HIST_LATENCY, q);
+	if (hist_quantile(hists_at(idle->hist, LOAD_HIST_LATENCY), q, &a) &&
+		hist_quantile(hists_at(loaded->hist, LOAD_HIST_LATENCY), q, &b))
+		grid_add(g, "%+.4g", (b - a) * 1e-3);
+	else
+		grid_add(g, "-");
+}
+
+/* What bulk traffic adds to latency: queues on the way, and CPUs that are busy. */
+static void under(const struct run *run, uint32_t load, uint32_t idle_load, FILE *out)
+{
+	_cleanup_(grid_freep) struct grid *g = grid_new(8);
+
+	grid_add(g, "path");
+	for (int i = 0; i < 2; i++) {
+		grid_add(g, "p%d us idle", i ? 99 : 50);
+		grid_add(g, "under load");
+		grid_add(g, "added");
+	}
+	grid_add(g, "stream Gbit/s");
+	for (uint32_t path = 0; path < run->n_paths; path++) {
+		const struct cell *idle = run_cell(run, idle_load, path);
+		const struct cell *loaded = run_cell(run, load, path);
+		const struct estimate *bps = &loaded->metric[METRIC_UNDER_BPS].value;
+
+		if (run->path[path].status != STATUS_OK)
+			continue;
+		grid_add(g, "%s", run->path[path].ops->name);
+		add_quantiles(g, idle, loaded, 0.5);
+		add_quantiles(g, idle, loaded, 0.99);
+		grid_add(g, bps->n ? "%.4g" : "-", bps->mean * 1e-9);
+	}
+	fprintf(out, "\nWhat a stream beside it adds to the latency of %s\n\n",
+		run->load[idle_load].id);
+	grid_print(g, out);
+}
+
 static void head(const struct run *run, FILE *out)
 {
 	char mtu[32], rate[32] = "unshaped";
@@ -419,6 +462,9 @@ int report_text(const struct run *run, FILE *out)
 		glance(run, out);
 	for (uint32_t i = 0; i < run->n_loads; i++)
 		block(run, i, out);
+	for (uint32_t i = 0; i < run->n_loads; i++)
+		if (run_idle_of(run, i) < run->n_loads)
+			under(run, i, run_idle_of(run, i), out);
 	foot(run, out);
 	return report_flush(out);
 }

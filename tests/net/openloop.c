@@ -241,6 +241,42 @@ static void a_stall_shows_in_all_it_delays(void **state)
 	hists_fini(closed.hist);
 }
 
+/*
+ *	agent near (peer) ====== host ------ veth ------ agent far (container)
+ *	      <-- requests and responses, and bulk TCP beside them -->
+ */
+static void a_load_runs_under_a_stream(void **state)
+{
+	_cleanup_(site_closep) struct site *s = NULL;
+	_cleanup_(run_freep) struct run *r = xcalloc(1, sizeof(*r));
+	const struct load_ops *const ops[] = {&load_rr, &load_rr, &load_crr};
+	const struct site_args args = {.ops = &path_veth,
+		.cfg = &path_cfg_default,
+		.cancel_fd = -1};
+	const struct bench_cfg cfg = {.time_ns = SPAN_NS, .warmup_ns = SPAN_NS};
+	const bool meters[METER_N] = {0};
+
+	(void)state;
+	assert_int_equal(must(site_open(&s, &args, r, &e_)), 0);
+	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(ops); i++) {
+		struct load_spec load = {.ops = ops[i / 2], .cfg = *ops[i / 2]->defaults};
+		bool both = i % 2;
+		struct trial t = {0};
+
+		load.cfg.proto = i / 2 == 0 ? LOAD_PROTO_UDP : LOAD_PROTO_TCP;
+		load.cfg.flows = 1 + i / 2;
+		load.cfg.under = LOAD_UNDER_STREAM;
+		load.cfg.under_dir = both ? LOAD_DIR_BOTH : LOAD_DIR_TX;
+		assert_int_equal(site_trial(s, &load, &cfg, meters, &t), 0);
+		if (t.status != STATUS_OK)
+			fail_msg("%s", t.reason);
+		assert_true(hists_at(t.hist, LOAD_HIST_LATENCY)->count > 0);
+		assert_true(t.far.under_bytes_rx > 0);
+		assert_int_equal(t.near.under_bytes_rx > 0, both);
+		hists_fini(t.hist);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +284,7 @@ int main(void)
 		cmocka_unit_test(all_connections_that_were_due_are_counted),
 		cmocka_unit_test(a_rate_beyond_reach_shows),
 		cmocka_unit_test(closed_loop_keeps_n_in_flight),
+		cmocka_unit_test(a_load_runs_under_a_stream),
 		cmocka_unit_test(a_stall_shows_in_all_it_delays),
 	};
 
