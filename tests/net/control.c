@@ -113,8 +113,10 @@ static const char *ask(struct peer *p, const char *json, const char *type)
 	return text;
 }
 
-#define HELLO  "{\"type\":\"hello\",\"protocol\":1}"
-#define RR     "\"proto\":\"tcp\",\"req_bytes\":1,\"rsp_bytes\":1"
+#define HELLO "{\"type\":\"hello\",\"protocol\":1}"
+#define RR                                                                                         \
+	"\"proto\":\"tcp\",\"req_bytes\":1,\"rsp_bytes\":1,\"rate_tps\":0,\"pipeline\":0,"         \
+	"\"under\":\"none\",\"under_dir\":\"tx\""
 #define STREAM "\"block_bytes\":1024,\"sndbuf_bytes\":0,\"rcvbuf_bytes\":0,\"congestion\":\"\""
 #define ONE    "\"flows\":1,\"threads\":0"
 #define PREPARE(load, config, rest)                                                                \
