@@ -351,7 +351,14 @@ int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline
 		return prepare_legs(l, &args, e);
 	if (peer->feed)
 		return take_fed(l, &args, e);
-	/* Each end opens what it opens before it waits, so neither waits for the other. */
+	/*
+	 * Who opens UDP flows waits for their answers, so that one end must take while the other
+	 * opens. TCP connects without; there each end opens before it takes.
+	 */
+	if (l->udp && !l->near) {
+		r = take_legs(l, &args, e);
+		return r < 0 ? r : open_legs(l, &args, e);
+	}
 	r = open_legs(l, &args, e);
 	return r < 0 ? r : take_legs(l, &args, e);
 }
