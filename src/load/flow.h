@@ -10,9 +10,10 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-/* What a thread shares with its flows; constant while running, but for stop. */
+/* What a thread shares with its flows; constant while running, but for an early end and stop. */
 struct flow_span {
-	uint64_t begin_ns, end_ns;
+	uint64_t begin_ns;
+	atomic_uint_fast64_t end_ns;
 	atomic_bool stop;
 };
 

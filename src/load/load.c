@@ -399,6 +399,11 @@ int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e
 	return r;
 }
 
+void load_end(struct load *l, uint64_t end_ns)
+{
+	atomic_store(&l->span.end_ns, end_ns);
+}
+
 void load_count_add(struct load_count *a, const struct load_count *b)
 {
 	uint64_t *to = (uint64_t *)a;
@@ -507,6 +512,18 @@ uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max)
 			if (l->leg[i].worker[k].running &&
 				pthread_getcpuclockid(l->leg[i].worker[k].thread, &ret[n]) == 0)
 				n++;
+	return n;
+}
+
+uint32_t load_thread_cpus(const struct load *l, uint64_t *first, uint64_t *last)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++) {
+			first[n] = l->leg[i].worker[k].first_cpu;
+			last[n++] = l->leg[i].worker[k].last_cpu;
+		}
 	return n;
 }
 

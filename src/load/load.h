@@ -266,6 +266,9 @@ uint32_t load_n_flows(const struct load *l);
  */
 int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e) must_check_;
 
+/* Ends the span earlier than load_start() was told: nothing after @end_ns counts any more. */
+void load_end(struct load *l, uint64_t end_ns);
+
 /* Totals since start: of all flows, and of one. */
 void load_count(const struct load *l, struct load_count *ret);
 void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret);
@@ -288,6 +291,12 @@ bool load_ended(const struct load *l);
 
 /* CPU-time clocks of the running threads. @ret: [@max]. Return: how many. */
 uint32_t load_thread_clocks(const struct load *l, clockid_t *ret, uint32_t max);
+
+/*
+ * CPU on which each thread began and on which it was at its end; after load_stop().
+ * @first, @last: [LOAD_MAX_LEGS * LOAD_MAX_THREADS]. Return: how many.
+ */
+uint32_t load_thread_cpus(const struct load *l, uint64_t *first, uint64_t *last);
 
 /* TCP sockets on which this end sends payload. @ret: [@max]. Return: how many. */
 uint32_t load_sending_fds(const struct load *l, int *ret, uint32_t max);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -184,6 +185,7 @@ static void *worker_main(void *arg)
 	/* Times in a schedule are met to the timer's precision, not to the default 50 us. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	w->error = w->cpu == UINT32_MAX ? 0 : affinity_pin(w->cpu, NULL);
+	w->first_cpu = (uint32_t)sched_getcpu();
 	if (w->error == 0)
 		w->error = w->blocks ? run_one(w) : run_many(w);
 	for (uint32_t i = 0; w->ops->flow_end && i < w->n_flows; i++)
@@ -192,9 +194,10 @@ static void *worker_main(void *arg)
 	if (stopped(w))
 		w->error = 0;
 	w->error_ns = clock_now_ns();
+	w->last_cpu = (uint32_t)sched_getcpu();
 	say_farewell(w);
 	atomic_store(&w->ended, true);
-	/* A thread that is gone has no CPU time to be read. */
+	/* Its CPU clock is read until the span is over, and dies with it. */
 	while (!stopped(w))
 		poll(NULL, 0, WORKER_ENDED_MS);
 	return NULL;

@@ -17,6 +17,7 @@ struct worker {
 	struct hist *hist[LOAD_HIST_N];
 	pthread_t thread;
 	bool running;
+	uint32_t first_cpu, last_cpu;
 	atomic_bool ended; /* the thread has nothing more to do */
 	int error;         /* negative errno, written before the thread ends */
 	uint64_t error_ns; /* when; errors past the end of the span are the other end's farewell */
