@@ -139,7 +139,7 @@ static void read_sysctls(struct env *x, int netns_fd)
 			sizeof(x->netdev_max_backlog)},
 		{"net/core/default_qdisc", x->default_qdisc, sizeof(x->default_qdisc)},
 	};
-	int r = ns_scope_enter(&scope, netns_fd, NULL);
+	int r = netns_fd < 0 ? 0 : ns_scope_enter(&scope, netns_fd, NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(sysctl); i++)
 		or_unknown(r < 0 ? r

@@ -27,6 +27,6 @@ extern const struct field env_fields[];
 
 /*
  * env_read() - fill all of it. What can't be read is "unknown".
- * @netns_fd: namespace whose TCP settings are recorded
+ * @netns_fd: namespace whose TCP settings are recorded; -1: the caller's own
  */
 void env_read(struct env *ret, int netns_fd);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 int signals_open(struct err *e)
 {
@@ -26,4 +27,12 @@ bool signals_pending(int fd)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	return fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+void signals_take(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		;
 }

@@ -10,3 +10,6 @@ int signals_open(struct err *e) must_check_;
 
 /* True once one of them has arrived; it stays readable. */
 bool signals_pending(int fd);
+
+/* Takes what has arrived off @fd, so that the next signal can be told from it. */
+void signals_take(int fd);

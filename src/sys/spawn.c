@@ -95,7 +95,7 @@ static _Noreturn void child_main(const struct spawn_args *args, int ctl_fd)
 	detach_from_terminal();
 	if (args->cgroup && cgroup_join(args->cgroup, NULL) < 0)
 		_exit(SPAWN_CGROUP);
-	if (setns(args->netns_fd, CLONE_NEWNET) < 0)
+	if (args->netns_fd >= 0 && setns(args->netns_fd, CLONE_NEWNET) < 0)
 		_exit(SPAWN_NETNS);
 	if (!keep_only(ctl_fd))
 		_exit(SPAWN_DESCRIPTORS);

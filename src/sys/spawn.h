@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 struct spawn_args {
-	int netns_fd;
+	int netns_fd;                /* -1: the caller's */
 	bool container;              /* with mount, pid, ipc and uts namespaces of its own */
 	const struct cgroup *cgroup; /* joined first; NULL: stay in the caller's */
 	int (*main)(int ctl_fd);     /* its return value is the exit status */
