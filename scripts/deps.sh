@@ -16,8 +16,10 @@ table() {
 		build libnl-route-3-dev   makes links, addresses, routes
 		build libnftables-dev     sets NAT rules
 		build libjansson-dev      JSON in and out
-		build libssl-dev          iperf3's authentication
+		build libssl-dev          iperf3's logins, the server's pre-shared key
 		build zlib1g-dev          reads /proc/config.gz
+		build libcap-ng-dev       drops the server's privileges
+		build libseccomp-dev      confines the server to the system calls it uses
 		build scdoc               man pages
 		build python3             meson, tests
 		check clang               second compiler, fuzzing
@@ -26,8 +28,11 @@ table() {
 		check shellcheck          lint of the shell scripts
 		check libcmocka-dev       unit and network tests
 		check python3-jsonschema  checks JSON output against its schema
+		check strace              collects the server's system calls
 		check util-linux          unshare and setpriv in tests
 		check procps              finds processes left over by a test
+		check iperf3              the peer that tare must agree with
+		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
 		check nftables            second opinion on rules tests set
 	EOT
