@@ -5,13 +5,15 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "bench/hists.h"
+#include "bench/interval.h"
+#include "bench/token.h"
 #include "load/load.h"
+#include "meter/env.h"
 #include "sys/affinity.h"
 #include "sys/file.h"
 #include "wire/chan.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 /* A controller that stays silent this long between requests is gone. */
@@ -20,51 +22,6 @@
 #define AGENT_MAX_SPAN_NS    (24 * 3600 * NSEC_PER_SEC)
 #define AGENT_MAX_TIMEOUT_NS (60 * NSEC_PER_SEC)
 #define AGENT_SEND_NS        (5 * NSEC_PER_SEC)
-/*
- * Load goes on this long past the end of the span: the other end may read its counters a
- * scheduling delay later than this one, and must not find the traffic already over.
- */
-#define AGENT_RUN_OUT_NS (30 * NSEC_PER_MSEC)
-
-const struct field end_report_fields[] = {
-	FIELD_U64(struct end_report, begin_ns, "ns",
-		"when the counted span began, on this machine's monotonic clock"),
-	FIELD_U64(struct end_report, end_ns, "ns", "when it ended"),
-	FIELD_U64(struct end_report, bytes_tx, "bytes", "payload this end sent in the span"),
-	FIELD_U64(struct end_report, bytes_rx, "bytes", "payload this end received in the span"),
-	FIELD_U64(struct end_report, transactions, "",
-		"transactions this end completed in the span"),
-	FIELD_U64(struct end_report, packets_tx, "", "datagrams this end sent in the span"),
-	FIELD_U64(struct end_report, packets_rx, "", "datagrams this end received in the span"),
-	FIELD_U64(struct end_report, packets_expected, "",
-		"datagrams the other end had sent of which this end could know, by their numbers"),
-	FIELD_U64(struct end_report, reordered, "",
-		"part of packets_rx that came after a later one"),
-	FIELD_U64(struct end_report, duplicated, "", "part of packets_rx that came before"),
-	FIELD_U64(struct end_report, packets_alien, "",
-		"datagrams that belong to no flow; in no other number"),
-	FIELD_U64(struct end_report, packets_unsent, "",
-		"datagrams that were due, but the sender was too late for them"),
-	FIELD_U64(struct end_report, packets_gso, "",
-		"part of packets_tx handed to the kernel in aggregates"),
-	FIELD_U64(struct end_report, packets_gro, "",
-		"part of packets_rx taken from the kernel in aggregates"),
-	FIELD_U64(struct end_report, sends_refused, "",
-		"send calls refused for want of a buffer or a listener"),
-	FIELD_U64(struct end_report, socket_drops, "",
-		"drops of this end's own UDP sockets; an aggregate of GRO counts once"),
-	FIELD_U64(struct end_report, jitter_ns, "ns",
-		"RFC 3550 jitter at the end of the span, mean of the flows received"),
-	FIELD_U64(struct end_report, lost, "",
-		"UDP requests unanswered after 200 ms, in open loop after 1 s"),
-	FIELD_U64(struct end_report, under_bytes_rx, "bytes",
-		"payload this end received in the span of the load that it ran under"),
-	FIELD_U64(struct end_report, late, "",
-		"open loop: requests of the span sent later than the next one was due, or never"),
-	FIELD_U64(struct end_report, unanswered, "",
-		"open loop: requests due in the span that had no answer when the load stopped"),
-	FIELD_END,
-};
 
 enum agent_state {
 	AGENT_NEW,
@@ -84,8 +41,14 @@ static_assert(ARRAY_SIZE(agent_state_name) == AGENT_STATE_N);
 struct agent {
 	struct chan chan;
 	enum agent_state state;
+	struct load_feed *feed;
+	struct agent_limits limits; /* none is 0 but max_bytes and max_buffer_bytes */
+	struct agent_tally *tally;
 	struct load *load;
-	struct load *under;         /* runs beside it; NULL: none */
+	struct load *under; /* runs beside it; NULL: none */
+	bool near;
+	const struct load_ops *ops;
+	struct load_cfg cfg;
 	void *meter_state[METER_N]; /* NULL: not armed */
 };
 
@@ -170,17 +133,76 @@ static int get_cpus(const struct doc *in, uint32_t *ret, uint32_t *ret_n, struct
 	return 0;
 }
 
-/* Bulk TCP beside the measured load, on the CPUs after the first where there are several. */
-static int open_under(struct agent *a, const struct load_cfg *measured, struct load_args args,
+static int do_describe(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
+{
+	_cleanup_(freep) struct env *env = xcalloc(1, sizeof(*env));
+	struct doc *record = doc_object();
+	struct doc *meters = doc_array();
+
+	(void)in;
+	(void)e;
+	env_read(env, -1);
+	doc_put_fields(record, env_fields, env);
+	doc_put(out, "env", record);
+	for (enum meter_id i = 0; i < METER_N; i++)
+		if (meter_table[i]->probe(NULL) == 0)
+			doc_append_str(meters, meter_table[i]->name);
+	doc_put(out, "meters", meters);
+	doc_put_u64(out, "max_span_ns", a->limits.max_span_ns);
+	doc_put_u64(out, "max_flows", a->limits.max_flows);
+	return 0;
+}
+
+static int check_limits(const struct agent *a, const struct load_cfg *cfg, struct err *e)
+{
+	const struct agent_limits *l = &a->limits;
+	uint32_t message_bytes = MAX(cfg->req_bytes, cfg->rsp_bytes);
+	uint64_t block_bytes = MAX(cfg->block_bytes, message_bytes);
+	uint64_t batch_bytes = (uint64_t)cfg->packet_bytes * cfg->batch;
+	uint64_t flow_bytes = MAX(block_bytes, batch_bytes);
+
+	if (cfg->flows > l->max_flows)
+		return err_say(e, EDQUOT, "%u flows are more than the %u allowed here", cfg->flows,
+			l->max_flows);
+	if (l->max_bytes && load_cfg_bytes(cfg) > l->max_bytes)
+		return err_say(e, EDQUOT, "%llu bytes are more than the %llu allowed here",
+			(unsigned long long)load_cfg_bytes(cfg), (unsigned long long)l->max_bytes);
+	if (l->max_buffer_bytes && cfg->flows * flow_bytes > l->max_buffer_bytes / LOAD_MAX_LEGS)
+		return err_say(e, EDQUOT,
+			"%u flows with buffers of %llu bytes need more than the %llu allowed here",
+			cfg->flows, (unsigned long long)flow_bytes,
+			(unsigned long long)l->max_buffer_bytes);
+	return 0;
+}
+
+static int get_opener(const struct agent *a, const struct doc *in, struct load_args *args,
 	struct err *e)
+{
+	const struct doc *opener = doc_get(in, "opener");
+	int r = doc_get_bool(in, "near", &args->near, e);
+
+	if (r < 0)
+		return r;
+	args->opener = doc_is_str(opener, "near") ? LOAD_OPENER_NEAR : LOAD_OPENER_DRIVER;
+	if (args->opener == LOAD_OPENER_DRIVER && !doc_is_str(opener, "driver"))
+		return err_say(e, EPROTO, "member 'opener' is neither 'driver' nor 'near'");
+	/* A server opens no connections, or anybody could have it flood anybody. */
+	if (a->feed && (args->near || args->opener != LOAD_OPENER_NEAR))
+		return err_say(e, EPERM,
+			"a server is the far end only, and near opens all connections");
+	return 0;
+}
+
+/* Bulk TCP beside the measured load, on the CPUs after the first where there are several. */
+static int open_under(struct agent *a, struct load_args args, struct err *e)
 {
 	struct load_cfg cfg;
 
-	if (measured->under != LOAD_UNDER_STREAM)
+	if (a->cfg.under != LOAD_UNDER_STREAM)
 		return 0;
 	args.ops = load_find("stream");
 	cfg = *args.ops->defaults;
-	cfg.dir = measured->under_dir;
+	cfg.dir = a->cfg.under_dir;
 	args.cfg = &cfg;
 	if (args.n_cpus > 1) {
 		args.cpus++;
@@ -192,27 +214,31 @@ static int open_under(struct agent *a, const struct load_cfg *measured, struct l
 static int open_load(struct agent *a, const struct doc *in, struct err *e)
 {
 	uint32_t cpus[AFFINITY_MAX_CPUS];
-	struct load_args args = {.cpus = cpus};
-	struct load_cfg cfg = {0};
+	struct load_args args = {.cpus = cpus, .shared_gate = a->limits.shared_gate};
 	char name[32];
 	int r = doc_get_str(in, "load", name, sizeof(name), e);
 
 	if (r < 0)
 		return r;
-	args.ops = load_find(name);
+	a->ops = args.ops = load_find(name);
 	if (!args.ops)
 		return err_say(e, ENOENT, "unknown load '%s'", name);
-	cfg = *args.ops->defaults;
-	r = doc_get_opts(doc_get(in, "config"), args.ops->opts, &cfg, e);
+	a->cfg = *args.ops->defaults;
+	r = doc_get_opts(doc_get(in, "config"), args.ops->opts, &a->cfg, e);
 	if (r == 0)
-		r = doc_get_bool(in, "near", &args.near, e);
+		r = check_limits(a, &a->cfg, e);
+	if (r == 0)
+		r = get_opener(a, in, &args, e);
 	if (r == 0)
 		r = get_cpus(in, cpus, &args.n_cpus, e);
 	if (r < 0)
 		return r;
-	args.cfg = &cfg;
+	a->near = args.near;
+	args.cfg = &a->cfg;
+	if (a->tally)
+		str_set(a->tally->load, name);
 	r = load_open(&a->load, &args, e);
-	return r < 0 ? r : open_under(a, &cfg, args, e);
+	return r < 0 ? r : open_under(a, args, e);
 }
 
 static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -228,128 +254,104 @@ static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, st
 		r = doc_get_str(in, "any", any, sizeof(any), e);
 	if (r == 0)
 		r = doc_get_u64(in, "port", 65535 - LOAD_MAX_FLOWS, &port, e);
-	if (r == 0)
-		r = load_listen(a->load, any, (uint16_t)port, e);
+	if (r < 0 || a->feed)
+		return r;
+	r = load_listen(a->load, any, (uint16_t)port, e);
 	return r < 0 || !a->under ? r : load_listen(a->under, any, (uint16_t)(port + 1), e);
+}
+
+/* What a data connection, or the greeting of a UDP flow, starts with. */
+static int get_token(const struct agent *a, const struct doc *in, struct load_token *ret,
+	struct err *e)
+{
+	char hex[2 * MAGIC_TOKEN_BYTES + 1];
+	uint8_t token[MAGIC_TOKEN_BYTES];
+	int r = doc_get_str(in, "token", hex, sizeof(hex), e);
+
+	*ret = (struct load_token){0};
+	if (r < 0 || !*hex)
+		return r;
+	if (!token_parse(token, hex))
+		return err_say(e, EPROTO, "member 'token' is not %d bytes in hex",
+			MAGIC_TOKEN_BYTES);
+	token_fill(ret, a->cfg.proto == LOAD_PROTO_UDP, token);
+	return 0;
+}
+
+/* Its ports are one higher; where a token tells flows apart, their numbers follow the load's. */
+static int connect_under(struct agent *a, struct load_peer peer, uint64_t timeout_ns, struct err *e)
+{
+	if (peer.token.len || peer.feed)
+		peer.first_flow = load_n_flows(a->load);
+	else
+		peer.port++;
+	return load_connect(a->under, &peer, clock_now_ns() + timeout_ns, e);
 }
 
 static int do_connect(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
-	struct load_peer peer = {0};
+	struct load_peer peer = {.feed = a->feed};
 	uint64_t port, timeout_ns;
 	int r = doc_get_str(in, "addr", peer.addr, sizeof(peer.addr), e);
 
 	(void)out;
 	if (r == 0)
-		r = doc_get_u64(in, "port", 65535 - LOAD_MAX_FLOWS, &port, e);
+		r = doc_get_u64(in, "port", 65535, &port, e);
+	if (r == 0)
+		r = get_token(a, in, &peer.token, e);
 	if (r == 0)
 		r = doc_get_u64(in, "timeout_ns", AGENT_MAX_TIMEOUT_NS, &timeout_ns, e);
 	if (r < 0)
 		return r;
+	if (!peer.token.len && port > 65535 - LOAD_MAX_FLOWS)
+		return err_say(e, EPROTO, "member 'port' leaves no room for a port per flow");
 	peer.port = (uint16_t)port;
 	r = load_connect(a->load, &peer, clock_now_ns() + timeout_ns, e);
-	peer.port++;
-	return r < 0 || !a->under ? r
-				  : load_connect(a->under, &peer, clock_now_ns() + timeout_ns, e);
+	return r < 0 || !a->under ? r : connect_under(a, peer, timeout_ns, e);
 }
 
-/* Sleeps until @at_ns; the controller says nothing meanwhile, so anything it says ends the run. */
-static int sleep_until(const struct agent *a, uint64_t at_ns, struct err *e)
+/* {begin_ns, end_ns} on this machine's clock, or {in_ns, span_ns} from now on. */
+static int get_span(const struct agent *a, const struct doc *in, struct observe_args *ret,
+	struct err *e)
 {
-	struct pollfd p = {.fd = a->chan.fd, .events = POLLIN};
-	uint64_t now_ns;
+	bool relative = doc_get(in, "in_ns") != NULL;
+	uint64_t now_ns = clock_now_ns(), begin, end;
+	int r = doc_get_u64(in, relative ? "in_ns" : "begin_ns", INT64_MAX / 2, &begin, e);
 
-	while ((now_ns = clock_now_ns()) < at_ns) {
-		struct timespec ts = {.tv_sec = (time_t)((at_ns - now_ns) / NSEC_PER_SEC),
-			.tv_nsec = (long)((at_ns - now_ns) % NSEC_PER_SEC)};
-		int r = ppoll(&p, 1, &ts, NULL);
-
-		if (r > 0)
-			return err_say(e, ECANCELED, "the controller broke off the run");
-		if (r < 0 && errno != EINTR)
-			return err_set(e, errno, "cannot wait");
-	}
+	if (r == 0)
+		r = doc_get_u64(in, relative ? "span_ns" : "end_ns", INT64_MAX / 2, &end, e);
+	if (r < 0)
+		return r;
+	ret->begin_ns = relative ? now_ns + begin : begin;
+	ret->end_ns = relative ? ret->begin_ns + end : end;
+	if (ret->end_ns <= ret->begin_ns)
+		return err_say(e, EPROTO, "a span that ends before it begins can't be measured");
+	if (ret->begin_ns > now_ns + a->limits.max_span_ns ||
+		ret->end_ns > MAX(ret->begin_ns, now_ns) + a->limits.max_span_ns)
+		return err_say(e, EDQUOT, "a span longer than the %llu s allowed here",
+			(unsigned long long)(a->limits.max_span_ns / NSEC_PER_SEC));
 	return 0;
 }
 
-static int meters_begin(struct agent *a, const struct meter_scope *scope, struct err *e)
-{
-	int r = 0;
-
-	for (enum meter_id i = 0; r == 0 && i < METER_N; i++)
-		if (a->meter_state[i])
-			r = meter_table[i]->begin(a->meter_state[i], scope, e);
-	return r;
-}
-
-static int meters_end(struct agent *a, const struct meter_scope *scope, struct readings *ret,
+static int get_run(const struct agent *a, const struct doc *in, struct observe_args *ret,
 	struct err *e)
 {
-	int r = 0;
+	int r = get_span(a, in, ret, e);
 
-	for (enum meter_id i = 0; r == 0 && i < METER_N; i++) {
-		if (!a->meter_state[i])
-			continue;
-		r = meter_table[i]->end(a->meter_state[i], scope, readings_of(ret, i), e);
-		ret->valid[i] = r == 0;
-	}
-	return r;
-}
-
-/* @c: of the span */
-static void put_packets(struct end_report *ret, const struct load_count *c)
-{
-	ret->packets_tx = c->packets_tx;
-	ret->packets_rx = c->packets_rx;
-	ret->packets_expected = c->packets_expected;
-	ret->reordered = c->reordered;
-	ret->duplicated = c->duplicated;
-	ret->packets_alien = c->packets_alien;
-	ret->packets_unsent = c->packets_unsent;
-	ret->packets_gso = c->packets_gso;
-	ret->packets_gro = c->packets_gro;
-	ret->sends_refused = c->sends_refused;
-	ret->socket_drops = c->socket_drops;
-}
-
-/* Begin and end read in the same order, so both spans have the same length. */
-static int observe(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct end_report *ret,
-	struct err *e)
-{
-	clockid_t threads[LOAD_MAX_LEGS * LOAD_MAX_THREADS];
-	int fds[LOAD_MAX_FLOWS];
-	struct meter_scope scope = {.tcp_fds = fds, .threads = threads};
-	struct load_count b, c, under_b = {0}, under_c = {0};
-	int r;
-
-	scope.n_tcp_fds = load_sending_fds(a->load, fds, ARRAY_SIZE(fds));
-	scope.n_threads = load_thread_clocks(a->load, threads, ARRAY_SIZE(threads));
-	r = sleep_until(a, begin_ns, e);
-	if (r < 0)
-		return r;
-	load_count(a->load, &b);
-	if (a->under)
-		load_count(a->under, &under_b);
-	ret->begin_ns = clock_now_ns();
-	r = meters_begin(a, &scope, e);
 	if (r == 0)
-		r = sleep_until(a, end_ns, e);
+		r = doc_get_u64(in, "interval_ns", INT64_MAX / 2, &ret->interval_ns, e);
 	if (r < 0)
 		return r;
-	load_count(a->load, &c);
-	if (a->under)
-		load_count(a->under, &under_c);
-	ret->end_ns = clock_now_ns();
-	r = meters_end(a, &scope, &ret->readings, e);
-	ret->bytes_tx = c.bytes_tx - b.bytes_tx;
-	ret->bytes_rx = c.bytes_rx - b.bytes_rx;
-	ret->transactions = c.transactions - b.transactions;
-	ret->lost = c.lost - b.lost;
-	load_count_sub(&c, &b);
-	put_packets(ret, &c);
-	ret->jitter_ns = load_jitter_ns(a->load);
-	ret->under_bytes_rx = under_c.bytes_rx - under_b.bytes_rx;
-	return r < 0 ? r : sleep_until(a, end_ns + AGENT_RUN_OUT_NS, e);
+	if (ret->interval_ns && ret->interval_ns < INTERVAL_MIN_NS)
+		return err_say(e, EPROTO, "intervals can't be shorter than 10 ms");
+	ret->max_bytes = a->limits.max_bytes;
+	ret->drives = a->ops->drives(&a->cfg, a->near);
+	ret->exact = load_cfg_bytes(&a->cfg) > 0;
+	if (ret->exact && a->ops->drives(&a->cfg, !a->near))
+		ret->expect_bytes = load_cfg_bytes(&a->cfg);
+	if (ret->exact)
+		ret->begin_ns = clock_now_ns();
+	return 0;
 }
 
 static void put_report(struct agent *a, struct end_report *report, struct doc *out)
@@ -390,24 +392,31 @@ static int stop_loads(struct agent *a, struct err *e)
 	return r < 0 ? err_wrap(e, "the load beside") : 0;
 }
 
+static void tally(struct agent *a, const struct end_report *report)
+{
+	if (!a->tally)
+		return;
+	a->tally->n_trials++;
+	a->tally->bytes_tx += report->bytes_tx;
+	a->tally->bytes_rx += report->bytes_rx;
+}
+
 static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
 	_cleanup_(freep) struct end_report *report = xcalloc(1, sizeof(*report));
-	uint64_t begin_ns, end_ns;
+	struct observe_args args = {.chan = &a->chan,
+		.load = a->load,
+		.under = a->under,
+		.meter_state = a->meter_state};
 	struct err why = {0};
-	int r = doc_get_u64(in, "begin_ns", INT64_MAX, &begin_ns, e);
+	int r = get_run(a, in, &args, e);
 	int stop_r;
 
 	if (r == 0)
-		r = doc_get_u64(in, "end_ns", INT64_MAX, &end_ns, e);
+		r = start_loads(a, args.begin_ns, args.end_ns, e);
 	if (r < 0)
 		return r;
-	if (end_ns <= begin_ns || end_ns > clock_now_ns() + AGENT_MAX_SPAN_NS)
-		return err_say(e, EPROTO, "a span of that kind can't be measured");
-	r = start_loads(a, begin_ns, end_ns, e);
-	if (r < 0)
-		return r;
-	r = observe(a, begin_ns, end_ns, report, e);
+	r = observe(&args, report, e);
 	/* A flow that failed is the cause of what a meter then could not read. */
 	stop_r = stop_loads(a, &why);
 	if (stop_r < 0) {
@@ -416,7 +425,9 @@ static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct
 	}
 	if (r < 0)
 		return r;
+	report->n_threads = load_thread_cpus(a->load, report->first_cpu, report->last_cpu);
 	put_report(a, report, out);
+	tally(a, report);
 	drop(a);
 	return 0;
 }
@@ -427,6 +438,7 @@ static const struct agent_request {
 	int (*serve)(struct agent *a, const struct doc *in, struct doc *out, struct err *e);
 } agent_request[] = {
 	{"hello", AGENT_NEW, AGENT_IDLE, do_hello},
+	{"describe", AGENT_IDLE, AGENT_IDLE, do_describe},
 	{"prepare", AGENT_IDLE, AGENT_READY, do_prepare},
 	{"connect", AGENT_READY, AGENT_CONNECTED, do_connect},
 	{"run", AGENT_CONNECTED, AGENT_IDLE, do_run},
@@ -461,7 +473,7 @@ static int agent_turn(struct agent *a)
 	_cleanup_(doc_freep) struct doc *in = NULL;
 	_cleanup_(doc_freep) struct doc *out = doc_object();
 	struct err e = {0};
-	int r = chan_recv(&a->chan, &in, "idle", clock_now_ns() + AGENT_IDLE_NS, &e);
+	int r = chan_recv(&a->chan, &in, "idle", clock_now_ns() + a->limits.idle_ns, &e);
 
 	if (r < 0)
 		return r;
@@ -473,18 +485,38 @@ static int agent_turn(struct agent *a)
 			a->state = AGENT_IDLE;
 		doc_put_str(out, "type", "error");
 		doc_put_str(out, "text", e.text);
+		if (a->tally)
+			str_set(a->tally->error, e.text);
 	}
 	return chan_send(&a->chan, out, clock_now_ns() + AGENT_SEND_NS, &e);
 }
 
+static void set_limits(struct agent_limits *l)
+{
+	l->max_span_ns =
+		MIN(l->max_span_ns ? l->max_span_ns : UINT64_MAX, (uint64_t)AGENT_MAX_SPAN_NS);
+	l->max_flows = MIN(l->max_flows ? l->max_flows : UINT32_MAX, (uint32_t)LOAD_MAX_FLOWS);
+	l->idle_ns = l->idle_ns ? l->idle_ns : (uint64_t)AGENT_IDLE_NS;
+}
+
+void agent_serve(const struct agent_args *args)
+{
+	_cleanup_(freep) struct agent *a = xcalloc(1, sizeof(*a));
+
+	a->chan = (struct chan){.fd = args->ctl_fd, .cancel_fd = -1};
+	str_set(a->chan.who, args->peer ? args->peer : "controller");
+	a->feed = args->feed;
+	a->limits = args->limits;
+	a->tally = args->tally;
+	set_limits(&a->limits);
+	while (agent_turn(a) == 0)
+		;
+	drop(a);
+	chan_close(&a->chan);
+}
+
 int agent_main(int ctl_fd)
 {
-	struct agent a = {.chan = {.fd = ctl_fd, .cancel_fd = -1}};
-
-	str_set(a.chan.who, "controller");
-	while (agent_turn(&a) == 0)
-		;
-	drop(&a);
-	chan_close(&a.chan);
+	agent_serve(&(struct agent_args){.ctl_fd = ctl_fd});
 	return 0;
 }

@@ -57,6 +57,8 @@ static void probe_meters(struct bench *b)
 
 static void describe_path(struct path_result *p, const struct path *path)
 {
+	if (!path)
+		return;
 	p->ceiling_bps = path_ceiling_bps(path);
 	str_set(p->near_dev, path->near.dev);
 	str_set(p->far_dev, path->far.dev);
@@ -78,14 +80,25 @@ static struct path_cfg cfg_for(const struct run *run, uint32_t path)
 	return cfg;
 }
 
+static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const struct interval *x)
+{
+	const struct bench *b = ctx;
+
+	if (b->hooks->interval)
+		b->hooks->interval(b->hooks->ctx, b->run, t, n, x);
+}
+
 static void open_site(struct bench *b, uint32_t i)
 {
 	struct path_result *p = &b->run->path[i];
 	struct path_cfg cfg = cfg_for(b->run, i);
 	struct site_args args = {.ops = p->ops,
 		.cfg = &cfg,
+		.remote = run_is_remote(b->run) ? &b->run->remote_cfg : NULL,
 		.janitor = b->janitor,
-		.cancel_fd = b->hooks->cancel_fd};
+		.cancel_fd = b->hooks->cancel_fd,
+		.interval = pass_interval,
+		.ctx = b};
 	struct err e = {0};
 	int r = site_open(&b->site[i], &args, b->run, &e);
 
@@ -98,6 +111,15 @@ static void open_site(struct bench *b, uint32_t i)
 	str_set(p->reason, e.text);
 }
 
+static void open_all(struct bench *b)
+{
+	for (uint32_t i = 0; i < b->run->n_paths && !b->cancelled; i++) {
+		b->cancelled = signals_pending(b->hooks->cancel_fd);
+		if (!b->cancelled)
+			open_site(b, i);
+	}
+}
+
 static int open_sites(struct bench *b, struct err *e)
 {
 	struct run *run = b->run;
@@ -106,21 +128,18 @@ static int open_sites(struct bench *b, struct err *e)
 		run_add_limit(run,
 			"not root: paths are built in a user namespace; the ends have no "
 			"cgroups of their own");
-	else
+	else if (b->janitor)
 		cgroup_sweep();
-	for (uint32_t i = 0; i < run->n_paths && !b->cancelled; i++) {
-		b->cancelled = signals_pending(b->hooks->cancel_fd);
-		if (!b->cancelled)
-			open_site(b, i);
-	}
+	open_all(b);
 	if (b->site[0]) {
-		env_read(&run->env, b->site[0]->path->near.netns_fd);
+		env_read(&run->env, b->site[0]->path ? b->site[0]->path->near.netns_fd : -1);
 		return 0;
 	}
 	if (b->cancelled)
 		return err_say(e, ECANCELED, "interrupted before the first trial");
 	err_say(e, EOPNOTSUPP, "%s", run->path[0].reason);
-	return err_wrap(e, "the baseline, path 'native', can't be built");
+	return run_is_remote(run) ? -EOPNOTSUPP
+				  : err_wrap(e, "the baseline, path 'native', can't be built");
 }
 
 /* Trials to come are a guess upwards: cells that get narrow early need fewer. */
@@ -164,20 +183,28 @@ static void restart_agents(struct bench *b, uint32_t path)
 /*
  * A trial may fail for a reason that has nothing to do with the path: a machine so busy that an
  * end got no CPU in the whole span. One more attempt, with new agents, tells that apart; what it
- * was stays in the trial.
+ * was stays in the trial. Between two machines the network itself may fail, and once is news.
  */
-static int attempt_twice(struct bench *b, struct trial *t)
+static int attempt(struct bench *b, struct trial *t)
 {
+	uint32_t most = run_is_remote(b->run) ? 1 : 2;
 	int r;
 
 	do {
 		t->attempts++;
 		r = site_trial(b->site[t->path], &b->run->load[t->load], &b->run->bench, b->meters,
 			t);
-		if (r == 0 && t->status == STATUS_FAILED)
+		if (r == 0 && t->status == STATUS_FAILED && b->expected > 1)
 			restart_agents(b, t->path);
-	} while (r == 0 && t->status == STATUS_FAILED && t->attempts < 2 && b->site[t->path]);
+	} while (r == 0 && t->status == STATUS_FAILED && t->attempts < most && b->site[t->path]);
 	return r;
+}
+
+static void drop_trial(struct run *run, struct trial *t)
+{
+	hists_fini(t->hist);
+	interval_list_fini(&t->intervals);
+	run->n_trials--;
 }
 
 static void run_trial(struct bench *b, uint32_t load, uint32_t path, uint32_t round)
@@ -189,11 +216,10 @@ static void run_trial(struct bench *b, uint32_t load, uint32_t path, uint32_t ro
 	t->load = load;
 	t->path = path;
 	t->round = round;
-	r = attempt_twice(b, t);
-	if (r == -ECANCELED || b->cancelled) {
-		b->cancelled = true;
-		hists_fini(t->hist);
-		run->n_trials--;
+	r = attempt(b, t);
+	b->cancelled = b->cancelled || r != 0;
+	if (b->cancelled && r != SITE_STOPPED) {
+		drop_trial(run, t);
 		return;
 	}
 	if (t->status != STATUS_OK)
@@ -349,7 +375,7 @@ static void run_rounds(struct bench *b)
 	report_progress(b, NULL);
 	for (uint32_t round = 0; more && !b->cancelled; round++) {
 		run_round(b, round);
-		more = close_cells(b, round + 1);
+		more = !b->cancelled && close_cells(b, round + 1);
 		if (more && time_is_up(b, round + 1))
 			break;
 	}
@@ -358,20 +384,26 @@ static void run_rounds(struct bench *b)
 	run->complete = !b->cancelled;
 }
 
+/* What it takes to build paths, and to have them gone whatever happens. */
+static int enter(struct bench *b, struct err *e)
+{
+	int r;
+
+	if (run_is_remote(b->run))
+		return 0;
+	r = bench_privilege(&b->run->rootless, e);
+	return r < 0 || b->run->rootless ? r : janitor_start(&b->janitor, e);
+}
+
 int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e)
 {
 	struct bench b = {.run = run, .hooks = hooks};
-	int r = bench_privilege(&run->rootless, e);
+	int r = enter(&b, e);
 
 	if (r < 0)
 		return r;
 	clock_utc(run->started);
 	probe_meters(&b);
-	if (!run->rootless) {
-		r = janitor_start(&b.janitor, e);
-		if (r < 0)
-			return r;
-	}
 	r = open_sites(&b, e);
 	if (r == 0)
 		run_rounds(&b);

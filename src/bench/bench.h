@@ -15,12 +15,18 @@ struct bench_progress {
 
 struct bench_hooks {
 	void (*progress)(void *ctx, const struct run *run, const struct bench_progress *p);
+	/* Between two machines: each interval as both ends have sent it, number @n of its trial. */
+	void (*interval)(void *ctx, const struct run *run, const struct trial *t, uint32_t n,
+		const struct interval *x);
 	void *ctx;
 	int cancel_fd; /* readable: stop after tearing down, keep what there is */
 };
 
 /*
  * bench_run() - measure everything planned in @run (plan.h) into it.
+ *
+ * A run whose remote_cfg names a host is between this machine and that one: nothing is built, no
+ * rights are needed, and the first signal ends the trial under way, whose numbers are kept.
  *
  * A path that can't be built is marked skipped or failed and the rest goes on. Enters a user
  * namespace first when the process lacks the rights (then run->rootless is set).

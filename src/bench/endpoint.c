@@ -23,9 +23,16 @@ static int send_request(struct endpoint *ep, const struct doc *msg, struct err *
 	return chan_send(&ep->chan, msg, clock_now_ns() + ANSWER_NS, e);
 }
 
-/* The answer, or the agent's own error in its words. */
-static int wait_answer(struct endpoint *ep, const char *state, uint64_t deadline_ns,
-	struct doc **ret, struct err *e)
+int endpoint_say(struct endpoint *ep, const char *type, struct err *e)
+{
+	_cleanup_(doc_freep) struct doc *msg = request(type);
+
+	return send_request(ep, msg, e);
+}
+
+/* Anything but an error, which is told in the agent's own words. */
+int endpoint_hear(struct endpoint *ep, const char *state, uint64_t deadline_ns, struct doc **ret,
+	struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
 	char text[sizeof(e->text)];
@@ -33,16 +40,30 @@ static int wait_answer(struct endpoint *ep, const char *state, uint64_t deadline
 
 	if (r < 0)
 		return r;
-	if (doc_is_str(doc_get(d, "type"), "ok")) {
+	if (!doc_is_str(doc_get(d, "type"), "error")) {
 		*ret = take_ptr(d);
 		return 0;
 	}
-	if (!doc_is_str(doc_get(d, "type"), "error") ||
-		doc_get_str(d, "text", text, sizeof(text), e) < 0)
+	if (doc_get_str(d, "text", text, sizeof(text), e) < 0)
 		return err_say(e, EPROTO, "%s sent neither ok nor error while %s", ep->chan.who,
 			state);
 	/* Never the agent's own code: an agent must not be able to say -ECANCELED for the user. */
 	return err_say(e, EREMOTEIO, "%s, while %s: %s", ep->chan.who, state, text);
+}
+
+static int wait_answer(struct endpoint *ep, const char *state, uint64_t deadline_ns,
+	struct doc **ret, struct err *e)
+{
+	_cleanup_(doc_freep) struct doc *d = NULL;
+	int r = endpoint_hear(ep, state, deadline_ns, &d, e);
+
+	if (r < 0)
+		return r;
+	if (!doc_is_str(doc_get(d, "type"), "ok"))
+		return err_say(e, EPROTO, "%s sent neither ok nor error while %s", ep->chan.who,
+			state);
+	*ret = take_ptr(d);
+	return 0;
 }
 
 static int read_hello(struct endpoint *ep, const struct doc *answer, struct err *e)
@@ -55,10 +76,12 @@ static int read_hello(struct endpoint *ep, const struct doc *answer, struct err 
 			(unsigned)protocol, CHAN_PROTOCOL);
 	if (r == 0)
 		r = doc_get_str(answer, "machine_id", ep->machine_id, sizeof(ep->machine_id), e);
+	if (r == 0)
+		r = doc_get_str(answer, "version", ep->version, sizeof(ep->version), e);
 	return r;
 }
 
-static int hello(struct endpoint *ep, struct err *e)
+int endpoint_hello(struct endpoint *ep, struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *msg = request("hello");
 	_cleanup_(doc_freep) struct doc *answer = NULL;
@@ -95,13 +118,45 @@ int endpoint_spawn(struct endpoint *ep, const struct spawn_args *args, const cha
 	ep->chan.fd = child.ctl_fd;
 	ep->chan.cancel_fd = cancel_fd;
 	str_set(ep->chan.who, who);
-	r = hello(ep, e);
+	r = endpoint_hello(ep, e);
 	if (r == -EPIPE) {
 		const char *why = endpoint_close(ep);
 
 		return why ? err_say(e, EPIPE, "%s did not start: %s", who, why) : r;
 	}
 	return r;
+}
+
+static int read_traits(const struct doc *answer, struct endpoint_traits *ret, struct err *e)
+{
+	const struct doc *meters = doc_get(answer, "meters");
+	int r = doc_get_fields(doc_get(answer, "env"), env_fields, &ret->env, e);
+
+	if (r == 0)
+		r = doc_get_u64(answer, "max_span_ns", INT64_MAX, &ret->max_span_ns, e);
+	if (r == 0)
+		r = doc_get_u64(answer, "max_flows", UINT32_MAX, &ret->max_flows, e);
+	if (r == 0 && !doc_is_array(meters))
+		r = err_say(e, EPROTO, "member 'meters' is not a list");
+	for (size_t k = 0; r == 0 && k < doc_len(meters); k++)
+		for (enum meter_id i = 0; i < METER_N; i++)
+			ret->meters[i] = ret->meters[i] ||
+					 doc_is_str(doc_at(meters, k), meter_table[i]->name);
+	return r;
+}
+
+int endpoint_describe(struct endpoint *ep, struct endpoint_traits *ret, struct err *e)
+{
+	_cleanup_(doc_freep) struct doc *answer = NULL;
+	int r = endpoint_say(ep, "describe", e);
+
+	*ret = (struct endpoint_traits){0};
+	if (r == 0)
+		r = wait_answer(ep, "describing itself", clock_now_ns() + ANSWER_NS, &answer, e);
+	if (r < 0)
+		return r;
+	r = read_traits(answer, ret, e);
+	return r < 0 ? err_wrap(e, "%s, while describing itself", ep->chan.who) : 0;
 }
 
 int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, struct err *e)
@@ -120,6 +175,7 @@ int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, stru
 	doc_put_bool(msg, "near", p->near);
 	doc_put(msg, "config", config);
 	doc_put(msg, "meters", meters);
+	doc_put_str(msg, "opener", p->near_opens ? "near" : "driver");
 	doc_put_str(msg, "any", p->any);
 	doc_put_u64(msg, "port", p->port);
 	doc_put_str(msg, "cpus", p->cpus);
@@ -127,12 +183,14 @@ int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, stru
 	return r < 0 ? r : wait_answer(ep, "preparing", clock_now_ns() + ANSWER_NS, &answer, e);
 }
 
-int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, struct err *e)
+int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, const char *token,
+	struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *msg = request("connect");
 
 	doc_put_str(msg, "addr", addr);
 	doc_put_u64(msg, "port", port);
+	doc_put_str(msg, "token", token);
 	doc_put_u64(msg, "timeout_ns", CONNECT_NS);
 	return send_request(ep, msg, e);
 }
@@ -145,31 +203,41 @@ int endpoint_wait_connect(struct endpoint *ep, struct err *e)
 		e);
 }
 
-int endpoint_send_run(struct endpoint *ep, uint64_t begin_ns, uint64_t end_ns, struct err *e)
+int endpoint_send_run(struct endpoint *ep, const struct endpoint_run *run, struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *msg = request("run");
 
-	doc_put_u64(msg, "begin_ns", begin_ns);
-	doc_put_u64(msg, "end_ns", end_ns);
+	doc_put_u64(msg, run->relative ? "in_ns" : "begin_ns", run->begin_ns);
+	if (run->relative)
+		doc_put_u64(msg, "span_ns", run->span_ns);
+	else
+		doc_put_u64(msg, "end_ns", run->begin_ns + run->span_ns);
+	doc_put_u64(msg, "interval_ns", run->interval_ns);
 	return send_request(ep, msg, e);
 }
 
-int endpoint_wait_run(struct endpoint *ep, uint64_t end_ns, struct end_report *ret,
-	struct hist **hist, struct err *e)
+static int check_span(const struct endpoint *ep, const struct end_report *x, struct err *e)
+{
+	if (x->end_ns <= x->begin_ns)
+		return err_say(e, EPROTO, "%s reports a span that ends before it begins",
+			ep->chan.who);
+	return 0;
+}
+
+int endpoint_wait_run(struct endpoint *ep, struct end_report *ret, struct hist **hist,
+	struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *answer = NULL;
-	int r = wait_answer(ep, "running the load", end_ns + ANSWER_NS, &answer, e);
+	int r = wait_answer(ep, "ending the run", clock_now_ns() + ANSWER_NS, &answer, e);
 
-	if (r == 0)
-		r = doc_get_fields(doc_get(answer, "report"), end_report_fields, ret, e);
+	if (r < 0)
+		return r;
+	r = doc_get_fields(doc_get(answer, "report"), end_report_fields, ret, e);
 	if (r == 0)
 		r = readings_unpack(doc_get(answer, "meters"), &ret->readings, e);
 	if (r == 0)
 		r = hists_unpack(doc_get(answer, "hist"), hist, e);
 	if (r < 0)
 		return err_wrap(e, "report of %s", ep->chan.who);
-	if (ret->end_ns <= ret->begin_ns)
-		return err_say(e, EPROTO, "%s reports a span that ends before it begins",
-			ep->chan.who);
-	return 0;
+	return check_span(ep, ret, e);
 }

@@ -4,6 +4,7 @@
 #include "bench/agent.h"
 #include "path/path.h"
 #include "load/load.h"
+#include "meter/env.h"
 #include "sys/spawn.h"
 #include "wire/chan.h"
 
@@ -11,6 +12,7 @@ struct endpoint {
 	struct chan chan;
 	pid_t pid; /* 0: not a process of ours */
 	char machine_id[64];
+	char version[32]; /* of its tare */
 };
 #define ENDPOINT_NONE                                                                              \
 	{                                                                                          \
@@ -20,13 +22,26 @@ struct endpoint {
 /* Starts an agent and greets it. @who: "agent far of path 'nat'"; @cancel_fd: see wire/chan.h. */
 int endpoint_spawn(struct endpoint *ep, const struct spawn_args *args, const char *who,
 	int cancel_fd, struct err *e) must_check_;
+/* The first words on a channel that is open: versions are compared. */
+int endpoint_hello(struct endpoint *ep, struct err *e) must_check_;
+
 /* Return: why the agent did not even start, in words, or NULL. */
 const char *endpoint_close(struct endpoint *ep);
+
+/* What an agent says of its machine and of what it allows. */
+struct endpoint_traits {
+	struct env env;
+	bool meters[METER_N];
+	uint64_t max_span_ns;
+	uint64_t max_flows;
+};
+int endpoint_describe(struct endpoint *ep, struct endpoint_traits *ret, struct err *e) must_check_;
 
 struct endpoint_prepare {
 	const struct load_ops *load;
 	const struct load_cfg *cfg;
 	bool near;
+	bool near_opens; /* all data sockets; else the end that drives a leg opens its own */
 	bool meters[METER_N];
 	const char *any; /* address to listen on */
 	uint16_t port;
@@ -35,12 +50,27 @@ struct endpoint_prepare {
 int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, struct err *e)
 	must_check_;
 
-/* Requests that both ends work on at once are sent to both before either is waited for. */
-int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, struct err *e)
-	must_check_;
+/*
+ * Requests that both ends work on at once are sent to both before either is waited for.
+ * @token: hex, or ""
+ */
+int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, const char *token,
+	struct err *e) must_check_;
 int endpoint_wait_connect(struct endpoint *ep, struct err *e) must_check_;
-int endpoint_send_run(struct endpoint *ep, uint64_t begin_ns, uint64_t end_ns, struct err *e)
+
+struct endpoint_run {
+	bool relative;     /* begin_ns is a time from hearing it on, else a point of time */
+	uint64_t begin_ns; /* of the counted span */
+	uint64_t span_ns, interval_ns;
+};
+int endpoint_send_run(struct endpoint *ep, const struct endpoint_run *run, struct err *e)
 	must_check_;
-/* @hist: [LOAD_HIST_N], those to be read, initialised */
-int endpoint_wait_run(struct endpoint *ep, uint64_t end_ns, struct end_report *ret,
-	struct hist **hist, struct err *e) must_check_;
+
+/* During a run: a word without members; the next word of the agent, unless that is an error. */
+int endpoint_say(struct endpoint *ep, const char *type, struct err *e) must_check_;
+int endpoint_hear(struct endpoint *ep, const char *state, uint64_t deadline_ns, struct doc **ret,
+	struct err *e) must_check_;
+
+/* After "finish". @hist: [LOAD_HIST_N], those to be read, initialised */
+int endpoint_wait_run(struct endpoint *ep, struct end_report *ret, struct hist **hist,
+	struct err *e) must_check_;

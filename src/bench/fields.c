@@ -28,7 +28,11 @@ const struct field trial_fields[] = {
 	FIELD_U32(struct trial, order, "", "place among all trials of the run, from 0"),
 	FIELD_U32(struct trial, attempts, "", "1, or 2 when the first attempt failed"),
 	FIELD_STR(struct trial, reason, "why the last failed attempt failed, else empty"),
-	FIELD_U64(struct trial, span_ns, "ns", "planned length of the counted span"),
+	FIELD_U64(struct trial, span_ns, "ns",
+		"planned length of the counted span; its real length for an exact amount and when "
+		"interrupted"),
+	FIELD_BOOL(struct trial, interrupted,
+		"ended early by the user; its numbers are of the shorter span"),
 	FIELD_STR(struct trial, near_cpus, "CPUs that near's threads were pinned to; empty: none"),
 	FIELD_STR(struct trial, far_cpus, "CPUs that far's threads were pinned to; empty: none"),
 	FIELD_BOOL(struct trial, same_machine,

@@ -37,13 +37,20 @@ void run_free(struct run *run)
 {
 	if (!run)
 		return;
-	for (uint32_t i = 0; i < run->n_trials; i++)
+	for (uint32_t i = 0; i < run->n_trials; i++) {
 		hists_fini(run->trial[i].hist);
+		interval_list_fini(&run->trial[i].intervals);
+	}
 	for (uint32_t i = 0; run->cell && i < run->n_loads * run->n_paths; i++)
 		hists_fini(run->cell[i].hist);
 	free(run->trial);
 	free(run->cell);
 	free(run);
+}
+
+bool run_is_remote(const struct run *run)
+{
+	return *run->remote_cfg.host != '\0';
 }
 
 struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path)

@@ -5,7 +5,9 @@
 #pragma once
 
 #include "bench/agent.h"
+#include "bench/interval.h"
 #include "bench/metric.h"
+#include "bench/remote.h"
 #include "load/load.h"
 #include "meter/env.h"
 #include "path/path.h"
@@ -82,11 +84,13 @@ struct trial {
 	uint32_t order;      /* place among all trials of the run, from 0 */
 	uint32_t attempts;   /* 1, or 2 when the first one failed */
 	enum status status;
-	char reason[RESULT_REASON_BYTES];   /* why the last failed attempt failed */
-	uint64_t span_ns;                   /* planned */
+	char reason[RESULT_REASON_BYTES]; /* why the last failed attempt failed */
+	uint64_t span_ns; /* planned; of an exact amount, and if interrupted, real */
+	bool interrupted; /* ended early by the user; what is here is whole */
 	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
 	bool same_machine; /* both ends' cpu and cycles readings are one, taken at near */
 	struct end_report near, far;
+	struct interval_list intervals; /* empty unless they were asked for */
 	struct hist *hist[LOAD_HIST_N]; /* NULL: not filled by this load */
 };
 
@@ -117,12 +121,14 @@ struct run {
 	double background_cpus; /* busy before the first trial: what else this machine does */
 	struct bench_cfg bench;
 	struct path_cfg path_cfg;
-	struct env env;
+	struct remote_cfg remote_cfg; /* host "": this run is about paths */
+	struct remote_info remote;
+	struct env env; /* of this machine */
 	uint32_t n_limits;
 	char limit[RUN_MAX_LIMITS][512]; /* what this machine or user can't measure */
 
 	uint32_t n_paths, n_loads, n_trials;
-	struct path_result path[RUN_MAX_PATHS]; /* path[0] is native, always */
+	struct path_result path[RUN_MAX_PATHS]; /* path[0] is native, or the only one: remote */
 	struct load_spec load[RUN_MAX_LOADS];
 	struct trial *trial; /* [n_trials] in the order they were run */
 	struct cell *cell;   /* [n_loads][n_paths] */
@@ -130,6 +136,9 @@ struct run {
 
 void run_free(struct run *run);
 DEFINE_CLEANUP(struct run *, run_free, run_freep)
+
+/* Is this run between two machines? */
+bool run_is_remote(const struct run *run);
 
 struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path);
 

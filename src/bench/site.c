@@ -1,6 +1,5 @@
 #include "bench/site.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "bench/hists.h"
@@ -9,9 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* From "run" being sent to the first counted nanosecond, besides the warm-up. */
-#define START_NS (5 * NSEC_PER_MSEC)
 
 /* near's half of the CPUs, far's, and the one they may share. */
 static void list_cpus(struct site *s)
@@ -73,7 +69,8 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 
 static int start_agent(struct site *s, bool far, struct endpoint *ep, struct err *e)
 {
-	const struct path_end *end = far ? &s->path->far : &s->path->near;
+	const struct path_end here = {.netns_fd = -1};
+	const struct path_end *end = s->remote ? &here : far ? &s->path->far : &s->path->near;
 	struct spawn_args args = {
 		.netns_fd = end->netns_fd,
 		.container = end->container,
@@ -90,7 +87,60 @@ static int start_agents(struct site *s, struct err *e)
 {
 	int r = start_agent(s, false, &s->near, e);
 
-	return r < 0 ? r : start_agent(s, true, &s->far, e);
+	if (r < 0)
+		return r;
+	return s->remote ? remote_connect(s->remote, &s->far, e) : start_agent(s, true, &s->far, e);
+}
+
+/* What the far machine is, and what it can't measure. */
+static int describe_far(struct site *s, struct run *run, struct err *e)
+{
+	struct remote_info *info = &run->remote;
+	int r;
+
+	s->far_traits = xcalloc(1, sizeof(*s->far_traits));
+	r = endpoint_describe(&s->far, s->far_traits, e);
+	if (r < 0)
+		return r;
+	str_set(info->host, s->remote->cfg->host);
+	str_set(info->addr, s->remote->addr);
+	info->port = s->remote->cfg->port;
+	str_set(info->version, s->far.version);
+	info->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
+	info->env = s->far_traits->env;
+	for (enum meter_id i = 0; i < METER_N; i++) {
+		char limit[128];
+
+		if (s->far_traits->meters[i])
+			continue;
+		snprintf(limit, sizeof(limit), "meter %s is not available at the far end",
+			meter_table[i]->name);
+		run_add_limit(run, limit);
+	}
+	return 0;
+}
+
+static int open_remote(struct site *s, const struct site_args *args, struct run *run, struct err *e)
+{
+	int r;
+
+	s->remote = xcalloc(1, sizeof(*s->remote));
+	r = remote_init(s->remote, args->remote, e);
+	if (r == 0)
+		r = start_agents(s, e);
+	return r < 0 ? r : describe_far(s, run, e);
+}
+
+static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
+{
+	int r = path_open(&s->path, args->ops, args->cfg, e);
+
+	if (r != 0)
+		return r;
+	r = make_cgroup(s, 0, args, run, e);
+	if (r == 0)
+		r = make_cgroup(s, 1, args, run, e);
+	return r < 0 ? r : start_agents(s, e);
 }
 
 int site_open(struct site **ret, const struct site_args *args, struct run *run, struct err *e)
@@ -100,16 +150,11 @@ int site_open(struct site **ret, const struct site_args *args, struct run *run, 
 
 	s->near = s->far = (struct endpoint)ENDPOINT_NONE;
 	s->near.chan.cancel_fd = s->far.chan.cancel_fd = args->cancel_fd;
+	s->interval = args->interval;
+	s->ctx = args->ctx;
 	list_cpus(s);
-	r = path_open(&s->path, args->ops, args->cfg, e);
+	r = args->remote ? open_remote(s, args, run, e) : open_path(s, args, run, e);
 	if (r != 0)
-		return r;
-	r = make_cgroup(s, 0, args, run, e);
-	if (r == 0)
-		r = make_cgroup(s, 1, args, run, e);
-	if (r == 0)
-		r = start_agents(s, e);
-	if (r < 0)
 		return r;
 	*ret = take_ptr(s);
 	return 0;
@@ -122,6 +167,8 @@ void site_close(struct site *s)
 	endpoint_close(&s->near);
 	endpoint_close(&s->far);
 	path_close(s->path);
+	free(s->far_traits);
+	free(s->remote);
 	free(s);
 }
 
@@ -139,55 +186,81 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 		.load = load->ops,
 		.cfg = &load->cfg,
 		.near = !far,
-		.any = s->path->cfg.ipv6 ? "::" : "0.0.0.0",
-		.port = far ? s->path->far.port : s->path->near.port,
+		.near_opens = s->remote != NULL,
+		.any = s->path && !s->path->cfg.ipv6 ? "0.0.0.0" : "::",
+		.port = !s->path ? 0
+			: far    ? s->path->far.port
+				 : s->path->near.port,
 		.cpus = far ? t->far_cpus : t->near_cpus,
 	};
 
 	for (enum meter_id i = 0; i < METER_N; i++)
 		p.meters[i] = meters[i] && !(far && t->same_machine && meter_table[i]->per_machine);
+	for (enum meter_id i = 0; far && s->far_traits && i < METER_N; i++)
+		p.meters[i] = s->far_traits->meters[i] &&
+			      !(t->same_machine && meter_table[i]->per_machine);
 	return endpoint_prepare(far ? &s->far : &s->near, &p, e);
 }
 
+/* far first: a server must know what is coming before it comes. */
 static int connect_both(struct site *s, struct err *e)
 {
 	const struct path *p = s->path;
-	int r = endpoint_send_connect(&s->near, p->far.addr, p->far.port, e);
+	const struct remote *x = s->remote;
+	int r = endpoint_send_connect(&s->far, x ? x->addr : p->near.addr, x ? 0 : p->near.port,
+		x ? x->token : "", e);
 
 	if (r == 0)
-		r = endpoint_send_connect(&s->far, p->near.addr, p->near.port, e);
+		r = endpoint_send_connect(&s->near, x ? x->addr : p->far.addr,
+			x ? (uint16_t)x->cfg->port : p->far.port, x ? x->token : "", e);
 	if (r == 0)
 		r = endpoint_wait_connect(&s->near, e);
 	return r < 0 ? r : endpoint_wait_connect(&s->far, e);
 }
 
+struct listener {
+	const struct site *site;
+	const struct trial *trial;
+};
+
+static void pass_interval(void *ctx, const struct interval_list *list, const struct interval *x)
+{
+	const struct listener *l = ctx;
+
+	if (l->site->interval)
+		l->site->interval(l->site->ctx, l->trial, MIN(list->count[0], list->count[1]) - 1,
+			x);
+}
+
+/* Without a time, an exact amount may take as long as the other end allows. */
+static uint64_t longest_ns(const struct site *s, const struct bench_cfg *cfg)
+{
+	return cfg->time_ns ? cfg->time_ns : s->far_traits ? s->far_traits->max_span_ns : 0;
+}
+
 static int run_both(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
 	struct trial *t, struct err *e)
 {
-	struct hist *far_hist[LOAD_HIST_N] = {0};
-	uint64_t begin_ns = clock_now_ns() + START_NS + cfg->warmup_ns;
-	uint64_t end_ns = begin_ns + cfg->time_ns;
-	struct err far_err = {0};
-	int r = endpoint_send_run(&s->near, begin_ns, end_ns, e);
-	int far_r;
+	struct listener listener = {s, t};
+	struct pair_args args = {.end = {&s->near, &s->far},
+		.drives = {load->ops->drives(&load->cfg, true),
+			load->ops->drives(&load->cfg, false)},
+		.same_clock = !s->remote,
+		.exact = load->cfg.bytes > 0,
+		.warmup_ns = cfg->warmup_ns,
+		.span_ns = longest_ns(s, cfg),
+		.interval_ns = s->remote ? s->remote->cfg->interval_ns : 0,
+		.stop_fd = s->remote ? s->near.chan.cancel_fd : -1,
+		.interval = pass_interval,
+		.ctx = &listener};
+	struct pair_result ret = {.report = {&t->near, &t->far},
+		.hist = t->hist,
+		.intervals = &t->intervals};
+	int r = pair_run(&args, &ret, e);
 
-	if (r == 0)
-		r = endpoint_send_run(&s->far, begin_ns, end_ns, e);
-	if (r < 0)
-		return r;
-	r = endpoint_wait_run(&s->near, end_ns, &t->near, t->hist, e);
-	if (r == -ECANCELED)
-		return r;
-	hists_init(far_hist, load->ops->hists);
-	far_r = endpoint_wait_run(&s->far, end_ns, &t->far, far_hist, &far_err);
-	/* An agent that died is the cause of what the other one noticed. */
-	if (r == 0 || far_r == -EPIPE) {
-		r = far_r;
-		*e = far_err;
-	}
-	if (r == 0)
-		hists_merge(t->hist, far_hist);
-	hists_fini(far_hist);
+	t->interrupted = ret.stopped;
+	if (r == 0 && (args.exact || ret.stopped))
+		t->span_ns = t->near.end_ns - t->near.begin_ns;
 	return r;
 }
 
@@ -203,6 +276,21 @@ static int check_numbers(const struct trial *t, struct err *e)
 	return err_say(e, ENODATA, "no payload arrived in the counted span");
 }
 
+/* Two machines have CPUs of their own: threads stay unpinned there, unless --cpus says where. */
+static void set_cpus(const struct site *s, const struct load_spec *load,
+	const struct bench_cfg *cfg, struct trial *t)
+{
+	enum bench_pin pin = s->remote && !t->same_machine ? BENCH_PIN_NONE : cfg->pin;
+
+	if (s->remote && *s->remote->cfg->cpus) {
+		remote_cpus(s->remote->cfg, false, t->near_cpus, sizeof(t->near_cpus));
+		remote_cpus(s->remote->cfg, true, t->far_cpus, sizeof(t->far_cpus));
+		return;
+	}
+	str_set(t->near_cpus, cpus_for(s, false, load, pin));
+	str_set(t->far_cpus, cpus_for(s, true, load, pin));
+}
+
 int site_trial(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
 	const bool *meters, struct trial *t)
 {
@@ -210,10 +298,10 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	int r;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
-	t->span_ns = cfg->time_ns;
-	str_set(t->near_cpus, cpus_for(s, false, load, cfg->pin));
-	str_set(t->far_cpus, cpus_for(s, true, load, cfg->pin));
+	t->span_ns = longest_ns(s, cfg);
+	set_cpus(s, load, cfg, t);
 	hists_init(t->hist, load->ops->hists);
+	interval_list_fini(&t->intervals);
 
 	r = prepare(s, true, load, meters, t, &e);
 	if (r == 0)
@@ -227,5 +315,7 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	t->status = r == 0 ? STATUS_OK : STATUS_FAILED;
 	if (r < 0)
 		str_set(t->reason, e.text);
-	return r == -ECANCELED ? r : 0;
+	if (r == -ECANCELED)
+		return r;
+	return t->interrupted ? SITE_STOPPED : 0;
 }

@@ -106,7 +106,7 @@ static void worker_new(struct worker *w, struct load *l, uint32_t cpu)
 static void leg_new(struct load *l, bool active, const struct load_args *args)
 {
 	struct leg *leg = &l->leg[l->n_legs++];
-	uint64_t budget = l->cfg.bytes ? l->cfg.bytes : l->cfg.blocks * l->cfg.block_bytes;
+	uint64_t budget = load_cfg_bytes(&l->cfg);
 	uint32_t n = l->cfg.flows;
 
 	leg->active = active;
@@ -283,6 +283,7 @@ static int take_fed(struct load *l, const struct conn_args *args, struct err *e)
 		fd = feed->next(feed, &number, args->deadline_ns, e);
 		if (fd < 0)
 			return err_wrap(e, "flow %u of %u", i + 1, n);
+		number -= args->peer->first_flow; /* a smaller one wraps, and is too large */
 		if (number >= n || flow_at(l, number_of(l, number))->fd >= 0)
 			return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u",
 				number, n);

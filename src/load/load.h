@@ -124,6 +124,12 @@ struct load_cfg {
 	bool udp_end_marker;                 /* the sender says at the end how many it sent */
 };
 
+/* What each direction is to send in all, by bytes or by blocks; 0: no end. */
+static inline uint64_t load_cfg_bytes(const struct load_cfg *cfg)
+{
+	return cfg->bytes ? cfg->bytes : cfg->blocks * cfg->block_bytes;
+}
+
 /* Counters of one flow, or of all flows of this end. Only uint64_t members. */
 struct load_count {
 	uint64_t bytes_tx, bytes_rx;     /* payload */
@@ -233,6 +239,7 @@ struct load_token {
 struct load_peer {
 	char addr[64];
 	uint16_t port;
+	uint32_t first_flow; /* what the token's numbers begin with */
 	struct load_token token;
 	struct load_feed *feed; /* where sockets that the other end opens come from; NULL: listen */
 };

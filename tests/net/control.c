@@ -117,15 +117,19 @@ static const char *ask(struct peer *p, const char *json, const char *type)
 #define RR                                                                                         \
 	"\"proto\":\"tcp\",\"req_bytes\":1,\"rsp_bytes\":1,\"rate_tps\":0,\"pipeline\":0,"         \
 	"\"under\":\"none\",\"under_dir\":\"tx\""
-#define STREAM "\"block_bytes\":1024,\"sndbuf_bytes\":0,\"rcvbuf_bytes\":0,\"congestion\":\"\""
-#define ONE    "\"flows\":1,\"threads\":0"
+#define STREAM                                                                                     \
+	"\"block_bytes\":1024,\"sndbuf_bytes\":0,\"rcvbuf_bytes\":0,\"congestion\":\"\","          \
+	"\"bytes\":0,\"blocks\":0,\"rate_bps\":0,\"pacing_bps\":0,\"send\":\"copy\","              \
+	"\"recv\":\"copy\",\"mss_bytes\":0,\"dscp\":0,\"mptcp\":false"
+#define ONE "\"flows\":1,\"threads\":0"
 #define PREPARE(load, config, rest)                                                                \
 	"{\"type\":\"prepare\",\"load\":\"" load "\",\"config\":{" config "}" rest "}"
 #define CPUS  ",\"cpus\":\"\""
 #define PORT  ",\"port\":6000"
 #define ANY   ",\"any\":\"0.0.0.0\""
-#define NEAR  ",\"near\":true"
-#define FAR   ",\"near\":false"
+#define DRIVE ",\"opener\":\"driver\""
+#define NEAR  ",\"near\":true" DRIVE
+#define FAR   ",\"near\":false" DRIVE
 #define NOMET ",\"meters\":[]"
 #define REST  FAR ANY PORT CPUS NOMET
 
@@ -251,7 +255,10 @@ static void survives_bad_requests(void **state)
 		PREPARE("stream", STREAM ",\"dir\":\"sideways\"," ONE, REST),
 		PREPARE("stream", STREAM ",\"dir\":\"rx\",\"flows\":0,\"threads\":0", REST),
 		PREPARE("rr", RR "," ONE, ANY PORT CPUS NOMET),
-		PREPARE("rr", RR "," ONE, ",\"near\":0" ANY PORT CPUS NOMET),
+		PREPARE("rr", RR "," ONE, ",\"near\":0" DRIVE ANY PORT CPUS NOMET),
+		PREPARE("rr", RR "," ONE, ",\"near\":false" ANY PORT CPUS NOMET),
+		PREPARE("rr", RR "," ONE, ",\"near\":false,\"opener\":1" ANY PORT CPUS NOMET),
+		PREPARE("rr", RR "," ONE, ",\"near\":false,\"opener\":\"far\"" ANY PORT CPUS NOMET),
 		PREPARE("rr", RR "," ONE, FAR PORT CPUS NOMET),
 		PREPARE("rr", RR "," ONE, FAR ",\"any\":\"anywhere\"" PORT CPUS NOMET),
 		PREPARE("rr", RR "," ONE, FAR ",\"any\":\"192.0.2.1\"" PORT CPUS NOMET),
@@ -312,19 +319,32 @@ static void survives_odd_requests(void **state)
 
 static void survives_bad_connects(void **state)
 {
+#define CONNECT(addr, port, token, rest)                                                           \
+	"{\"type\":\"connect\",\"addr\":\"" addr "\",\"port\":" port token rest "}"
+#define SOON     ",\"timeout_ns\":1000000"
+#define NO_TOKEN ",\"token\":\"\""
+#define TOKEN    "0123456789abcdef0123456789abcdef"
 	static const char *const bad[] = {
 		"{\"type\":\"connect\"}",
-		"{\"type\":\"connect\",\"addr\":\"nowhere\",\"port\":6000,\"timeout_ns\":1000}",
-		"{\"type\":\"connect\",\"addr\":\"127.0.0.1\",\"port\":66000,\"timeout_ns\":1000}",
-		"{\"type\":\"connect\",\"addr\":\"127.0.0.1\",\"port\":6000}",
-		"{\"type\":\"connect\",\"addr\":\"127.0.0.1\",\"port\":6000,\"timeout_ns\":-1}",
-		"{\"type\":\"connect\",\"addr\":\"127.0.0.1\","
-		"\"port\":6000,\"timeout_ns\":99000000000}",
-		"{\"type\":\"connect\",\"addr\":\"127.0.0.1\","
-		"\"port\":6000,\"timeout_ns\":1000000}",
-		"{\"type\":\"connect\",\"addr\":\"192.0.2.1\","
-		"\"port\":6000,\"timeout_ns\":1000000}",
-		"{\"type\":\"connect\",\"addr\":\"::1\",\"port\":6000,\"timeout_ns\":1000000}",
+		CONNECT("nowhere", "6000", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "66000", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "65000", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "-1", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "6000", "", SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":0", SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":\"00\"", SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":\"" TOKEN "0\"", SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":\"x123456789abcdef0123456789abcdef\"",
+			SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":\"0123456789ABCDEF0123456789abcdef\"",
+			SOON),
+		CONNECT("127.0.0.1", "6000", NO_TOKEN, ""),
+		CONNECT("127.0.0.1", "6000", NO_TOKEN, ",\"timeout_ns\":-1"),
+		CONNECT("127.0.0.1", "6000", NO_TOKEN, ",\"timeout_ns\":99000000000"),
+		CONNECT("192.0.2.1", "6000", NO_TOKEN, SOON),
+		CONNECT("::1", "6000", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "6000", NO_TOKEN, SOON),
+		CONNECT("127.0.0.1", "6000", ",\"token\":\"" TOKEN "\"", SOON),
 	};
 	struct peer p = peer_start();
 
@@ -336,7 +356,7 @@ static void survives_bad_connects(void **state)
 	}
 	/* Nobody comes. */
 	ask(&p, good_far, "ok");
-	ask(&p, bad[ARRAY_SIZE(bad) - 3], "error");
+	ask(&p, bad[ARRAY_SIZE(bad) - 2], "error");
 	ask(&p, good_far, "ok");
 	peer_stop(&p);
 }
@@ -347,7 +367,8 @@ static void survives_bad_connects(void **state)
 static void connect_two(struct peer *near, struct peer *far)
 {
 	static const char *const connect = "{\"type\":\"connect\",\"addr\":\"127.0.0.1\","
-					   "\"port\":6000,\"timeout_ns\":5000000000}";
+					   "\"port\":6000,\"token\":\"\","
+					   "\"timeout_ns\":5000000000}";
 	_cleanup_(doc_freep) struct doc *d = NULL;
 
 	ask(near, good_near, "ok");
@@ -358,16 +379,35 @@ static void connect_two(struct peer *near, struct peer *far)
 	assert_true(doc_is_str(doc_get(d, "type"), "ok"));
 }
 
+#define RUN(rest)    "{\"type\":\"run\"," rest "}"
+#define NO_INTERVALS ",\"interval_ns\":0"
+#define HUGE_NUMBER  "9223372036854775807"
+
 static void survives_bad_runs(void **state)
 {
 	static const char *const bad[] = {
 		"{\"type\":\"run\"}",
-		"{\"type\":\"run\",\"begin_ns\":1}",
-		"{\"type\":\"run\",\"begin_ns\":2,\"end_ns\":1}",
-		"{\"type\":\"run\",\"begin_ns\":1,\"end_ns\":1}",
-		"{\"type\":\"run\",\"begin_ns\":-5,\"end_ns\":1}",
-		"{\"type\":\"run\",\"begin_ns\":\"1\",\"end_ns\":2}",
-		"{\"type\":\"run\",\"begin_ns\":1,\"end_ns\":9223372036854775807}",
+		RUN("\"begin_ns\":1" NO_INTERVALS),
+		RUN("\"begin_ns\":1,\"end_ns\":2"),
+		RUN("\"begin_ns\":2,\"end_ns\":1" NO_INTERVALS),
+		RUN("\"begin_ns\":1,\"end_ns\":1" NO_INTERVALS),
+		RUN("\"begin_ns\":-5,\"end_ns\":1" NO_INTERVALS),
+		RUN("\"begin_ns\":\"1\",\"end_ns\":2" NO_INTERVALS),
+		RUN("\"begin_ns\":1,\"end_ns\":" HUGE_NUMBER NO_INTERVALS),
+		RUN("\"begin_ns\":" HUGE_NUMBER ",\"end_ns\":" HUGE_NUMBER NO_INTERVALS),
+		RUN("\"in_ns\":1" NO_INTERVALS),
+		RUN("\"in_ns\":1,\"end_ns\":2" NO_INTERVALS),
+		RUN("\"in_ns\":1,\"span_ns\":0" NO_INTERVALS),
+		RUN("\"in_ns\":1,\"span_ns\":-1" NO_INTERVALS),
+		RUN("\"in_ns\":1,\"span_ns\":1.5" NO_INTERVALS),
+		RUN("\"in_ns\":1,\"span_ns\":86400000000001" NO_INTERVALS),
+		RUN("\"in_ns\":86400000000001,\"span_ns\":1000" NO_INTERVALS),
+		RUN("\"in_ns\":4611686018427387903,\"span_ns\":4611686018427387903" NO_INTERVALS),
+		RUN("\"in_ns\":" HUGE_NUMBER ",\"span_ns\":" HUGE_NUMBER NO_INTERVALS),
+		RUN("\"in_ns\":0,\"span_ns\":1000,\"interval_ns\":9999999"),
+		RUN("\"in_ns\":0,\"span_ns\":1000,\"interval_ns\":-1"),
+		RUN("\"in_ns\":0,\"span_ns\":1000,\"interval_ns\":true"),
+		RUN("\"in_ns\":0,\"span_ns\":1000,\"interval_ns\":" HUGE_NUMBER),
 	};
 	struct peer near = peer_start(), far = peer_start();
 
@@ -379,9 +419,9 @@ static void survives_bad_runs(void **state)
 		ask(&near, bad[i], "error");
 		ask(&far, "{\"type\":\"nosuch\"}", "error");
 	}
-	/* A word in the middle of a run ends it, and is served. */
+	/* A word that does not fit in the middle of a run ends it. */
 	connect_two(&near, &far);
-	send_text(near.chan.fd, "{\"type\":\"run\",\"begin_ns\":1,\"end_ns\":70000000000000}");
+	send_text(near.chan.fd, RUN("\"begin_ns\":1,\"end_ns\":70000000000000" NO_INTERVALS));
 	ask(&near, HELLO, "error");
 	ask(&near, "{\"type\":\"nosuch\"}", "error");
 	peer_stop(&near);
@@ -420,8 +460,7 @@ static int answer(const struct canned *c, bool run, struct err *e)
 			strlen(c->body));
 	close(fd);
 	hists_init(hist, 1U << LOAD_HIST_LATENCY);
-	r = run ? endpoint_wait_run(&ep, clock_now_ns(), report, hist, e)
-		: endpoint_wait_connect(&ep, e);
+	r = run ? endpoint_wait_run(&ep, report, hist, e) : endpoint_wait_connect(&ep, e);
 	endpoint_close(&ep);
 	hists_fini(hist);
 	return r;
@@ -485,7 +524,11 @@ static void controller_keeps_an_agents_words(void **state)
 
 #define REPORT(begin, end)                                                                         \
 	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end ",\"bytes_tx\":1,\"bytes_rx\":1,"     \
-	"\"transactions\":1,\"lost\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0}"
+	"\"transactions\":1,\"lost\":0,\"packets_tx\":0,\"packets_rx\":0,\"packets_expected\":0,"  \
+	"\"reordered\":0,\"duplicated\":0,\"packets_alien\":0,\"packets_unsent\":0,"               \
+	"\"packets_gso\":0,\"packets_gro\":0,\"sends_refused\":0,\"socket_drops\":0,"              \
+	"\"jitter_ns\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0,"                        \
+	"\"first_cpu\":[],\"last_cpu\":[]}"
 #define HIST(count, buckets)                                                                       \
 	"\"hist\":{\"latency\":{\"count\":" count                                                  \
 	",\"sum_ns\":1,\"min_ns\":1,\"max_ns\":1,\"buckets\":" buckets "}}"
