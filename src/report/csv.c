@@ -1,4 +1,8 @@
-/* One line per cell and metric, header first; empty where there is no number. RFC 4180. */
+/*
+ * One line per cell and metric, header first; empty where there is no number. RFC 4180. Each number
+ * of an interval is a line too: its metric is "near.bytes_rx", n the interval's number in its trial
+ * from 0, and it stands under mean.
+ */
 #include "bench/hists.h"
 #include "report/report.h"
 
@@ -65,6 +69,32 @@ static void percentile_row(const struct run *run, const struct cell *c,
 	row_tail(run, c, out);
 }
 
+static uint64_t member(const struct field *f, const void *strct)
+{
+	const char *at = (const char *)strct + f->offset;
+
+	return f->type == FIELD_T_U32 ? *(const uint32_t *)at : *(const uint64_t *)at;
+}
+
+static void interval_rows(const struct run *run, const struct trial *t, uint32_t n, bool far,
+	FILE *out)
+{
+	const struct interval *x = &t->intervals.at[n];
+
+	for (const struct field *f = interval_fields; x->has[far] && f->name; f++)
+		fprintf(out, "%s,%s,%s.%s,%s,%u,%llu,,,,,,,,,,%s\n", run->path[t->path].ops->name,
+			run->load[t->load].id, far ? "far" : "near", f->name, f->unit, n,
+			(unsigned long long)member(f, &x->end[far]), status_name[t->status]);
+}
+
+static void trial_rows(const struct run *run, const struct trial *t, FILE *out)
+{
+	for (uint32_t n = 0; n < t->intervals.n; n++) {
+		interval_rows(run, t, n, false, out);
+		interval_rows(run, t, n, true, out);
+	}
+}
+
 int report_csv(const struct run *run, FILE *out)
 {
 	fputs(header, out);
@@ -77,5 +107,7 @@ int report_csv(const struct run *run, FILE *out)
 		for (uint32_t k = 0; k < metric_n_percentiles; k++)
 			percentile_row(run, c, &metric_percentile[k], out);
 	}
+	for (uint32_t i = 0; i < run->n_trials; i++)
+		trial_rows(run, &run->trial[i], out);
 	return report_flush(out);
 }

@@ -1,9 +1,9 @@
-/* One versioned document: configuration, environment, cells, and every trial behind them. */
+#include "report/json.h"
+
 #include "base/version.h"
 #include "bench/fields.h"
 #include "bench/hists.h"
 #include "report/report.h"
-#include "wire/doc.h"
 
 static struct doc *config(const struct run *run)
 {
@@ -14,11 +14,23 @@ static struct doc *config(const struct run *run)
 	return d;
 }
 
-static struct doc *environment(const struct run *run)
+static struct doc *environment(const struct env *env)
 {
 	struct doc *d = doc_object();
 
-	doc_put_fields(d, env_fields, &run->env);
+	doc_put_fields(d, env_fields, env);
+	return d;
+}
+
+static struct doc *remote(const struct run *run)
+{
+	struct doc *d = doc_object();
+	struct doc *cfg = doc_object();
+
+	doc_put_opts(cfg, remote_opts, &run->remote_cfg);
+	doc_put_fields(d, remote_fields, &run->remote);
+	doc_put(d, "config", cfg);
+	doc_put(d, "environment", environment(&run->remote.env));
 	return d;
 }
 
@@ -122,7 +134,7 @@ static struct doc *percentiles(const struct cell *c)
 	return list;
 }
 
-static struct doc *cells(const struct run *run)
+struct doc *json_cells(const struct run *run)
 {
 	struct doc *list = doc_array();
 
@@ -156,42 +168,89 @@ static struct doc *end_report(const struct end_report *end)
 	return d;
 }
 
+static void put_interval_end(struct doc *d, const char *key, const struct interval *x, bool far)
+{
+	struct doc *one;
+
+	if (!x->has[far]) {
+		doc_put_null(d, key);
+		return;
+	}
+	one = doc_object();
+	doc_put_fields(one, interval_fields, &x->end[far]);
+	doc_put(d, key, one);
+}
+
+void json_put_interval(struct doc *d, uint32_t n, const struct interval *x)
+{
+	doc_put_u64(d, "n", n);
+	put_interval_end(d, "near", x, false);
+	put_interval_end(d, "far", x, true);
+}
+
+static struct doc *intervals(const struct interval_list *list)
+{
+	struct doc *all = doc_array();
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct doc *d = doc_object();
+
+		json_put_interval(d, i, &list->at[i]);
+		doc_append(all, d);
+	}
+	return all;
+}
+
+void json_put_trial(struct doc *d, const struct run *run, const struct trial *t)
+{
+	doc_put_str(d, "path", run->path[t->path].ops->name);
+	doc_put_str(d, "load", run->load[t->load].id);
+	doc_put_str(d, "status", status_name[t->status]);
+	doc_put_fields(d, trial_fields, t);
+	if (t->status == STATUS_OK) {
+		doc_put(d, "near", end_report(&t->near));
+		doc_put(d, "far", end_report(&t->far));
+	}
+}
+
 static struct doc *trials(const struct run *run)
 {
 	struct doc *list = doc_array();
 
 	for (uint32_t i = 0; i < run->n_trials; i++) {
-		const struct trial *t = &run->trial[i];
 		struct doc *d = doc_object();
 
-		doc_put_str(d, "path", run->path[t->path].ops->name);
-		doc_put_str(d, "load", run->load[t->load].id);
-		doc_put_str(d, "status", status_name[t->status]);
-		doc_put_fields(d, trial_fields, t);
-		if (t->status == STATUS_OK) {
-			doc_put(d, "near", end_report(&t->near));
-			doc_put(d, "far", end_report(&t->far));
-		}
+		json_put_trial(d, run, &run->trial[i]);
+		doc_put(d, "intervals", intervals(&run->trial[i].intervals));
 		doc_append(list, d);
 	}
 	return list;
 }
 
-int report_json(const struct run *run, FILE *out)
+void json_put_head(struct doc *d, const struct run *run)
 {
-	_cleanup_(doc_freep) struct doc *d = doc_object();
-
 	doc_put_str(d, "schema", "tare-run");
 	doc_put_u64(d, "schema_version", REPORT_SCHEMA_VERSION);
 	doc_put_u64(d, "method_version", METHOD_VERSION);
 	doc_put_str(d, "version", TARE_VERSION);
 	doc_put_fields(d, run_fields, run);
 	doc_put(d, "config", config(run));
-	doc_put(d, "environment", environment(run));
+	doc_put(d, "environment", environment(&run->env));
+	if (run_is_remote(run))
+		doc_put(d, "remote", remote(run));
+	else
+		doc_put_null(d, "remote");
 	doc_put(d, "limits", limits(run));
 	doc_put(d, "paths", paths(run));
 	doc_put(d, "loads", loads(run));
-	doc_put(d, "cells", cells(run));
+}
+
+int report_json(const struct run *run, FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+
+	json_put_head(d, run);
+	doc_put(d, "cells", json_cells(run));
 	doc_put(d, "trials", trials(run));
 	return doc_write(d, out);
 }

@@ -43,6 +43,7 @@ static void run_page(FILE *out)
 		"raised when a number means something else; METHOD.md has the history");
 	key(out, "version", "", "version of tare");
 	fields(out, run_fields);
+	key(out, "remote", "", "the other machine: REMOTE; null: all ends are here");
 	key(out, "limits", "", "sentences: what this machine or user can't measure");
 	key(out, "config", "", "how it was measured: CONFIG");
 	key(out, "environment", "", "where: ENVIRONMENT");
@@ -55,6 +56,11 @@ static void run_page(FILE *out)
 	opts(out, path_opts);
 	section(out, "ENVIRONMENT", "What a result can't be compared without.");
 	fields(out, env_fields);
+	section(out, "REMOTE",
+		"The server of a run between two machines, with its own environment, and the "
+		"options of that run under config.");
+	fields(out, remote_fields);
+	opts(out, remote_opts);
 }
 
 static void plan_page(FILE *out)
@@ -124,6 +130,9 @@ static void trial_page(FILE *out)
 	fields(out, trial_fields);
 	key(out, "near", "", "what the near end counted");
 	key(out, "far", "", "what the far end counted");
+	key(out, "intervals", "",
+		"list of the parts of the counted span, of runs between two machines: at most "
+		"100,000 of a trial");
 	section(out, "END REPORT", "Keys near and far of a trial.");
 	fields(out, end_report_fields);
 	key(out, "meters", "", "readings of the meters armed at this end");
@@ -132,6 +141,19 @@ static void trial_page(FILE *out)
 		key(out, meter_table[i]->name, "", meter_table[i]->summary);
 		fields(out, meter_table[i]->fields);
 	}
+}
+
+static void interval_page(FILE *out)
+{
+	section(out, "INTERVALS",
+		"Each end counts on its own clock, so that an interval of near and one of far are "
+		"shifted by at most the round trip of the control connection. With --json-stream "
+		"each line is an object whose member event says what it is: start, interval, "
+		"trial, end or error; an interval's has the trial's order too.");
+	key(out, "n", "", "number of the interval in its trial, from 0");
+	key(out, "near", "", "what the near end counted in it; null: it had none of that number");
+	key(out, "far", "", "the same of the far end");
+	fields(out, interval_fields);
 }
 
 int report_result_page(FILE *out)
@@ -146,6 +168,7 @@ int report_result_page(FILE *out)
 	plan_page(out);
 	cell_page(out);
 	trial_page(out);
+	interval_page(out);
 	fputs("# SEE ALSO\n\n*tare*(1), *tare-compare*(1), *tare-run*(1)\n", out);
 	return report_flush(out);
 }

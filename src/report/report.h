@@ -10,6 +10,9 @@ int report_text(const struct run *run, FILE *out);
 int report_json(const struct run *run, FILE *out);
 int report_csv(const struct run *run, FILE *out);
 
+/* The table of one load in report_text(): a row for each path. */
+void report_block(const struct run *run, uint32_t load, FILE *out);
+
 /* Flushes @out. Return: 0, or the negative errno of any write to it that failed. */
 int report_flush(FILE *out);
 

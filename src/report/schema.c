@@ -299,6 +299,26 @@ static struct doc *end_report(void)
 	return object_end(&o);
 }
 
+static struct doc *interval(void)
+{
+	struct object o = object_new();
+
+	object_add(&o, "n", count());
+	object_add(&o, "near", or_null(of_fields(interval_fields)));
+	object_add(&o, "far", or_null(of_fields(interval_fields)));
+	return object_end(&o);
+}
+
+static struct doc *remote(void)
+{
+	struct object o = object_new();
+
+	add_fields(&o, remote_fields);
+	object_add(&o, "config", of_opts(remote_opts));
+	object_add(&o, "environment", of_fields(env_fields));
+	return object_end(&o);
+}
+
 /* near and far are absent from a trial that failed. */
 static struct doc *trial(void)
 {
@@ -308,6 +328,7 @@ static struct doc *trial(void)
 	object_add(&o, "load", type("string"));
 	object_add(&o, "status", one_of(status_name, STATUS_N));
 	add_fields(&o, trial_fields);
+	object_add(&o, "intervals", array_of(interval()));
 	doc_put(o.properties, "near", end_report());
 	doc_put(o.properties, "far", end_report());
 	return object_end(&o);
@@ -320,7 +341,7 @@ int report_schema(FILE *out)
 
 	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	doc_put_str(o.schema, "$id", "tare-run-1");
-	doc_put_str(o.schema, "title", "What tare compare --json and tare run --json print");
+	doc_put_str(o.schema, "title", "What tare compare, run and the loads print with --json");
 	object_add(&o, "schema", constant("tare-run"));
 	object_add(&o, "schema_version", constant_u64(REPORT_SCHEMA_VERSION));
 	object_add(&o, "method_version", constant_u64(METHOD_VERSION));
@@ -328,6 +349,7 @@ int report_schema(FILE *out)
 	add_fields(&o, run_fields);
 	object_add(&o, "config", config());
 	object_add(&o, "environment", of_fields(env_fields));
+	object_add(&o, "remote", or_null(remote()));
 	object_add(&o, "limits", array_of(type("string")));
 	object_add(&o, "paths", array_of(path()));
 	object_add(&o, "loads", array_of(load()));

@@ -131,8 +131,9 @@ static void interval_text(const struct cell *c, const struct metric_value *v, ch
 		str_addf(ret, size, r->n ? "%.3f" : "-", r->mean);
 }
 
+/* @compared: with its ratio to native */
 static void add_value(struct grid *g, const struct cell *c, const struct metric_value *v,
-	double scale)
+	double scale, bool compared)
 {
 	char text[64];
 
@@ -142,6 +143,8 @@ static void add_value(struct grid *g, const struct cell *c, const struct metric_
 		grid_add(g, "-");
 	spread_text(&v->value, text, sizeof(text));
 	grid_add(g, "%s", text);
+	if (!compared)
+		return;
 	interval_text(c, v, text, sizeof(text));
 	grid_add(g, "%s", text);
 }
@@ -184,12 +187,13 @@ static void add_bar(struct grid *g, const struct run *run, uint32_t load, const 
 	grid_add(g, "%s", bar);
 }
 
-static void block_head(struct grid *g, const struct kind *k, bool ceiling)
+static void block_head(struct grid *g, const struct kind *k, bool ceiling, bool compared)
 {
 	grid_add(g, "path");
 	grid_add(g, "%s %s", k->main_title, k->main_unit);
 	grid_add(g, "%s", "");
-	grid_add(g, "to native [95 %%]");
+	if (compared)
+		grid_add(g, "to native [95 %%]");
 	if (k->latencies) {
 		grid_add(g, "p50 us");
 		grid_add(g, "p99 us");
@@ -200,18 +204,21 @@ static void block_head(struct grid *g, const struct kind *k, bool ceiling)
 		grid_add(g, "of ceiling");
 	grid_add(g, "%s ns", k->cost_title);
 	grid_add(g, "%s", "");
-	grid_add(g, "to native [95 %%]");
+	if (compared)
+		grid_add(g, "to native [95 %%]");
 	grid_add(g, "n");
-	grid_add(g, "%s", k->cost_title);
+	if (compared)
+		grid_add(g, "%s", k->cost_title);
 }
 
 static void block_row(struct grid *g, const struct run *run, const struct kind *k,
 	const struct cell *c, bool ceiling)
 {
 	const struct metric_value *main = &c->metric[k->main];
+	bool compared = !run_is_remote(run);
 
 	grid_add(g, "%s", run->path[c->path].ops->name);
-	add_value(g, c, main, k->main_scale);
+	add_value(g, c, main, k->main_scale, compared);
 	if (k->latencies) {
 		add_percentile(g, c, LOAD_HIST_LATENCY, 0.5);
 		add_percentile(g, c, LOAD_HIST_LATENCY, 0.99);
@@ -222,9 +229,10 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 		grid_add(g, "%.1f %%", 100 * main->value.mean / main->ceiling);
 	else if (ceiling)
 		grid_add(g, "-");
-	add_value(g, c, &c->metric[k->cost], 1);
+	add_value(g, c, &c->metric[k->cost], 1, compared);
 	grid_add(g, "%u", main->value.n);
-	add_bar(g, run, c->load, c, k->cost);
+	if (compared)
+		add_bar(g, run, c->load, c, k->cost);
 }
 
 static bool has_ceiling(const struct run *run, uint32_t load)
@@ -253,9 +261,9 @@ static void block_title(const struct run *run, uint32_t load, FILE *out)
 	fputs("\n\n", out);
 }
 
-static uint32_t count_columns(const struct kind *k, bool ceiling)
+static uint32_t count_columns(const struct kind *k, bool ceiling, bool compared)
 {
-	uint32_t n = 9 + (k->latencies ? 2 : 0) + ceiling;
+	uint32_t n = (compared ? 9 : 6) + (k->latencies ? 2 : 0) + ceiling;
 
 	for (const struct column *x = k->more; x->title; x++)
 		n++;
@@ -323,15 +331,17 @@ static void phases(const struct run *run, uint32_t load, FILE *out)
 	grid_print(g, out);
 }
 
-static void block(const struct run *run, uint32_t load, FILE *out)
+void report_block(const struct run *run, uint32_t load, FILE *out)
 {
 	const struct kind *k = kind_of(run, load);
 	bool ceiling = has_ceiling(run, load);
-	uint32_t n_columns = count_columns(k, ceiling);
+	bool compared = !run_is_remote(run);
+	uint32_t n_columns = count_columns(k, ceiling, compared);
 	_cleanup_(grid_freep) struct grid *g = grid_new(n_columns);
 
-	grid_left(g, n_columns - 1);
-	block_head(g, k, ceiling);
+	if (compared)
+		grid_left(g, n_columns - 1);
+	block_head(g, k, ceiling, compared);
 	for (uint32_t path = 0; path < run->n_paths; path++)
 		if (run->path[path].status == STATUS_OK)
 			block_row(g, run, k, run_cell(run, load, path), ceiling);
@@ -461,7 +471,7 @@ int report_text(const struct run *run, FILE *out)
 	if (run->n_paths > 1)
 		glance(run, out);
 	for (uint32_t i = 0; i < run->n_loads; i++)
-		block(run, i, out);
+		report_block(run, i, out);
 	for (uint32_t i = 0; i < run->n_loads; i++)
 		if (run_idle_of(run, i) < run->n_loads)
 			under(run, i, run_idle_of(run, i), out);
