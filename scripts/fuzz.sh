@@ -8,14 +8,15 @@ meson=$(command -v /usr/bin/meson || command -v meson)
 [ -f build-fuzz/build.ninja ] || CC=clang "$meson" setup build-fuzz --native-file dev.ini \
   -Dc_args=-fsanitize=fuzzer-no-link
 ninja -C build-fuzz
-libs=(bench path load wire meter sys stat base)
-for target in num opt doc cpustat affinity iperf_params iperf_results iperf_ctl rsa_token; do
+libs=(serve report iperf bench path load wire meter sys stat base)
+for target in num opt doc cpustat affinity iperf_params iperf_results iperf_ctl rsa_token sniff cidr greet; do
   objects=()
   for lib in "${libs[@]}"; do objects+=("build-fuzz/src/$lib/lib$lib.a"); done
   # shellcheck disable=SC2046
   clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Itests/fuzz \
     "tests/fuzz/$target.c" -Wl,--start-group "${objects[@]}" -Wl,--end-group \
-    $(pkg-config --libs jansson libcrypto libnl-3.0 libnl-route-3.0 libnftables zlib) -lm -lpthread \
+    $(pkg-config --libs jansson libcrypto libnl-3.0 libnl-route-3.0 libnftables zlib libcap-ng libseccomp) \
+    -lm -lpthread \
     -o "build-fuzz/$target"
   mkdir -p "build-fuzz/corpus/$target"
   "build-fuzz/$target" -max_total_time="${FUZZ_SECONDS:-60}" -print_final_stats=1 \

@@ -23,6 +23,7 @@ void cmd_cfg_init(struct cmd_cfg *cfg)
 		.ask = {.paths = "all", .loads = "stream,rr"},
 		.bench = bench_cfg_default,
 		.path = path_cfg_default,
+		.serve = serve_cfg_default,
 	};
 	for (uint32_t i = 0; load_table[i]; i++) {
 		assert(i < CMD_MAX_LOADS);

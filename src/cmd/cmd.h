@@ -5,6 +5,7 @@
 #include "bench/result.h"
 #include "load/load.h"
 #include "path/path.h"
+#include "serve/serve.h"
 
 #include <stdio.h>
 
@@ -34,6 +35,7 @@ struct cmd_cfg {
 	struct ask_cfg ask;
 	struct bench_cfg bench;
 	struct path_cfg path;
+	struct serve_cfg serve;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

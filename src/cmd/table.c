@@ -5,6 +5,7 @@
 const struct command *const command_table[] = {
 	&command_compare,
 	&command_run,
+	&command_serve,
 	&command_list,
 	&command_doc,
 	NULL,

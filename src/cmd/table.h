@@ -5,5 +5,6 @@
 
 extern const struct command command_compare;
 extern const struct command command_run;
+extern const struct command command_serve;
 extern const struct command command_list;
 extern const struct command command_doc;
