@@ -25,14 +25,16 @@ struct ask_cfg {
 	char paths[256];
 	char loads[1024];
 	bool quick;
-	bool json, csv;
+	bool json, json_stream, csv;
 	bool quiet;
 	bool fail_width;
 };
 
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
+	const struct command *command; /* whose configuration this is */
 	struct ask_cfg ask;
+	struct remote_cfg remote;
 	struct bench_cfg bench;
 	struct path_cfg path;
 	struct serve_cfg serve;
@@ -46,6 +48,10 @@ struct command {
 	const char *description; /* paragraphs of the man page */
 	const char *examples[4]; /* "command line\nwhat it does"; NULL-terminated */
 
+	const char *load; /* name of the load that the command is for; NULL: of none, or of any */
+
+	/* Changes cmd_cfg_init()'s defaults to the command's own. NULL: they are the same. */
+	void (*defaults)(struct cmd_cfg *cfg);
 	/* Fills the option tables, bound to @cfg, the last with opts = NULL. */
 	void (*groups)(struct opt_group *ret, struct cmd_cfg *cfg);
 	/* @args: [n_args] positional arguments. Return: enum exit_code. */
@@ -55,7 +61,11 @@ struct command {
 extern const struct command *const command_table[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
 
-void cmd_cfg_init(struct cmd_cfg *cfg);
+/* The defaults of @c, and its option tables bound to @cfg. @groups: [CMD_MAX_GROUPS], zeroed */
+void cmd_cfg_init(struct cmd_cfg *cfg, const struct command *c, struct opt_group *groups);
+
+/* Row of load_table with this name; there is one. */
+uint32_t cmd_load_row(const char *name);
 
 /* "tare: <text>" on stderr. Return: @code. */
 int cmd_fail(enum exit_code code, const char *fmt, ...) printf_(2, 3);
@@ -73,3 +83,8 @@ void help_completion(FILE *out);
 extern const struct opt ask_compare_opts[], ask_run_opts[];
 void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cmd_cfg *cfg);
 int measure(struct cmd_cfg *cfg, int argc, char **argv);
+
+/* Writes down the command line. */
+void measure_note_command(struct run *run, int argc, char **argv);
+/* What the run's trials and paths make of the exit status. */
+enum exit_code measure_verdict(const struct run *run, const struct ask_cfg *ask);

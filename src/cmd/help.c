@@ -76,8 +76,7 @@ void help_command(const struct command *c, FILE *out)
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 
-	cmd_cfg_init(cfg);
-	c->groups(groups, cfg);
+	cmd_cfg_init(cfg, c, groups);
 	fprintf(out, "Usage: tare %s%s%s%s\n\n%s\n", c->name, groups[0].opts ? " [OPTIONS]" : "",
 		*c->args ? " " : "", c->args, c->description);
 	for (const struct opt_group *g = groups; g->opts; g++) {
@@ -132,8 +131,7 @@ static void man_command(const struct command *c, FILE *out)
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 
-	cmd_cfg_init(cfg);
-	c->groups(groups, cfg);
+	cmd_cfg_init(cfg, c, groups);
 	fprintf(out,
 		"tare-%s(1)\n\n# NAME\n\ntare-%s - %s\n\n# SYNOPSIS\n\n*tare %s* %s%s\n\n"
 		"# DESCRIPTION\n\n",
@@ -186,8 +184,7 @@ static void completion_command(const struct command *c, FILE *out)
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 
-	cmd_cfg_init(cfg);
-	c->groups(groups, cfg);
+	cmd_cfg_init(cfg, c, groups);
 	fprintf(out, "\t%s) words=\"--help", c->name);
 	for (const struct opt_group *g = groups; g->opts; g++)
 		for (const struct opt *o = g->opts; o->name; o++)

@@ -17,11 +17,11 @@ static int parse(const struct command *c, struct cmd_cfg *cfg, int argc, char **
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	int r;
 
-	c->groups(groups, cfg);
+	cmd_cfg_init(cfg, c, groups);
 	r = opt_parse(groups, argc, argv, args, n_args, e);
 	if (r != 0 || !cfg->ask.quick)
 		return r;
-	cmd_cfg_init(cfg);
+	cmd_cfg_init(cfg, c, groups);
 	cfg->bench = bench_cfg_quick;
 	return opt_parse(groups, argc, argv, args, n_args, e);
 }
@@ -34,7 +34,6 @@ static int run_command(const struct command *c, int argc, char **argv)
 	int n_args = 0;
 	int r;
 
-	cmd_cfg_init(cfg);
 	r = parse(c, cfg, argc, argv, args, &n_args, &e);
 	if (r == OPT_HELP) {
 		help_command(c, stdout);

@@ -121,7 +121,7 @@ static bool any_wide(const struct run *run)
 	return false;
 }
 
-static enum exit_code verdict(const struct run *run, const struct ask_cfg *ask)
+enum exit_code measure_verdict(const struct run *run, const struct ask_cfg *ask)
 {
 	uint32_t n_skipped = 0;
 
@@ -135,12 +135,12 @@ static enum exit_code verdict(const struct run *run, const struct ask_cfg *ask)
 	}
 	if (!run->complete)
 		return EXIT_RUN;
-	if (n_skipped && n_skipped == run->n_paths - 1)
+	if (n_skipped && n_skipped == run->n_paths - 1) /* native is never skipped */
 		return EXIT_ENVIRONMENT;
 	return ask->fail_width && any_wide(run) ? EXIT_CONDITION : EXIT_DONE;
 }
 
-static void note_command(struct run *run, int argc, char **argv)
+void measure_note_command(struct run *run, int argc, char **argv)
 {
 	str_addf(run->command, sizeof(run->command), "tare");
 	for (int i = 0; i < argc; i++)
@@ -160,7 +160,7 @@ int measure(struct cmd_cfg *cfg, int argc, char **argv)
 		r = err_say(&e, EINVAL, "--json and --csv exclude each other");
 	if (r < 0)
 		return cmd_fail(EXIT_USAGE, "%s: %s", argv[0], e.text);
-	note_command(run, argc, argv);
+	measure_note_command(run, argc, argv);
 	cancel_fd = signals_open(&e);
 	if (cancel_fd < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "%s", e.text);
@@ -173,5 +173,5 @@ int measure(struct cmd_cfg *cfg, int argc, char **argv)
 	if (r < 0)
 		return cmd_fail(r == -ECANCELED ? EXIT_RUN : EXIT_ENVIRONMENT, "%s", e.text);
 	r = report(run, &cfg->ask);
-	return r != EXIT_DONE ? r : (int)verdict(run, &cfg->ask);
+	return r != EXIT_DONE ? r : (int)measure_verdict(run, &cfg->ask);
 }

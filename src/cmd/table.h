@@ -6,5 +6,9 @@
 extern const struct command command_compare;
 extern const struct command command_run;
 extern const struct command command_serve;
+extern const struct command command_stream;
+extern const struct command command_udp;
+extern const struct command command_rr;
+extern const struct command command_crr;
 extern const struct command command_list;
 extern const struct command command_doc;

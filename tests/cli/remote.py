@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""tare stream and tare rr against a tare server, over loopback.
+
+usage: remote.py TARE SOURCE_ROOT [SERVER WORDS... with {port} and {key}]
+"""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from tap import Tap, skip_all, strict_json  # noqa: E402
+
+TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+SERVER = sys.argv[3:] or [TARE, "serve", "--port", "{port}"]
+KEYED = SERVER + ["--key-file", "{key}"]
+SHORT = ["--time", "300ms", "--warmup", "20ms", "--interval", "100ms"]
+KEY = "a key of more than sixteen bytes"
+DEADLINE_S = 20
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listening(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A server in a process of its own, ready when the block begins."""
+
+    def __init__(self, words=None, key=None):
+        self.port = free_port()
+        names = {"port": self.port, "key": key}
+        self.words = [w.format(**names) for w in words or SERVER]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + DEADLINE_S
+        while not listening(self.port):
+            assert self.process.poll() is None, f"{self.words} ended with {self.process.returncode}"
+            assert time.monotonic() < end, "the server does not listen"
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __exit__(self, *unused):
+        self.kill()
+
+
+def client(port, load, *words):
+    command = [TARE, load, "127.0.0.1", "--port", str(port), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def run(server, load, *words):
+    done = client(server.port, load, *SHORT, *words)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def document(server, load, *words):
+    return strict_json(run(server, load, "--json", *words))
+
+
+def trial_of(doc):
+    assert len(doc["trials"]) == 1 and doc["trials"][0]["status"] == "ok", doc["trials"]
+    return doc["trials"][0]
+
+
+def in_order(parts):
+    """Intervals of one end follow each other without a gap."""
+    at = 0
+    for part in parts:
+        assert part["begin_ns"] == at < part["end_ns"], parts
+        at = part["end_ns"]
+    return at
+
+
+def sums_match(trial):
+    """What the intervals of an end counted is what it counted in the whole span."""
+    for end in ("near", "far"):
+        parts = [i[end] for i in trial["intervals"] if i[end]]
+        assert len(parts) >= 2, trial["intervals"]
+        assert in_order(parts) == trial[end]["end_ns"] - trial[end]["begin_ns"]
+        for key in ("bytes_tx", "bytes_rx", "transactions", "lost"):
+            assert sum(p[key] for p in parts) == trial[end][key], (end, key)
+
+
+def validates(doc):
+    import jsonschema
+
+    schema = json.loads((ROOT / "docs/schema/tare-run-1.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(doc)
+
+
+def stream_goes(server, direction):
+    trial = trial_of(document(server, "stream", "--dir", direction))
+    near, far = trial["near"], trial["far"]
+    assert (far["bytes_rx"] > 0) == (direction != "rx"), far
+    assert (near["bytes_rx"] > 0) == (direction != "tx"), near
+    assert (near["meters"]["tcp"]["n_flows"] > 0) == (direction != "rx"), near
+    assert (far["meters"]["tcp"]["n_flows"] > 0) == (direction != "tx"), far
+    sums_match(trial)
+
+
+def threads_and_flows(server):
+    trial = trial_of(document(server, "stream", "--flows", "4", "--threads", "2"))
+    for end in ("near", "far"):
+        assert trial[end]["meters"]["proc"]["n_threads"] == 2, trial[end]
+        assert len(trial[end]["first_cpu"]) == len(trial[end]["last_cpu"]) == 2
+    assert trial["near"]["meters"]["tcp"]["n_flows"] == 4
+
+
+def pins(server):
+    cpus = sorted(os.sched_getaffinity(0))
+    trial = trial_of(document(server, "stream", "--cpus", f"{cpus[0]}/{cpus[-1]}"))
+    assert trial["near_cpus"] == str(cpus[0]) and trial["far_cpus"] == str(cpus[-1])
+    assert trial["near"]["first_cpu"] == trial["near"]["last_cpu"] == [cpus[0]]
+    assert trial["far"]["first_cpu"] == trial["far"]["last_cpu"] == [cpus[-1]]
+
+
+def rr_goes(server, proto):
+    doc = document(server, "rr", "--proto", proto, "--flows", "2")
+    trial = trial_of(doc)
+    assert trial["near"]["transactions"] > 0 and trial["near"]["lost"] == 0
+    assert [p["metric"] for p in doc["cells"][0]["percentiles"]][:1] == ["latency_p50_ns"]
+    sums_match(trial)
+
+
+def exact(server, direction, size, *words):
+    trial = trial_of(document(server, "stream", "--dir", direction, "--bytes", str(size), *words))
+    near, far = trial["near"], trial["far"]
+    tx, rx = (size if direction in ("tx", "both") else 0), (size if direction in ("rx", "both") else 0)
+    assert (near["bytes_tx"], far["bytes_rx"]) == (tx, tx), (near, far)
+    assert (far["bytes_tx"], near["bytes_rx"]) == (rx, rx), (near, far)
+
+
+def json_is_as_the_schema_says(server):
+    doc = document(server, "stream")
+    validates(doc)
+    assert doc["remote"]["port"] == server.port and doc["remote"]["same_machine"] is True
+    assert doc["cells"][0]["metrics"][0]["ratio"] is None
+    validates(document(server, "rr"))
+
+
+def stream_of_events(server):
+    lines = [strict_json(t) for t in run(server, "stream", "--json-stream").splitlines()]
+    events = [x["event"] for x in lines]
+    assert events[0] == "start" and events[-2:] == ["trial", "end"], events
+    parts = [x for x in lines if x["event"] == "interval"]
+    assert [x["n"] for x in parts] == list(range(len(parts))) and len(parts) >= 2, events
+    for end in ("near", "far"):
+        assert sum(x[end]["bytes_rx"] for x in parts) == lines[-2][end]["bytes_rx"]
+
+
+def rows_of_csv(server):
+    rows = list(csv.DictReader(io.StringIO(run(server, "stream", "--csv"))))
+    assert all(None not in r and None not in r.values() for r in rows), rows
+    far = [r for r in rows if r["metric"] == "far.bytes_rx"]
+    assert len(far) >= 2 and all(int(r["mean"]) > 0 for r in far)
+    assert any(r["metric"] == "goodput_bps" for r in rows)
+
+
+def text_for_people(server):
+    text = run(server, "stream", "--dir", "both")
+    for words in ("connected to 127.0.0.1", "goodput tx", "goodput rx", "CPU cost", "the same machine"):
+        assert words in text, (words, text)
+    text = run(server, "stream", "--repeat", "3", "--quiet")
+    assert "native" not in text and "±" in text and "trial 3" in text, text
+
+
+def without_intervals(server):
+    done = client(server.port, "stream", "--time", "100ms", "--interval", "0", "--json")
+    assert done.returncode == 0 and trial_of(strict_json(done.stdout))["intervals"] == [], done
+
+
+def nobody_there():
+    done = client(free_port(), "stream", *SHORT)
+    assert done.returncode == 3 and "Connection refused" in done.stderr, done
+    done = client(free_port(), "stream", *SHORT, "--json-stream")
+    assert done.returncode == 3 and strict_json(done.stdout)["event"] == "error", done
+
+
+def no_such_host():
+    done = subprocess.run(
+        [TARE, "stream", "host.invalid"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 3 and "host.invalid" in done.stderr, done
+
+
+def not_a_tare_server(reply):
+    """Something else listens there: it says nothing, hangs up, or talks another protocol."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(1)
+        command = [TARE, "stream", "127.0.0.1", "--port", str(s.getsockname()[1])]
+        p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        peer, _ = s.accept()
+        peer.sendall(reply)
+        peer.shutdown(socket.SHUT_WR)
+        _, words = p.communicate(timeout=60)
+        peer.close()
+    assert p.returncode == 3 and "server" in words, (p.returncode, words)
+
+
+def wrong_usage():
+    for words in (
+        ["stream"],
+        ["stream", "a", "b"],
+        ["stream", ""],
+        ["stream", "h", "-4", "-6"],
+        ["stream", "h", "--interval", "9ms"],
+        ["stream", "h", "--time", "0"],
+        ["stream", "h", "--cpus", "x/y"],
+        ["stream", "h", "--cpus", "0/1/2"],
+        ["stream", "h", "--json", "--csv"],
+        ["stream", "h", "--port", "0"],
+        ["rr", "h", "--dir", "rx"],
+    ):
+        done = subprocess.run([TARE, *words], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 2 and done.stderr.startswith("tare: "), (words, done)
+
+
+def wrong_key():
+    with tempfile.TemporaryDirectory() as folder:
+        right, wrong = pathlib.Path(folder, "right"), pathlib.Path(folder, "wrong")
+        right.write_text(KEY + "\n")
+        wrong.write_text(KEY[::-1] + "\n")
+        right.chmod(0o600)
+        with Server(KEYED, right) as server:
+            run(server, "stream", "--key-file", str(right))
+            for words in ([], ["--key-file", str(wrong)], ["--key-file", folder + "/none"]):
+                done = client(server.port, "stream", *SHORT, *words)
+                assert done.returncode == 3 and done.stderr.startswith("tare: "), done
+
+
+def begin(server, *words):
+    """A long run whose first interval has been reported."""
+    command = [TARE, "stream", "127.0.0.1", "--port", str(server.port), "--time", "30s", *words]
+    p = subprocess.Popen(
+        [*command, "--interval", "50ms", "--json-stream"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    for line in p.stdout:
+        if strict_json(line)["event"] == "interval":
+            return p
+    raise AssertionError(p.communicate())
+
+
+def server_killed():
+    with Server() as server:
+        p = begin(server)
+        server.kill()
+        begun = time.monotonic()
+        _, words = p.communicate(timeout=DEADLINE_S)
+        assert p.returncode == 4 and "agent far" in words, (p.returncode, words)
+        assert time.monotonic() - begun < DEADLINE_S / 2
+
+
+def server_stopped():
+    """A peer that is silent, not dead, is given up on after a while."""
+    with Server() as server:
+        p = begin(server)
+        server.process.send_signal(signal.SIGSTOP)
+        p.send_signal(signal.SIGINT)
+        _, words = p.communicate(timeout=DEADLINE_S)
+        server.process.send_signal(signal.SIGCONT)
+        assert p.returncode == 4 and words.startswith("tare: "), (p.returncode, words)
+
+
+def interrupted():
+    with Server() as server:
+        p = begin(server)
+        p.send_signal(signal.SIGINT)
+        text, _ = p.communicate(timeout=DEADLINE_S)
+        lines = [strict_json(t) for t in text.splitlines()]
+        assert p.returncode == 4, (p.returncode, text)
+        trial, end = lines[-2], lines[-1]
+        assert trial["event"] == "trial" and trial["interrupted"] and trial["status"] == "ok", trial
+        assert trial["far"]["bytes_rx"] > 0 and end["complete"] is False
+        assert end["cells"][0]["stop"] == "interrupted"
+        run(server, "stream")
+
+
+def main():
+    t = Tap()
+    if len(sys.argv) <= 3 and subprocess.run([TARE, "serve", "--help"], capture_output=True).returncode:
+        skip_all("this tare has no serve")
+    with Server() as server:
+        for direction in ("tx", "rx", "both"):
+            t.check(f"stream {direction}", stream_goes, server, direction)
+        t.check("4 flows on 2 threads", threads_and_flows, server)
+        t.check("threads are pinned, and the result says where they ran", pins, server)
+        for proto in ("tcp", "udp"):
+            t.check(f"rr {proto}", rr_goes, server, proto)
+        for direction in ("tx", "rx", "both"):
+            t.check(f"exact bytes {direction}", exact, server, direction, 100_000_007)
+        t.check("one byte", exact, server, "tx", 1, "--time", "0")
+        t.check("bytes over flows", exact, server, "both", 10_000_019, "--flows", "3", "--time", "0")
+        t.check("the JSON document is as the schema says", json_is_as_the_schema_says, server)
+        t.check("the JSON stream", stream_of_events, server)
+        t.check("the CSV rows", rows_of_csv, server)
+        t.check("the text", text_for_people, server)
+        t.check("no intervals", without_intervals, server)
+    t.check("no server: status 3", nobody_there)
+    t.check("no such host: status 3", no_such_host)
+    for reply in (b"", b"\0\0\0\2{}", b"\xff\xff\xff\xff", b"220 smtp.example ESMTP\r\n"):
+        t.check(f"another server, {reply!r}: status 3", not_a_tare_server, reply)
+    t.check("wrong usage: status 2", wrong_usage)
+    if len(sys.argv) <= 3:
+        t.check("wrong key: status 3", wrong_key)
+    t.check("server killed: status 4", server_killed)
+    t.check("server stopped: status 4", server_stopped)
+    t.check("interrupted: status 4, and what there is", interrupted)
+    t.done()
+
+
+main()
