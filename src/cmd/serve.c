@@ -66,8 +66,9 @@ const struct command command_serve = {
 		"what they want are closed.\n"
 		"\n"
 		"Once it listens, the server started by root becomes --user, gives up its "
-		"capabilities and confines itself to the system calls it needs. The sockets of "
-		"systemd's socket activation, one TCP and one UDP, are used instead of --bind and --port.\n"
+		"capabilities and confines itself to the system calls it needs. The sockets "
+		"of systemd's socket activation, one TCP and one UDP, are used instead of --bind "
+		"and --port.\n"
 		"\n"
 		"SIGTERM and SIGINT end the sessions and the server. One line per session is "
 		"logged.",

@@ -12,7 +12,7 @@
 static const char cookie[IPERF_COOKIE_BYTES] = "abcdefghijklmnopqrstuvwxyz234567abcd";
 static const uint8_t token[MAGIC_TOKEN_BYTES] = {1, 2, 3, 0xff};
 
-/* Byte by byte: no more is asked for than the opening has, and the end is found at its last byte. */
+/* Byte by byte: no more is asked for than the opening has; its last byte ends it. */
 static void whole(const void *data, size_t len, enum sniff_kind kind)
 {
 	const uint8_t *d = data;
