@@ -11,6 +11,7 @@
 #include "meter/env.h"
 #include "sys/affinity.h"
 #include "sys/file.h"
+#include "sys/signals.h"
 #include "wire/chan.h"
 
 #include <errno.h>
@@ -467,6 +468,17 @@ static int serve(struct agent *a, const struct doc *in, struct doc *out, struct 
 	return err_say(e, EPROTO, "unknown request '%s'", type);
 }
 
+static void fail(struct agent *a, struct doc *out, const struct err *e)
+{
+	drop(a);
+	if (a->state != AGENT_NEW)
+		a->state = AGENT_IDLE;
+	doc_put_str(out, "type", "error");
+	doc_put_str(out, "text", e->text);
+	if (a->tally)
+		str_set(a->tally->error, e->text);
+}
+
 /* One request and its answer. Return: 0, or negative when the channel is no longer of use. */
 static int agent_turn(struct agent *a)
 {
@@ -475,20 +487,23 @@ static int agent_turn(struct agent *a)
 	struct err e = {0};
 	int r = chan_recv(&a->chan, &in, "idle", clock_now_ns() + a->limits.idle_ns, &e);
 
-	if (r < 0)
+	bool over = signals_pending(a->chan.cancel_fd);
+
+	if (r < 0 && !over)
 		return r;
 	doc_put_str(out, "type", "ok");
-	r = serve(a, in, out, &e);
-	if (r < 0) {
-		drop(a);
-		if (a->state != AGENT_NEW)
-			a->state = AGENT_IDLE;
-		doc_put_str(out, "type", "error");
-		doc_put_str(out, "text", e.text);
-		if (a->tally)
-			str_set(a->tally->error, e.text);
-	}
-	return chan_send(&a->chan, out, clock_now_ns() + AGENT_SEND_NS, &e);
+	if (r == 0)
+		r = serve(a, in, out, &e);
+	over = over || signals_pending(a->chan.cancel_fd);
+	if (over)
+		r = err_say(&e, ECANCELED, "the server is ending");
+	if (r < 0)
+		fail(a, out, &e);
+	/* The last word is said in spite of it. */
+	a->chan.cancel_fd = over ? -1 : a->chan.cancel_fd;
+	if (chan_send(&a->chan, out, clock_now_ns() + AGENT_SEND_NS, NULL) < 0)
+		return -EPIPE;
+	return over ? -ECANCELED : 0;
 }
 
 static void set_limits(struct agent_limits *l)
@@ -503,7 +518,7 @@ void agent_serve(const struct agent_args *args)
 {
 	_cleanup_(freep) struct agent *a = xcalloc(1, sizeof(*a));
 
-	a->chan = (struct chan){.fd = args->ctl_fd, .cancel_fd = -1};
+	a->chan = (struct chan){.fd = args->ctl_fd, .cancel_fd = args->cancel_fd};
 	str_set(a->chan.who, args->peer ? args->peer : "controller");
 	a->feed = args->feed;
 	a->limits = args->limits;
@@ -517,6 +532,6 @@ void agent_serve(const struct agent_args *args)
 
 int agent_main(int ctl_fd)
 {
-	agent_serve(&(struct agent_args){.ctl_fd = ctl_fd});
+	agent_serve(&(struct agent_args){.ctl_fd = ctl_fd, .cancel_fd = -1});
 	return 0;
 }

@@ -46,6 +46,7 @@ struct agent_tally {
 
 struct agent_args {
 	int ctl_fd;             /* stream socket; the agent's from now on */
+	int cancel_fd;          /* readable: say so to the controller, and end; -1: none */
 	struct load_feed *feed; /* where data sockets come from; NULL: it listens itself */
 	struct agent_limits limits;
 	const char *peer;          /* who the controller is, for messages; NULL: "controller" */

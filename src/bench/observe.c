@@ -242,15 +242,18 @@ static int hear(struct observer *o, struct err *e)
 /* Sleeps until @at_ns or a word of the controller, which is heard. */
 static int sleep_until(struct observer *o, uint64_t at_ns, struct err *e)
 {
-	struct pollfd p = {.fd = o->args->chan->fd, .events = POLLIN};
+	struct pollfd p[2] = {{.fd = o->args->chan->fd, .events = POLLIN},
+		{.fd = o->args->chan->cancel_fd, .events = POLLIN}};
 	uint64_t now_ns = clock_now_ns();
 	uint64_t left_ns = at_ns > now_ns ? at_ns - now_ns : 0;
 	struct timespec ts = {.tv_sec = (time_t)(left_ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(left_ns % NSEC_PER_SEC)};
-	int r = ppoll(&p, 1, &ts, NULL);
+	int r = ppoll(p, 2, &ts, NULL);
 
 	if (r < 0 && errno != EINTR)
 		return err_set(e, errno, "cannot wait");
+	if (r > 0 && p[1].revents)
+		return err_say(e, ECANCELED, "the server is ending");
 	return r > 0 ? hear(o, e) : 0;
 }
 

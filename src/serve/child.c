@@ -96,6 +96,7 @@ void child_main(const struct child_args *a)
 	struct serve_session s = {.ctl_fd = a->ctl_fd,
 		.cancel_fd = -1,
 		.limits = &a->server->limits,
+		.number = (uint32_t)a->session->number,
 		.peer_port = a->session->peer.port};
 	struct feed_ask report = {.op = FEED_REPORT};
 	struct feed feed = {.fd = a->feed_fd};

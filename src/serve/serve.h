@@ -58,6 +58,7 @@ struct serve_session {
 	int cancel_fd; /* readable: the server ends; say so to the client and return */
 	struct load_feed *feed;
 	const struct serve_limits *limits;
+	uint32_t number; /* from 1 */
 	char peer_host[SOCK_ADDR_LEN];
 	uint16_t peer_port;
 	char cookie[IPERF_COOKIE_BYTES]; /* iperf3 */
