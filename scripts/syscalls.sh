@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Regenerates src/serve/syscalls.inc: the system calls that `tare serve` and its sessions make once the server
+# listens, as seen by strace while the server's tests run without the sandbox.
+# Usage: syscalls.sh BUILD_DIR
+set -euo pipefail
+build=$(realpath "${1:?usage: syscalls.sh BUILD_DIR}")
+cd "$(dirname "$0")/.."
+tests=(tests/cli/serve.py)
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+# The tracer is no parent of the server (-DD), so that the tests see its pid and its children as ever.
+cat > "$dir/tare" << EOT
+#!/bin/sh
+exec strace -DD -f -qq -s 32 -o "$dir/trace.\$\$" "$build/src/cmd/tare" "\$@"
+EOT
+chmod +x "$dir/tare"
+for t in "${tests[@]}"; do
+	/usr/bin/python3 "$t" "$dir/tare" --no-sandbox
+done
+
+# What comes before the line that says it serves belongs to the start, when nothing is confined yet.
+for f in "$dir"/trace.*; do
+	awk '/write\(2, "tare: serving on/ { on = 1 }
+		on && match($0, /^[0-9]+ +([a-z_0-9]+)\(/) { sub(/^[0-9]+ +/, ""); sub(/\(.*/, ""); print }' "$f"
+done | sort -u | sed 's/.*/"&",/' > "$dir/list"
+[ -s "$dir/list" ] || { echo "syscalls: nothing was seen" >&2 && exit 1; }
+cp "$dir/list" src/serve/syscalls.inc
+echo "syscalls: $(wc -l < src/serve/syscalls.inc) calls"
