@@ -6,10 +6,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+/*
+ * A control connection that is silent for 15 s is probed every 5 s; 6 probes lost in a row, of a
+ * path under full load too, mean that nobody is there: 45 s. Ref: tcp(7)
+ */
+#define VANISHED_IDLE_S  15
+#define VANISHED_PROBE_S 5
+#define VANISHED_PROBES  6
 
 /* Closes all descriptors but the standard streams and these. */
 static int keep_only(const int *keep, size_t n)
@@ -30,6 +40,21 @@ static int keep_only(const int *keep, size_t n)
 	}
 }
 
+/* A client whose machine is gone must not hold its place as long as a session may last. */
+static int notice_vanished(int fd, struct err *e)
+{
+	int r = sock_set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE", e);
+
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, VANISHED_IDLE_S, "TCP_KEEPIDLE", e);
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, VANISHED_PROBE_S, "TCP_KEEPINTVL",
+			e);
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, VANISHED_PROBES, "TCP_KEEPCNT", e);
+	return r;
+}
+
 static int isolate(const struct child_args *a, struct err *e)
 {
 	int keep[2 + SERVE_KEEP_FDS] = {a->ctl_fd, a->feed_fd};
@@ -47,7 +72,7 @@ static int isolate(const struct child_args *a, struct err *e)
 	r = fcntl(a->ctl_fd, F_GETFL);
 	if (r < 0 || fcntl(a->ctl_fd, F_SETFL, r & ~O_NONBLOCK) < 0)
 		return err_set(e, errno, "cannot set a socket blocking");
-	return 0;
+	return notice_vanished(a->ctl_fd, e);
 }
 
 /* The three signals are blocked in the listener, so none is lost between fork and here. */
@@ -66,11 +91,13 @@ static int open_cancel(struct err *e)
 
 static int serve_tare(const struct child_args *a, struct serve_session *s, struct err *e)
 {
-	const struct server *server = a->server;
+	struct server *server = a->server;
 	struct chan c = {.fd = s->ctl_fd, .cancel_fd = s->cancel_fd, .who = "client"};
 	int r = greet_server(&c, server->key.len ? server->key.data : NULL, server->key.len,
 		a->session->token, clock_now_ns() + server->limits.handshake_ns, e);
 
+	/* The session does not need it, and is the part that strangers talk to. */
+	explicit_bzero(server->key.data, sizeof(server->key.data));
 	return r < 0 ? r : server->ops->tare(s, server->ops->ctx, e);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The log: one line per event in logfmt (key=value, values with spaces quoted). Lines are written
- * whole or not at all, and never waited for: what a full disk or a stuck reader costs is counted
- * and said with the next line that gets through.
+ * in one piece and never waited for: what a full disk or a stuck reader costs is counted and said
+ * with the next line that gets through.
  */
 #pragma once
 

@@ -16,6 +16,8 @@
 #define ACCEPT_BATCH 64
 /* Out of descriptors or memory and nothing to close: try again then. */
 #define ACCEPT_PAUSE_NS (100 * NSEC_PER_MSEC)
+/* Thrown away at a time, without a copy; a client may never stop sending. */
+#define DISCARD_BYTES (1U << 20)
 
 static void drop(struct server *s, struct pending *p)
 {
@@ -182,11 +184,10 @@ static void decide(struct server *s, struct pending *p, const struct sniff *snif
 	}
 }
 
-/* Bytes of a client that was refused go nowhere; a few at a time, it may never stop. */
+/* What a client that was refused still sends goes nowhere. Ref: tcp(7), MSG_TRUNC */
 static void discard(struct server *s, struct pending *p)
 {
-	char buf[256];
-	ssize_t n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t n = recv(p->fd, NULL, DISCARD_BYTES, MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		drop(s, p);

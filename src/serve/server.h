@@ -132,7 +132,7 @@ uint64_t turn_tick(struct server *s, uint64_t now_ns);
 
 /* child.c: the session's process */
 struct child_args {
-	const struct server *server;
+	struct server *server; /* this process's copy */
 	const struct session *session;
 	int ctl_fd, feed_fd;
 	pid_t parent;

@@ -242,16 +242,25 @@ static void write_log(struct server *s, const struct session *x)
 	log_end(l);
 }
 
-static void explain_death(struct session *x, int status)
+/* The end of a session that could not, or was not let, say how it ended. */
+static void explain_end(const struct server *s, struct session *x, int status)
 {
-	x->report.end = x->term_ns && WIFSIGNALED(status) ? FEED_END_LIMIT : FEED_END_KILLED;
-	x->report.reason[0] = '\0';
+	char *reason = x->report.reason;
+	const size_t size = sizeof(x->report.reason);
+
+	if (x->term_ns && !s->stop_ns) {
+		x->report.end = FEED_END_LIMIT;
+		str_copy(reason, size, "longer than --max-duration");
+		return;
+	}
+	if (x->reported)
+		return;
+	x->report.end = FEED_END_KILLED;
+	reason[0] = '\0';
 	if (WIFSIGNALED(status))
-		str_addf(x->report.reason, sizeof(x->report.reason), "killed by signal %d",
-			WTERMSIG(status));
+		str_addf(reason, size, "killed by signal %d", WTERMSIG(status));
 	else
-		str_addf(x->report.reason, sizeof(x->report.reason), "exited with status %d",
-			WEXITSTATUS(status));
+		str_addf(reason, size, "exited with status %d", WEXITSTATUS(status));
 }
 
 void session_reap(struct server *s, uint32_t slot)
@@ -263,8 +272,7 @@ void session_reap(struct server *s, uint32_t slot)
 		return;
 	while (x->feed_fd >= 0 && read_one(s, x) > 0)
 		;
-	if (!x->reported)
-		explain_death(x, status);
+	explain_end(s, x, status);
 	write_log(s, x);
 	s->one_failed = x->report.end != FEED_END_DONE;
 	closep(&x->feed_fd);
