@@ -80,7 +80,8 @@ static void remote_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 static int plan_repeats(struct bench_cfg *b, const struct load_cfg *load, struct err *e)
 {
 	if (!b->time_ns && !load_cfg_bytes(load))
-		return err_say(e, EINVAL, "--time 0 needs --bytes or --blocks, or it would never end");
+		return err_say(e, EINVAL,
+			"--time 0 needs --bytes or --blocks, or it would never end");
 	if (!b->width_ppm)
 		b->repeat_max = b->repeat_min;
 	else

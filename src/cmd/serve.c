@@ -1,11 +1,9 @@
 #include "base/cleanup.h"
-#include "base/str.h"
-#include "bench/agent.h"
 #include "cmd/table.h"
-#include "serve/serve.h"
+#include "report/iperf_output.h"
+#include "serve/sessions.h"
 
 #include <errno.h>
-#include <signal.h>
 
 static void serve_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
@@ -13,36 +11,18 @@ static void serve_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 	ret[1] = (struct opt_group){0};
 }
 
-/*
- * Seam: the agent does not take its data sockets from s->feed yet and does not watch s->cancel_fd,
- * so that SIGTERM has to end it.
- */
-static int tare_session(struct serve_session *s, const void *ctx, struct err *e)
+static int serve(const struct serve_cfg *cfg, const struct sessions *sessions, FILE *nowhere)
 {
-	sigset_t set;
-
-	(void)ctx;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	str_set(s->load, "agent");
-	return agent_main(s->ctl_fd) == 0 ? 0 : err_say(e, EIO, "the agent failed");
-}
-
-static int serve_command(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
-{
-	/* Seam: .iperf is NULL until iperf_server_run() is there; its clients are refused. */
-	const struct serve_ops ops = {.tare = tare_session, .keep_fd = {-1, -1, -1, -1}};
+	const struct serve_ops ops = {.tare = sessions_tare,
+		.iperf = sessions_iperf,
+		.ctx = sessions,
+		.iperf_auth = sessions->auth,
+		.keep_fd = {fileno(nowhere), -1, -1, -1}};
 	_cleanup_(serve_closep) struct server *server = NULL;
 	struct err e = {0};
 	char text[1200];
-	int r;
+	int r = serve_open(&server, cfg, &ops, &e);
 
-	(void)argc;
-	(void)argv;
-	(void)args;
-	(void)n_args;
-	r = serve_open(&server, &cfg->serve, &ops, &e);
 	if (r < 0)
 		return cmd_fail(r == -EINVAL ? EXIT_USAGE : EXIT_ENVIRONMENT, "serve: %s", e.text);
 	serve_describe(server, text, sizeof(text));
@@ -51,6 +31,31 @@ static int serve_command(struct cmd_cfg *cfg, int argc, char **argv, char **args
 	if (r < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "serve: %s", e.text);
 	return r == SERVE_SESSION_FAILED ? EXIT_RUN : EXIT_DONE;
+}
+
+/* What iperf3's server would print is kept for clients that ask for it, and goes nowhere else. */
+static int serve_command(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
+{
+	const struct iperf_output output = {.format = 'a'};
+	_cleanup_(fclosep) FILE *nowhere = fopen("/dev/null", "we");
+	struct iperf_report *report;
+	struct sessions sessions;
+	struct err e = {0};
+	int r;
+
+	(void)argc;
+	(void)argv;
+	(void)args;
+	(void)n_args;
+	if (!nowhere)
+		return cmd_fail(EXIT_ENVIRONMENT, "serve: cannot open /dev/null");
+	report = iperf_text_new(&output, nowhere, nowhere);
+	r = sessions_init(&sessions, &cfg->serve, report, &e);
+	r = r < 0 ? cmd_fail(r == -EINVAL ? EXIT_USAGE : EXIT_ENVIRONMENT, "serve: %s", e.text)
+		  : serve(&cfg->serve, &sessions, nowhere);
+	sessions_fini(&sessions);
+	report->free(report);
+	return r;
 }
 
 const struct command command_serve = {

@@ -16,6 +16,7 @@ const struct serve_cfg serve_cfg_default = {
 	.max_flows = SERVE_MAX_FLOWS,
 	.max_duration_ns = 3600 * NSEC_PER_SEC,
 	.handshake_ns = 2 * NSEC_PER_SEC,
+	.rsa_skew_s = 10,
 };
 
 const struct opt serve_opts[] = {
@@ -28,6 +29,14 @@ const struct opt serve_opts[] = {
 	OPT_STR(struct serve_cfg, key_file, "key-file", 'k', "<file>",
 		"pre-shared key that tare clients must know, 16 to 1024 bytes, not readable by "
 		"others; iperf3 clients are then refused unless they authenticate"),
+	OPT_STR(struct serve_cfg, rsa_private_key_file, "rsa-private-key", 0, "<file>",
+		"RSA key that logins of iperf3's clients are encrypted to; they then need one"),
+	OPT_STR(struct serve_cfg, rsa_users_file, "rsa-users", 0, "<file>",
+		"users of iperf3's clients, lines of name,sha256 of {name}password"),
+	OPT_U32(struct serve_cfg, rsa_skew_s, "rsa-skew", 0, "<n>",
+		"seconds that a login's time may differ from the server's", .min = 1, .max = 86400),
+	OPT_FLAG(struct serve_cfg, rsa_pkcs1, "rsa-pkcs1", 0,
+		"logins with PKCS#1 v1.5 padding, the only one that iperf3 before 3.17 knows"),
 	OPT_FLAG(struct serve_cfg, one_off, "one-off", '1',
 		"serve one session, then exit with its status"),
 	OPT_U32(struct serve_cfg, max_sessions, "max-sessions", 0, "<n>", "sessions at once",

@@ -32,6 +32,10 @@ struct serve_cfg {
 	uint64_t max_bytes;      /* 0: no limit */
 	uint64_t total_rate_bps; /* 0: no limit */
 	uint64_t handshake_ns;
+	char rsa_private_key_file[256],
+		rsa_users_file[256]; /* of iperf3's clients; "": no logins */
+	uint32_t rsa_skew_s;
+	bool rsa_pkcs1;
 	bool one_off, no_sandbox;
 };
 extern const struct serve_cfg serve_cfg_default;

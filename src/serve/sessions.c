@@ -6,26 +6,58 @@
 #include "iperf/iperf.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* Blocks, messages and batches of all flows of a session. */
 #define MAX_BUFFER_BYTES (256ULL << 20)
 /* A controller may think between trials; one that is gone is noticed by its connection. */
 #define CONTROLLER_IDLE_NS (600 * NSEC_PER_SEC)
+/* Ref: iperf3's default of --rcv-timeout. */
+#define RCV_TIMEOUT_MS 120000
 /* A total rate is kept over this time. */
 #define GATE_SLACK_NS (10 * NSEC_PER_MSEC)
 
-struct gate *sessions_gate(uint64_t rate_bps, struct err *e)
+static int make_gate(struct sessions *s, uint64_t rate_bps, struct err *e)
 {
-	struct gate *g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	if (!rate_bps)
+		return 0;
+	s->gate = mmap(NULL, sizeof(*s->gate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		-1, 0);
-
-	if (g == MAP_FAILED) {
-		err_set(e, errno, "cannot map shared memory");
-		return NULL;
+	if (s->gate == MAP_FAILED) {
+		s->gate = NULL;
+		return err_set(e, errno, "cannot map shared memory");
 	}
-	gate_init(g, rate_bps, GATE_SLACK_NS);
-	return g;
+	gate_init(s->gate, rate_bps, GATE_SLACK_NS);
+	return 0;
+}
+
+int sessions_init(struct sessions *ret, const struct serve_cfg *cfg, struct iperf_report *report,
+	struct err *e)
+{
+	const struct rsa_auth_cfg rsa = {.private_key_file = cfg->rsa_private_key_file,
+		.users_file = cfg->rsa_users_file,
+		.pkcs1 = cfg->rsa_pkcs1,
+		.skew_s = cfg->rsa_skew_s};
+	int r = 0;
+
+	*ret = (struct sessions){.report = report,
+		.interval_ns = NSEC_PER_SEC,
+		.rcv_timeout_ms = RCV_TIMEOUT_MS,
+		.port = (uint16_t)cfg->port};
+	if (!*cfg->rsa_private_key_file != !*cfg->rsa_users_file)
+		return err_say(e, EINVAL, "--rsa-private-key and --rsa-users go together");
+	if (*cfg->rsa_private_key_file)
+		r = rsa_auth_open(&ret->auth, &rsa, e);
+	return r < 0 ? r : make_gate(ret, cfg->total_rate_bps, e);
+}
+
+void sessions_fini(struct sessions *s)
+{
+	rsa_auth_close(s->auth);
+	if (s->gate)
+		munmap(s->gate, sizeof(*s->gate));
+	*s = (struct sessions){0};
 }
 
 int sessions_tare(struct serve_session *s, const void *ctx, struct err *e)

@@ -73,14 +73,11 @@ static int printf_(3, 4) fail_(struct err *e, int nl_err, const char *fmt, ...)
 	return err_say(e, nl_errno(nl_err), "%s: %s", what, nl_geterror(nl_err));
 }
 
-int rt_open(struct rt **ret, int netns_fd, struct err *e)
+int rt_open_here(struct rt **ret, struct err *e)
 {
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	_cleanup_(rt_closep) struct rt *rt = xcalloc(1, sizeof(*rt));
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	rt->sk = nl_socket_alloc();
 	if (!rt->sk)
 		return err_set(e, ENOMEM, "cannot allocate a netlink socket");
@@ -91,12 +88,13 @@ int rt_open(struct rt **ret, int netns_fd, struct err *e)
 	return 0;
 }
 
-int rt_open_here(struct rt **ret, struct err *e)
+/* A netlink socket stays in the namespace that it was made in. */
+int rt_open(struct rt **ret, int netns_fd, struct err *e)
 {
-	_cleanup_(closep) int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, netns_fd, e);
 
-	return fd < 0 ? err_set(e, errno, "cannot open the network namespace")
-		      : rt_open(ret, fd, e);
+	return r < 0 ? r : rt_open_here(ret, e);
 }
 
 void rt_close(struct rt *rt)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,11 +97,14 @@ int seccomp_confine(const char *const *names, size_t n, struct err *e)
 	if (!ctx)
 		return err_say(e, ENOMEM, "cannot make a system call filter");
 	for (size_t i = 0; i < n; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
+		bool refused = names[i][0] == '!';
+		int nr = seccomp_syscall_resolve_name(names[i] + refused);
 
-		r = nr < 0 ? 0 : allow(ctx, names[i], nr);
+		r = nr < 0    ? 0
+		    : refused ? seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0)
+			      : allow(ctx, names[i], nr);
 		if (r < 0 && r != -EEXIST)
-			return err_set(e, -r, "cannot allow system call '%s'", names[i]);
+			return err_set(e, -r, "cannot add system call '%s'", names[i]);
 	}
 	r = seccomp_load(ctx);
 	return r < 0 ? err_set(e, -r, "cannot load the system call filter") : 0;

@@ -12,6 +12,7 @@
  * seccomp_confine() - from now on, this process and its children can make these calls only; files
  * can be opened for reading only. Any other call is named on stderr and ends the process with
  * SECCOMP_EXIT. Needs no_new_privs or root.
- * @names: [n], those that this architecture does not have are passed over
+ * @names: [n]; one that begins with "!" is refused with EPERM, for callers who can do without.
+ *         Those that this architecture does not have are passed over
  */
 int seccomp_confine(const char *const *names, size_t n, struct err *e) must_check_;
