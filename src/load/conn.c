@@ -99,14 +99,15 @@ int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t 
 }
 
 /* UDP must not wait for ever for a datagram that was lost, nor once the trial is over. */
-int conn_finish(const struct load_cfg *cfg, bool udp, int fd, struct err *e)
+int conn_finish(const struct load_cfg *cfg, bool udp, bool sends, int fd, struct err *e)
 {
 	int r;
 
 	struct timeval tv = {.tv_usec = FLOW_UDP_TIMEOUT_NS / NSEC_PER_USEC};
 
 	if (!udp) {
-		r = set_congestion(fd, cfg, e);
+		/* Of who does not send it is nobody's concern, and may not be allowed. */
+		r = sends ? set_congestion(fd, cfg, e) : 0;
 		if (r == 0 && cfg->send == LOAD_SEND_ZEROCOPY)
 			r = zerocopy_enable(fd, e);
 		if (r == 0 && cfg->pacing_bps)
@@ -172,7 +173,7 @@ static int open_one(const struct conn_args *args, struct flow *f, uint16_t port,
 	if (r == 0)
 		r = args->udp ? greet(f->fd, hello, len, args->deadline_ns, e)
 			      : say_token(f->fd, hello, len, e);
-	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->fd, e);
+	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->active, f->fd, e);
 }
 
 int conn_open(const struct conn_args *args, struct flow *flow, uint32_t n, uint32_t first,
@@ -234,7 +235,7 @@ static int take_one(const struct conn_args *args, int *listen_fd, struct flow *f
 	} else {
 		r = f->fd = sock_accept(listen_fd[0], args->deadline_ns, e);
 	}
-	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->fd, e);
+	return r < 0 ? r : conn_finish(args->cfg, args->udp, f->active, f->fd, e);
 }
 
 int conn_take(const struct conn_args *args, int *listen_fd, struct flow *flow, uint32_t n,
@@ -261,7 +262,7 @@ int conn_aim(const struct conn_args *args, struct flow *flow, uint32_t n, struct
 int conn_share(const struct conn_args *args, int listen_fd, bool blocking, struct flow *flow,
 	uint32_t n, struct err *e)
 {
-	int r = conn_finish(args->cfg, false, listen_fd, e);
+	int r = conn_finish(args->cfg, false, false, listen_fd, e);
 
 	if (r < 0)
 		return r;

@@ -269,27 +269,37 @@ int load_listen(struct load *l, const char *any, uint16_t port, struct err *e)
 	return r;
 }
 
+static int take_next(struct load *l, const struct conn_args *args, struct err *e)
+{
+	struct load_feed *feed = args->peer->feed;
+	_cleanup_(closep) int fd = -1;
+	struct flow *f;
+	uint32_t number;
+	int r;
+
+	fd = feed->next(feed, &number, args->deadline_ns, e);
+	if (fd < 0)
+		return fd;
+	number -= args->peer->first_flow; /* a smaller one wraps, and is too large */
+	if (number >= load_n_flows(l) || flow_at(l, number_of(l, number))->fd >= 0)
+		return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u", number,
+			load_n_flows(l));
+	f = flow_at(l, number_of(l, number));
+	r = l->udp ? conn_answer(args, fd, number, e)
+		   : conn_finish(&l->cfg, false, f->active, fd, e);
+	return r < 0 ? r : load_adopt(l, number_of(l, number), take_fd(fd), e);
+}
+
 /* From a feed, in any order: each says which flow it is, or they come in order. */
 static int take_fed(struct load *l, const struct conn_args *args, struct err *e)
 {
 	struct load_feed *feed = args->peer->feed;
-	uint32_t n = load_n_flows(l);
 	int r = feed->expect(feed, l->udp, args->deadline_ns, e);
 
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		_cleanup_(closep) int fd = -1;
-		uint32_t number;
-
-		fd = feed->next(feed, &number, args->deadline_ns, e);
-		if (fd < 0)
-			return err_wrap(e, "flow %u of %u", i + 1, n);
-		number -= args->peer->first_flow; /* a smaller one wraps, and is too large */
-		if (number >= n || flow_at(l, number_of(l, number))->fd >= 0)
-			return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u",
-				number, n);
-		r = l->udp ? conn_answer(args, fd, number, e) : conn_finish(&l->cfg, false, fd, e);
-		if (r == 0)
-			r = load_adopt(l, number_of(l, number), take_fd(fd), e);
+	for (uint32_t i = 0; r == 0 && i < load_n_flows(l); i++) {
+		r = take_next(l, args, e);
+		if (r < 0)
+			r = err_wrap(e, "flow %u of %u", i + 1, load_n_flows(l));
 	}
 	feed->done(feed);
 	return r;
@@ -370,7 +380,7 @@ int load_adopt(struct load *l, uint32_t i, int fd, struct err *e)
 
 	assert(f->fd < 0);
 	f->fd = fd;
-	return l->udp ? conn_finish(&l->cfg, true, fd, e) : 0;
+	return l->udp ? conn_finish(&l->cfg, true, f->active, fd, e) : 0;
 }
 
 uint32_t load_n_flows(const struct load *l)
