@@ -23,6 +23,7 @@
 #define AGENT_MAX_SPAN_NS    (24 * 3600 * NSEC_PER_SEC)
 #define AGENT_MAX_TIMEOUT_NS (60 * NSEC_PER_SEC)
 #define AGENT_SEND_NS        (5 * NSEC_PER_SEC)
+#define AGENT_FAREWELL_NS    (200 * NSEC_PER_MSEC)
 
 enum agent_state {
 	AGENT_NEW,
@@ -39,6 +40,13 @@ static const char *const agent_state_name[] = {
 };
 static_assert(ARRAY_SIZE(agent_state_name) == AGENT_STATE_N);
 
+/* A server's feed, and whom to tell that it is open. */
+struct agent_feed {
+	struct load_feed base; /* first: what load/ is given */
+	struct load_feed *real;
+	struct chan *chan;
+};
+
 struct agent {
 	struct chan chan;
 	enum agent_state state;
@@ -46,10 +54,11 @@ struct agent {
 	struct agent_limits limits; /* none is 0 but max_bytes and max_buffer_bytes */
 	struct agent_tally *tally;
 	struct load *load;
-	struct load *under; /* runs beside it; NULL: none */
 	bool near;
 	const struct load_ops *ops;
 	struct load_cfg cfg;
+	struct load *under; /* runs beside it; NULL: none */
+	bool under_connected;
 	void *meter_state[METER_N]; /* NULL: not armed */
 };
 
@@ -70,6 +79,7 @@ static void drop(struct agent *a)
 	disarm(a);
 	load_close(take_ptr(a->load));
 	load_close(take_ptr(a->under));
+	a->under_connected = false;
 }
 
 static int do_hello(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -195,15 +205,19 @@ static int get_opener(const struct agent *a, const struct doc *in, struct load_a
 }
 
 /* Bulk TCP beside the measured load, on the CPUs after the first where there are several. */
-static int open_under(struct agent *a, struct load_args args, struct err *e)
+static int open_under(struct agent *a, const struct load_cfg *measured, struct load_args args,
+	struct err *e)
 {
 	struct load_cfg cfg;
 
-	if (a->cfg.under != LOAD_UNDER_STREAM)
+	if (measured->under != LOAD_UNDER_STREAM)
 		return 0;
 	args.ops = load_find("stream");
 	cfg = *args.ops->defaults;
-	cfg.dir = a->cfg.under_dir;
+	cfg.dir = measured->under_dir;
+	/* Between machines it is theirs, see cmd/remote.c. */
+	if (args.opener == LOAD_OPENER_NEAR)
+		cfg.congestion[0] = '\0';
 	args.cfg = &cfg;
 	if (args.n_cpus > 1) {
 		args.cpus++;
@@ -239,7 +253,20 @@ static int open_load(struct agent *a, const struct doc *in, struct err *e)
 	if (a->tally)
 		str_set(a->tally->load, name);
 	r = load_open(&a->load, &args, e);
-	return r < 0 ? r : open_under(a, args, e);
+	return r < 0 ? r : open_under(a, &a->cfg, args, e);
+}
+
+/*
+ * Binds what is to be bound: with a feed only for a load that connects as it runs, which has a port
+ * of its own then, for its connections would cost a server's listener more than they do here.
+ */
+static int listen_loads(struct agent *a, const char *any, uint16_t port, struct err *e)
+{
+	int r = !a->feed || a->ops->connects ? load_listen(a->load, any, a->feed ? 0 : port, e) : 0;
+
+	if (r < 0 || !a->under || a->feed)
+		return r;
+	return load_listen(a->under, any, (uint16_t)(port + 1), e);
 }
 
 static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
@@ -248,22 +275,21 @@ static int do_prepare(struct agent *a, const struct doc *in, struct doc *out, st
 	char any[64];
 	int r = open_load(a, in, e);
 
-	(void)out;
 	if (r == 0)
 		r = arm(a, doc_get(in, "meters"), e);
 	if (r == 0)
 		r = doc_get_str(in, "any", any, sizeof(any), e);
 	if (r == 0)
 		r = doc_get_u64(in, "port", 65535 - LOAD_MAX_FLOWS, &port, e);
-	if (r < 0 || a->feed)
-		return r;
-	r = load_listen(a->load, any, (uint16_t)port, e);
-	return r < 0 || !a->under ? r : load_listen(a->under, any, (uint16_t)(port + 1), e);
+	if (r == 0)
+		r = listen_loads(a, any, (uint16_t)port, e);
+	if (r == 0)
+		doc_put_u64(out, "port", load_port(a->load));
+	return r;
 }
 
 /* What a data connection, or the greeting of a UDP flow, starts with. */
-static int get_token(const struct agent *a, const struct doc *in, struct load_token *ret,
-	struct err *e)
+static int get_token(const struct doc *in, bool udp, struct load_token *ret, struct err *e)
 {
 	char hex[2 * MAGIC_TOKEN_BYTES + 1];
 	uint8_t token[MAGIC_TOKEN_BYTES];
@@ -275,31 +301,49 @@ static int get_token(const struct agent *a, const struct doc *in, struct load_to
 	if (!token_parse(token, hex))
 		return err_say(e, EPROTO, "member 'token' is not %d bytes in hex",
 			MAGIC_TOKEN_BYTES);
-	token_fill(ret, a->cfg.proto == LOAD_PROTO_UDP, token);
+	token_fill(ret, udp, token);
 	return 0;
 }
 
-/* Its ports are one higher; where a token tells flows apart, their numbers follow the load's. */
-static int connect_under(struct agent *a, struct load_peer peer, uint64_t timeout_ns, struct err *e)
+/* The feed's own, and the controller hears that near may connect: earlier it would be refused. */
+static int expect(struct load_feed *feed, bool udp, uint64_t deadline_ns, struct err *e)
 {
-	if (peer.token.len || peer.feed)
-		peer.first_flow = load_n_flows(a->load);
-	else
-		peer.port++;
-	return load_connect(a->under, &peer, clock_now_ns() + timeout_ns, e);
+	_cleanup_(doc_freep) struct doc *msg = doc_object();
+	struct agent_feed *f = (struct agent_feed *)feed;
+	int r = f->real->expect(f->real, udp, deadline_ns, e);
+
+	if (r < 0)
+		return r;
+	doc_put_str(msg, "type", "expecting");
+	return chan_send(f->chan, msg, clock_now_ns() + AGENT_SEND_NS, e);
 }
 
-static int do_connect(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
+static int next(struct load_feed *feed, uint32_t *ret_flow, uint64_t deadline_ns, struct err *e)
 {
-	struct load_peer peer = {.feed = a->feed};
+	const struct agent_feed *f = (struct agent_feed *)feed;
+
+	return f->real->next(f->real, ret_flow, deadline_ns, e);
+}
+
+static void done(struct load_feed *feed)
+{
+	const struct agent_feed *f = (struct agent_feed *)feed;
+
+	f->real->done(f->real);
+}
+
+static int connect_load(struct agent *a, struct load *l, bool udp, const struct doc *in,
+	struct err *e)
+{
+	struct agent_feed feed = {.base = {expect, next, done}, .real = a->feed, .chan = &a->chan};
+	struct load_peer peer = {.feed = a->feed ? &feed.base : NULL};
 	uint64_t port, timeout_ns;
 	int r = doc_get_str(in, "addr", peer.addr, sizeof(peer.addr), e);
 
-	(void)out;
 	if (r == 0)
 		r = doc_get_u64(in, "port", 65535, &port, e);
 	if (r == 0)
-		r = get_token(a, in, &peer.token, e);
+		r = get_token(in, udp, &peer.token, e);
 	if (r == 0)
 		r = doc_get_u64(in, "timeout_ns", AGENT_MAX_TIMEOUT_NS, &timeout_ns, e);
 	if (r < 0)
@@ -307,8 +351,25 @@ static int do_connect(struct agent *a, const struct doc *in, struct doc *out, st
 	if (!peer.token.len && port > 65535 - LOAD_MAX_FLOWS)
 		return err_say(e, EPROTO, "member 'port' leaves no room for a port per flow");
 	peer.port = (uint16_t)port;
-	r = load_connect(a->load, &peer, clock_now_ns() + timeout_ns, e);
-	return r < 0 || !a->under ? r : connect_under(a, peer, timeout_ns, e);
+	return load_connect(l, &peer, clock_now_ns() + timeout_ns, e);
+}
+
+static int do_connect(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
+{
+	(void)out;
+	return connect_load(a, a->load, a->cfg.proto == LOAD_PROTO_UDP, in, e);
+}
+
+static int do_connect_under(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
+{
+	int r;
+
+	(void)out;
+	if (!a->under || a->under_connected)
+		return err_say(e, EPROTO, "no load beside is to be connected");
+	r = connect_load(a, a->under, false, in, e);
+	a->under_connected = r == 0;
+	return r < 0 ? err_wrap(e, "the load beside") : 0;
 }
 
 /* {begin_ns, end_ns} on this machine's clock, or {in_ns, span_ns} from now on. */
@@ -376,6 +437,15 @@ static void put_report(struct agent *a, struct end_report *report, struct doc *o
 	hists_fini(hist);
 }
 
+static void tally(struct agent *a, const struct end_report *report)
+{
+	if (!a->tally)
+		return;
+	a->tally->n_trials++;
+	a->tally->bytes_tx += report->bytes_tx;
+	a->tally->bytes_rx += report->bytes_rx;
+}
+
 static int start_loads(struct agent *a, uint64_t begin_ns, uint64_t end_ns, struct err *e)
 {
 	int r = a->under ? load_start(a->under, begin_ns, end_ns, e) : 0;
@@ -393,15 +463,6 @@ static int stop_loads(struct agent *a, struct err *e)
 	return r < 0 ? err_wrap(e, "the load beside") : 0;
 }
 
-static void tally(struct agent *a, const struct end_report *report)
-{
-	if (!a->tally)
-		return;
-	a->tally->n_trials++;
-	a->tally->bytes_tx += report->bytes_tx;
-	a->tally->bytes_rx += report->bytes_rx;
-}
-
 static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
 	_cleanup_(freep) struct end_report *report = xcalloc(1, sizeof(*report));
@@ -410,7 +471,9 @@ static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct
 		.under = a->under,
 		.meter_state = a->meter_state};
 	struct err why = {0};
-	int r = get_run(a, in, &args, e);
+	int r = a->under && !a->under_connected
+			? err_say(e, EPROTO, "the load beside is not connected")
+			: get_run(a, in, &args, e);
 	int stop_r;
 
 	if (r == 0)
@@ -442,6 +505,7 @@ static const struct agent_request {
 	{"describe", AGENT_IDLE, AGENT_IDLE, do_describe},
 	{"prepare", AGENT_IDLE, AGENT_READY, do_prepare},
 	{"connect", AGENT_READY, AGENT_CONNECTED, do_connect},
+	{"connect_under", AGENT_CONNECTED, AGENT_CONNECTED, do_connect_under},
 	{"run", AGENT_CONNECTED, AGENT_IDLE, do_run},
 };
 
@@ -468,15 +532,17 @@ static int serve(struct agent *a, const struct doc *in, struct doc *out, struct 
 	return err_say(e, EPROTO, "unknown request '%s'", type);
 }
 
-static void fail(struct agent *a, struct doc *out, const struct err *e)
+/* The server ends: the controller is told why, if it listens. */
+static int say_farewell(struct agent *a)
 {
-	drop(a);
-	if (a->state != AGENT_NEW)
-		a->state = AGENT_IDLE;
+	_cleanup_(doc_freep) struct doc *out = doc_object();
+	int r;
+
+	a->chan.cancel_fd = -1;
 	doc_put_str(out, "type", "error");
-	doc_put_str(out, "text", e->text);
-	if (a->tally)
-		str_set(a->tally->error, e->text);
+	doc_put_str(out, "text", "the server is ending");
+	r = chan_send(&a->chan, out, clock_now_ns() + AGENT_FAREWELL_NS, NULL);
+	return r < 0 ? r : -ECANCELED;
 }
 
 /* One request and its answer. Return: 0, or negative when the channel is no longer of use. */
@@ -487,23 +553,24 @@ static int agent_turn(struct agent *a)
 	struct err e = {0};
 	int r = chan_recv(&a->chan, &in, "idle", clock_now_ns() + a->limits.idle_ns, &e);
 
-	bool over = signals_pending(a->chan.cancel_fd);
-
-	if (r < 0 && !over)
+	if (r == -ECANCELED)
+		return say_farewell(a);
+	if (r < 0)
 		return r;
 	doc_put_str(out, "type", "ok");
-	if (r == 0)
-		r = serve(a, in, out, &e);
-	over = over || signals_pending(a->chan.cancel_fd);
-	if (over)
-		r = err_say(&e, ECANCELED, "the server is ending");
-	if (r < 0)
-		fail(a, out, &e);
-	/* The last word is said in spite of it. */
-	a->chan.cancel_fd = over ? -1 : a->chan.cancel_fd;
-	if (chan_send(&a->chan, out, clock_now_ns() + AGENT_SEND_NS, NULL) < 0)
-		return -EPIPE;
-	return over ? -ECANCELED : 0;
+	r = serve(a, in, out, &e);
+	if (signals_pending(a->chan.cancel_fd))
+		return say_farewell(a);
+	if (r < 0) {
+		drop(a);
+		if (a->state != AGENT_NEW)
+			a->state = AGENT_IDLE;
+		doc_put_str(out, "type", "error");
+		doc_put_str(out, "text", e.text);
+		if (a->tally)
+			str_set(a->tally->error, e.text);
+	}
+	return chan_send(&a->chan, out, clock_now_ns() + AGENT_SEND_NS, &e);
 }
 
 static void set_limits(struct agent_limits *l)

@@ -3,21 +3,24 @@
  *
  *	NEW --hello--> IDLE --prepare--> READY --connect--> CONNECTED --run--> IDLE
  *
+ * A load whose config says so runs under another one, which uses the ports one higher.
+ *
  * Each request is answered by {"type": "ok", ...} or {"type": "error", "text"}. Whatever
  * was prepared is dropped on an error, which leads back to IDLE; a request that does not fit the
  * state is an error. End-of-file at any moment ends the agent.
  *
  *	hello    {protocol}                         -> {protocol, version, machine_id}
  *	describe {}                                 -> {env, meters, max_span_ns, max_flows}
- *	prepare  {load, near, config, opener, any, port, cpus, meters} -> {}
+ *	prepare  {load, near, config, opener, any, port, cpus, meters} -> {port}
  *	connect  {addr, port, token, timeout_ns}    -> {}
+ *	connect_under {the same}                    -> {}, for the load that the first runs under
  *	run      {begin_ns, end_ns, interval_ns}    -> {report, meters, hist}
  *	run      {in_ns, span_ns, interval_ns}      the same, from when it is received on
  *
- * A load whose config says so runs under another one, which uses the ports one higher.
- *
  * opener says who opens the data sockets: the end that drives a leg ("driver") or always near
  * ("near"). token is 16 bytes in hex that make the opener's connections known to a server, or "".
+ * port, answered, is the one that a load listens on, or 0. A server's agent says {"type":
+ * "expecting"} before it answers connect: near may connect from then on.
  * Between run and its answer further words go both ways: see bench/observe.h.
  */
 #pragma once
@@ -46,7 +49,7 @@ struct agent_tally {
 
 struct agent_args {
 	int ctl_fd;             /* stream socket; the agent's from now on */
-	int cancel_fd;          /* readable: say so to the controller, and end; -1: none */
+	int cancel_fd;          /* readable: tell the controller, and end; -1: none. Borrowed. */
 	struct load_feed *feed; /* where data sockets come from; NULL: it listens itself */
 	struct agent_limits limits;
 	const char *peer;          /* who the controller is, for messages; NULL: "controller" */

@@ -159,12 +159,14 @@ int endpoint_describe(struct endpoint *ep, struct endpoint_traits *ret, struct e
 	return r < 0 ? err_wrap(e, "%s, while describing itself", ep->chan.who) : 0;
 }
 
-int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, struct err *e)
+int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, uint16_t *ret_port,
+	struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *msg = request("prepare");
 	_cleanup_(doc_freep) struct doc *answer = NULL;
 	struct doc *config = doc_object();
 	struct doc *meters = doc_array();
+	uint64_t port = 0;
 	int r;
 
 	doc_put_opts(config, p->load->opts, p->cfg);
@@ -180,19 +182,38 @@ int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, stru
 	doc_put_u64(msg, "port", p->port);
 	doc_put_str(msg, "cpus", p->cpus);
 	r = send_request(ep, msg, e);
-	return r < 0 ? r : wait_answer(ep, "preparing", clock_now_ns() + ANSWER_NS, &answer, e);
+	if (r == 0)
+		r = wait_answer(ep, "preparing", clock_now_ns() + ANSWER_NS, &answer, e);
+	if (r < 0)
+		return r;
+	r = doc_get_u64(answer, "port", UINT16_MAX, &port, e);
+	*ret_port = (uint16_t)port;
+	return r < 0 ? err_wrap(e, "%s, while preparing", ep->chan.who) : 0;
 }
 
-int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, const char *token,
-	struct err *e)
+int endpoint_send_connect(struct endpoint *ep, const struct endpoint_connect *c, struct err *e)
 {
-	_cleanup_(doc_freep) struct doc *msg = request("connect");
+	_cleanup_(doc_freep) struct doc *msg = request(c->under ? "connect_under" : "connect");
 
-	doc_put_str(msg, "addr", addr);
-	doc_put_u64(msg, "port", port);
-	doc_put_str(msg, "token", token);
+	doc_put_str(msg, "addr", c->addr);
+	doc_put_u64(msg, "port", c->port);
+	doc_put_str(msg, "token", c->token);
 	doc_put_u64(msg, "timeout_ns", CONNECT_NS);
 	return send_request(ep, msg, e);
+}
+
+int endpoint_expecting(struct endpoint *ep, bool *ret_connected, struct err *e)
+{
+	_cleanup_(doc_freep) struct doc *msg = NULL;
+	int r = endpoint_hear(ep, "connecting", clock_now_ns() + CONNECT_NS + ANSWER_NS, &msg, e);
+
+	if (r < 0)
+		return r;
+	*ret_connected = doc_is_str(doc_get(msg, "type"), "ok");
+	if (!*ret_connected && !doc_is_str(doc_get(msg, "type"), "expecting"))
+		return err_say(e, EPROTO, "%s said neither expecting nor ok while connecting",
+			ep->chan.who);
+	return 0;
 }
 
 int endpoint_wait_connect(struct endpoint *ep, struct err *e)

@@ -47,15 +47,23 @@ struct endpoint_prepare {
 	uint16_t port;
 	const char *cpus; /* "": not pinned */
 };
-int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, struct err *e)
-	must_check_;
-
-/*
- * Requests that both ends work on at once are sent to both before either is waited for.
- * @token: hex, or ""
- */
-int endpoint_send_connect(struct endpoint *ep, const char *addr, uint16_t port, const char *token,
+/* *ret_port: where the load listens, 0: nowhere; of use when it was asked for port 0 */
+int endpoint_prepare(struct endpoint *ep, const struct endpoint_prepare *p, uint16_t *ret_port,
 	struct err *e) must_check_;
+
+struct endpoint_connect {
+	const char *addr;
+	uint16_t port;
+	const char *token; /* hex, or "" */
+	bool under;        /* the load that the other one runs under, after that one */
+};
+/*
+ * Requests that both ends work on at once are sent to both before either is waited for. A server
+ * expects connections once endpoint_expecting() is back; *ret_connected: it needs none.
+ */
+int endpoint_send_connect(struct endpoint *ep, const struct endpoint_connect *c, struct err *e)
+	must_check_;
+int endpoint_expecting(struct endpoint *ep, bool *ret_connected, struct err *e) must_check_;
 int endpoint_wait_connect(struct endpoint *ep, struct err *e) must_check_;
 
 struct endpoint_run {

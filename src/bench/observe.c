@@ -12,8 +12,9 @@
 #define OBSERVE_SEND_NS (5 * NSEC_PER_SEC)
 /* A message that has begun must be there this soon: nothing is watched meanwhile. */
 #define OBSERVE_RECV_NS (1 * NSEC_PER_SEC)
-/* How often counters are looked at for an exact amount or a limit. */
-#define OBSERVE_LOOK_NS (1 * NSEC_PER_MSEC)
+/* How often counters are looked at for an exact amount, and for a limit. */
+#define OBSERVE_EXACT_NS (1 * NSEC_PER_MSEC)
+#define OBSERVE_LIMIT_NS (20 * NSEC_PER_MSEC)
 /* How long after "done" the controller may take: the other end's span, shifted at most so much. */
 #define OBSERVE_FINISH_NS (60 * NSEC_PER_SEC)
 
@@ -64,6 +65,7 @@ const struct field end_report_fields[] = {
 struct sample {
 	uint64_t at_ns;
 	struct load_count count;
+	uint64_t under_bytes_rx;
 	struct cpustat cpu; /* all CPUs together */
 	int n_cpus;
 	uint64_t threads_ns;
@@ -78,12 +80,21 @@ struct observer {
 	int fds[LOAD_MAX_FLOWS];
 	clockid_t threads[LOAD_MAX_LEGS * LOAD_MAX_THREADS];
 	struct sample begin, last;
-	uint64_t under_begin; /* bytes the load beside had received then */
 	uint32_t n_intervals;
 	uint64_t next_ns; /* end of the interval under way */
 	bool began, said_sent, stopped, finished;
 	struct cpustat cpus[CPUSTAT_MAX_CPUS];
 };
+
+static void sample_counts(const struct observer *o, struct sample *s)
+{
+	struct load_count under = {0};
+
+	load_count(o->args->load, &s->count);
+	if (o->args->under)
+		load_count(o->args->under, &under);
+	s->under_bytes_rx = under.bytes_rx;
+}
 
 static int sample_cpu(struct observer *o, struct sample *s, struct err *e)
 {
@@ -213,7 +224,7 @@ static int tick(struct observer *o, struct err *e)
 {
 	struct sample now = {0};
 
-	load_count(o->args->load, &now.count);
+	sample_counts(o, &now);
 	now.at_ns = clock_now_ns();
 	return end_interval(o, &now, e);
 }
@@ -242,18 +253,16 @@ static int hear(struct observer *o, struct err *e)
 /* Sleeps until @at_ns or a word of the controller, which is heard. */
 static int sleep_until(struct observer *o, uint64_t at_ns, struct err *e)
 {
-	struct pollfd p[2] = {{.fd = o->args->chan->fd, .events = POLLIN},
+	struct pollfd p[] = {{.fd = o->args->chan->fd, .events = POLLIN},
 		{.fd = o->args->chan->cancel_fd, .events = POLLIN}};
 	uint64_t now_ns = clock_now_ns();
 	uint64_t left_ns = at_ns > now_ns ? at_ns - now_ns : 0;
 	struct timespec ts = {.tv_sec = (time_t)(left_ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(left_ns % NSEC_PER_SEC)};
-	int r = ppoll(p, 2, &ts, NULL);
+	int r = ppoll(p, ARRAY_SIZE(p), &ts, NULL);
 
 	if (r < 0 && errno != EINTR)
 		return err_set(e, errno, "cannot wait");
-	if (r > 0 && p[1].revents)
-		return err_say(e, ECANCELED, "the server is ending");
 	return r > 0 ? hear(o, e) : 0;
 }
 
@@ -274,12 +283,16 @@ static int look_exact(struct observer *o, const struct load_count *c, bool *ret_
 static int look(struct observer *o, bool *ret_through, struct err *e)
 {
 	const struct observe_args *a = o->args;
-	struct load_count c;
+	struct load_count c, under;
 
 	*ret_through = false;
 	if (!a->exact && !a->max_bytes)
 		return 0;
 	load_count(a->load, &c);
+	if (a->under) {
+		load_count(a->under, &under);
+		load_count_add(&c, &under);
+	}
 	if (a->max_bytes && c.bytes_tx + c.bytes_rx > a->max_bytes)
 		return err_say(e, EDQUOT, "no more than %llu bytes are allowed in a trial",
 			(unsigned long long)a->max_bytes);
@@ -290,7 +303,10 @@ static int look(struct observer *o, bool *ret_through, struct err *e)
 static int wait_end(struct observer *o, struct err *e)
 {
 	const struct observe_args *a = o->args;
-	bool looks = a->exact || a->max_bytes, through = false;
+	uint64_t look_ns = a->exact       ? OBSERVE_EXACT_NS
+			   : a->max_bytes ? OBSERVE_LIMIT_NS
+					  : UINT64_MAX / 2;
+	bool through = false;
 	uint64_t now_ns;
 	int r = 0;
 
@@ -301,7 +317,7 @@ static int wait_end(struct observer *o, struct err *e)
 			r = tick(o, e);
 			continue;
 		}
-		r = sleep_until(o, looks ? MIN(at_ns, now_ns + OBSERVE_LOOK_NS) : at_ns, e);
+		r = sleep_until(o, MIN(at_ns, now_ns + look_ns), e);
 		if (r == 0)
 			r = look(o, &through, e);
 	}
@@ -331,15 +347,6 @@ static int meters_end(struct observer *o, struct readings *ret, struct err *e)
 	return r;
 }
 
-static uint64_t under_bytes_rx(const struct observer *o)
-{
-	struct load_count c = {0};
-
-	if (o->args->under)
-		load_count(o->args->under, &c);
-	return c.bytes_rx;
-}
-
 /* Begin and end are read in the same order, so that both spans have the same length. */
 static int begin(struct observer *o, struct err *e)
 {
@@ -354,8 +361,7 @@ static int begin(struct observer *o, struct err *e)
 	o->began = true;
 	/* An exact amount is counted from its first byte. */
 	if (!a->exact)
-		load_count(a->load, &s->count);
-	o->under_begin = under_bytes_rx(o);
+		sample_counts(o, s);
 	s->at_ns = a->exact ? a->begin_ns : clock_now_ns();
 	r = meters_begin(o, e);
 	if (r == 0 && a->interval_ns)
@@ -400,9 +406,11 @@ static int end(struct observer *o, struct end_report *ret, struct err *e)
 	struct sample now = {0};
 	int r;
 
-	load_count(o->args->load, &now.count);
+	sample_counts(o, &now);
 	now.at_ns = clock_now_ns();
 	load_end(o->args->load, now.at_ns);
+	if (o->args->under)
+		load_end(o->args->under, now.at_ns);
 	r = meters_end(o, &ret->readings, e);
 	if (r == 0 && o->args->interval_ns)
 		r = end_interval(o, &now, e);
@@ -415,7 +423,7 @@ static int end(struct observer *o, struct end_report *ret, struct err *e)
 	ret->lost = now.count.lost;
 	put_packets(ret, &now.count);
 	ret->jitter_ns = load_jitter_ns(o->args->load);
-	ret->under_bytes_rx = under_bytes_rx(o) - o->under_begin;
+	ret->under_bytes_rx = now.under_bytes_rx - o->begin.under_bytes_rx;
 	return r;
 }
 

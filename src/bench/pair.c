@@ -16,6 +16,9 @@
 /* After one end failed, how long for the other to show that it is the cause. */
 #define PAIR_CAUSE_NS (1 * NSEC_PER_SEC)
 
+/* The load goes on this long after both spans: what was asked in them may still be answered. */
+#define PAIR_RUN_OUT_MS 30
+
 struct pair {
 	const struct pair_args *args;
 	struct pair_result *ret;
@@ -103,8 +106,8 @@ static int hear_user(struct pair *p, struct err *e)
 	return say_both(p, "stop", e);
 }
 
-/* Waits for a word of either end or of the user. *ret_from: -1: nobody's. */
-static int wait_word(const struct pair *p, uint64_t deadline_ns, int *ret_from, struct err *e)
+/* Waits for a word of the ends or of the user. @ret_ready: of near, far and the user */
+static int wait_words(const struct pair *p, uint64_t deadline_ns, bool *ret_ready, struct err *e)
 {
 	struct pollfd fd[] = {{.fd = p->args->end[0]->chan.fd, .events = POLLIN},
 		{.fd = p->args->end[1]->chan.fd, .events = POLLIN},
@@ -112,15 +115,10 @@ static int wait_word(const struct pair *p, uint64_t deadline_ns, int *ret_from, 
 			.events = POLLIN}};
 	int r = poll(fd, ARRAY_SIZE(fd), clock_left_ms(deadline_ns));
 
-	*ret_from = -1;
 	if (r < 0 && errno != EINTR)
 		return err_set(e, errno, "cannot wait for the agents");
-	for (int i = 2; r > 0 && i >= 0; i--)
-		if (fd[i].revents)
-			*ret_from = i;
-	/* The user is heard first: agents may talk without a pause. */
-	if (r > 0 && fd[2].revents)
-		*ret_from = 2;
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		ret_ready[i] = r > 0 && fd[i].revents;
 	return 0;
 }
 
@@ -147,6 +145,24 @@ static int timed_out(const struct pair *p, struct err *e)
 		p->args->end[far]->chan.who, state_of(p, far));
 }
 
+/* One word of each that has one: an end that talks without a pause keeps nobody from being heard. */
+static int hear_all(struct pair *p, const bool *ready, int *ret_from, struct err *e)
+{
+	int r = 0;
+
+	if (ready[2])
+		r = p->args->stop_fd >= 0 ? hear_user(p, e)
+					  : err_say(e, ECANCELED, "interrupted while the load ran");
+	for (int i = 0; r == 0 && i < 2; i++) {
+		if (!ready[i])
+			continue;
+		r = hear(p, i, e);
+		if (r < 0)
+			*ret_from = i;
+	}
+	return r;
+}
+
 /* *ret_from: which end failed, if one did; else -1. */
 static int until_done(struct pair *p, int *ret_from, struct err *e)
 {
@@ -154,15 +170,13 @@ static int until_done(struct pair *p, int *ret_from, struct err *e)
 
 	*ret_from = -1;
 	while (r == 0 && !(p->done[0] && p->done[1])) {
+		bool ready[3] = {0};
+
 		if (clock_now_ns() > p->deadline_ns)
 			return timed_out(p, e);
-		r = wait_word(p, MIN(p->deadline_ns, p->grace_ns), ret_from, e);
-		if (r == 0 && *ret_from == 2)
-			r = p->args->stop_fd >= 0
-				    ? hear_user(p, e)
-				    : err_say(e, ECANCELED, "interrupted while the load ran");
-		else if (r == 0 && *ret_from >= 0)
-			r = hear(p, *ret_from, e);
+		r = wait_words(p, MIN(p->deadline_ns, p->grace_ns), ready, e);
+		if (r == 0)
+			r = hear_all(p, ready, ret_from, e);
 		if (r == 0)
 			r = watch_exact(p, e);
 	}
@@ -194,8 +208,11 @@ static int find_cause(struct pair *p, bool far, int r, struct err *e)
 
 static int read_reports(struct pair *p, struct err *e)
 {
-	int r = say_both(p, "finish", e);
+	int r;
 
+	if (!p->args->exact)
+		poll(NULL, 0, PAIR_RUN_OUT_MS);
+	r = say_both(p, "finish", e);
 	for (int i = 0; r == 0 && i < 2; i++) {
 		struct hist *hist[LOAD_HIST_N] = {0};
 
@@ -221,6 +238,6 @@ int pair_run(const struct pair_args *args, struct pair_result *ret, struct err *
 		return r;
 	r = until_done(&p, &from, e);
 	if (r < 0)
-		return from == 0 || from == 1 ? find_cause(&p, from, r, e) : r;
+		return from >= 0 ? find_cause(&p, from, r, e) : r;
 	return read_reports(&p, e);
 }

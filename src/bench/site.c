@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What an agent of our own takes. */
+#define SITE_MAX_SPAN_NS (24 * 3600 * NSEC_PER_SEC)
+
 /* near's half of the CPUs, far's, and the one they may share. */
 static void list_cpus(struct site *s)
 {
@@ -179,6 +182,11 @@ int site_restart(struct site *s, struct err *e)
 	return start_agents(s, e);
 }
 
+static bool is_ipv6(const struct site *s)
+{
+	return s->path ? s->path->cfg.ipv6 : strchr(s->remote->addr, ':') != NULL;
+}
+
 static int prepare(struct site *s, bool far, const struct load_spec *load, const bool *meters,
 	const struct trial *t, struct err *e)
 {
@@ -187,7 +195,7 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 		.cfg = &load->cfg,
 		.near = !far,
 		.near_opens = s->remote != NULL,
-		.any = s->path && !s->path->cfg.ipv6 ? "0.0.0.0" : "::",
+		.any = is_ipv6(s) ? "::" : "0.0.0.0",
 		.port = !s->path ? 0
 			: far    ? s->path->far.port
 				 : s->path->near.port,
@@ -199,23 +207,42 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 	for (enum meter_id i = 0; far && s->far_traits && i < METER_N; i++)
 		p.meters[i] = s->far_traits->meters[i] &&
 			      !(t->same_machine && meter_table[i]->per_machine);
-	return endpoint_prepare(far ? &s->far : &s->near, &p, e);
+	return endpoint_prepare(far ? &s->far : &s->near, &p, &s->load_port[far], e);
+}
+
+/* Where @far is reached by the other end, for a load or for the one that it runs under. */
+static struct endpoint_connect way_to(const struct site *s, bool far, bool under)
+{
+	const struct path_end *end = !s->path ? NULL : far ? &s->path->far : &s->path->near;
+	struct endpoint_connect c = {.token = "", .under = under};
+
+	if (end) {
+		c.addr = end->addr;
+		c.port = (uint16_t)(end->port + under);
+		return c;
+	}
+	c.addr = s->remote->addr;
+	c.token = s->remote->token;
+	/* A load that connects as it runs has a port of its own; the others the server's. */
+	c.port = s->load_port[true] && !under ? s->load_port[true] : (uint16_t)s->remote->cfg->port;
+	return c;
 }
 
 /* far first: a server must know what is coming before it comes. */
-static int connect_both(struct site *s, struct err *e)
+static int connect_both(struct site *s, bool under, struct err *e)
 {
-	const struct path *p = s->path;
-	const struct remote *x = s->remote;
-	int r = endpoint_send_connect(&s->far, x ? x->addr : p->near.addr, x ? 0 : p->near.port,
-		x ? x->token : "", e);
+	const struct endpoint_connect to_near = way_to(s, false, under);
+	const struct endpoint_connect to_far = way_to(s, true, under);
+	bool connected = false;
+	int r = endpoint_send_connect(&s->far, &to_near, e);
 
+	if (r == 0 && s->remote)
+		r = endpoint_expecting(&s->far, &connected, e);
 	if (r == 0)
-		r = endpoint_send_connect(&s->near, x ? x->addr : p->far.addr,
-			x ? (uint16_t)x->cfg->port : p->far.port, x ? x->token : "", e);
+		r = endpoint_send_connect(&s->near, &to_far, e);
 	if (r == 0)
 		r = endpoint_wait_connect(&s->near, e);
-	return r < 0 ? r : endpoint_wait_connect(&s->far, e);
+	return r < 0 || connected ? r : endpoint_wait_connect(&s->far, e);
 }
 
 struct listener {
@@ -235,7 +262,9 @@ static void pass_interval(void *ctx, const struct interval_list *list, const str
 /* Without a time, an exact amount may take as long as the other end allows. */
 static uint64_t longest_ns(const struct site *s, const struct bench_cfg *cfg)
 {
-	return cfg->time_ns ? cfg->time_ns : s->far_traits ? s->far_traits->max_span_ns : 0;
+	uint64_t far_ns = s->far_traits ? s->far_traits->max_span_ns : SITE_MAX_SPAN_NS;
+
+	return cfg->time_ns ? cfg->time_ns : MIN(far_ns, (uint64_t)SITE_MAX_SPAN_NS);
 }
 
 static int run_both(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
@@ -307,7 +336,9 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	if (r == 0)
 		r = prepare(s, false, load, meters, t, &e);
 	if (r == 0)
-		r = connect_both(s, &e);
+		r = connect_both(s, false, &e);
+	if (r == 0 && load->cfg.under == LOAD_UNDER_STREAM)
+		r = connect_both(s, true, &e);
 	if (r == 0)
 		r = run_both(s, load, cfg, t, &e);
 	if (r == 0)

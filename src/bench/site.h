@@ -16,6 +16,7 @@ struct site {
 	struct remote *remote; /* NULL: there is a path */
 	struct endpoint near, far;
 	struct endpoint_traits *far_traits; /* of the remote */
+	uint16_t load_port[2]; /* where the load of near and far listens, as they say */
 	bool has_cgroup[2];
 	struct cgroup cgroup[2];                          /* of near and far */
 	char near_half[256], far_half[256], last_cpu[16]; /* CPU lists to pin to */

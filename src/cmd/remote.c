@@ -48,7 +48,10 @@ static const struct opt trial_opts[] = {
 	OPT_END,
 };
 
-/* One trial in one direction, as the other programs of this kind do. */
+/*
+ * One trial in one direction, as the other programs of this kind do. Congestion control is the
+ * machines' own: it is part of what is measured here, and a server without rights may set no other.
+ */
 static void remote_defaults(struct cmd_cfg *cfg)
 {
 	cfg->bench = (struct bench_cfg){
@@ -62,6 +65,7 @@ static void remote_defaults(struct cmd_cfg *cfg)
 			cfg->load[i].dir = LOAD_DIR_TX;
 		if (cfg->load[i].proto == LOAD_PROTO_EACH)
 			cfg->load[i].proto = LOAD_PROTO_TCP;
+		cfg->load[i].congestion[0] = '\0';
 	}
 }
 

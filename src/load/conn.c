@@ -123,7 +123,7 @@ int conn_finish(const struct load_cfg *cfg, bool udp, bool sends, int fd, struct
 static size_t greeting(const struct conn_args *args, uint32_t number, uint8_t *ret)
 {
 	const struct load_token *t = &args->peer->token;
-	uint32_t be = htonl(args->peer->first_flow + number);
+	uint32_t be = htonl(number);
 
 	memset(ret, 0, LOAD_TOKEN_BYTES);
 	if (!t->len)

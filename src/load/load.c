@@ -280,7 +280,6 @@ static int take_next(struct load *l, const struct conn_args *args, struct err *e
 	fd = feed->next(feed, &number, args->deadline_ns, e);
 	if (fd < 0)
 		return fd;
-	number -= args->peer->first_flow; /* a smaller one wraps, and is too large */
 	if (number >= load_n_flows(l) || flow_at(l, number_of(l, number))->fd >= 0)
 		return err_say(e, EPROTO, "flow %u was opened twice, or is none of %u", number,
 			load_n_flows(l));

@@ -239,7 +239,6 @@ struct load_token {
 struct load_peer {
 	char addr[64];
 	uint16_t port;
-	uint32_t first_flow; /* what the token's numbers begin with */
 	struct load_token token;
 	struct load_feed *feed; /* where sockets that the other end opens come from; NULL: listen */
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tare stream and tare rr against a tare server, over loopback.
 
-usage: remote.py TARE SOURCE_ROOT [SERVER WORDS... with {port} and {key}]
+usage: remote.py TARE SOURCE_ROOT [WORDS...], more words for the server
 """
 
 import csv
@@ -17,10 +17,10 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tap import Tap, skip_all, strict_json  # noqa: E402
+from tap import Tap, strict_json  # noqa: E402
 
 TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
-SERVER = sys.argv[3:] or [TARE, "serve", "--port", "{port}"]
+SERVER = [TARE, "serve", "--port", "{port}", *sys.argv[3:]]
 KEYED = SERVER + ["--key-file", "{key}"]
 SHORT = ["--time", "300ms", "--warmup", "20ms", "--interval", "100ms"]
 KEY = "a key of more than sixteen bytes"
@@ -56,6 +56,10 @@ class Server:
             assert time.monotonic() < end, "the server does not listen"
         return self
 
+    def sessions(self):
+        pid = self.process.pid
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -71,7 +75,7 @@ def client(port, load, *words):
 
 def run(server, load, *words):
     done = client(server.port, load, *SHORT, *words)
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -142,6 +146,25 @@ def rr_goes(server, proto):
     assert trial["near"]["transactions"] > 0 and trial["near"]["lost"] == 0
     assert [p["metric"] for p in doc["cells"][0]["percentiles"]][:1] == ["latency_p50_ns"]
     sums_match(trial)
+
+
+def crr_goes(server):
+    trial = trial_of(document(server, "crr", "--flows", "2"))
+    assert trial["near"]["transactions"] > 0 and trial["near"]["lost"] == 0, trial
+    sums_match(trial)
+
+
+def rr_under_stream(server):
+    doc = document(server, "rr", "--under", "stream")
+    idle, under = doc["trials"]
+    assert idle["load"] == "rr-tcp-idle" and under["load"] == "rr-tcp-under-stream", doc["loads"]
+    assert under["far"]["under_bytes_rx"] > 0 == idle["far"]["under_bytes_rx"]
+    assert under["near"]["transactions"] > 0
+
+
+def rr_open_loop(server):
+    trial = trial_of(document(server, "rr", "--rate", "1000"))
+    assert 0 < trial["near"]["transactions"] <= 320, trial
 
 
 def exact(server, direction, size, *words):
@@ -278,10 +301,13 @@ def server_stopped():
     """A peer that is silent, not dead, is given up on after a while."""
     with Server() as server:
         p = begin(server)
-        server.process.send_signal(signal.SIGSTOP)
+        sessions = server.sessions()
+        for pid in sessions:
+            os.kill(pid, signal.SIGSTOP)
         p.send_signal(signal.SIGINT)
         _, words = p.communicate(timeout=DEADLINE_S)
-        server.process.send_signal(signal.SIGCONT)
+        for pid in sessions:
+            os.kill(pid, signal.SIGCONT)
         assert p.returncode == 4 and words.startswith("tare: "), (p.returncode, words)
 
 
@@ -301,8 +327,6 @@ def interrupted():
 
 def main():
     t = Tap()
-    if len(sys.argv) <= 3 and subprocess.run([TARE, "serve", "--help"], capture_output=True).returncode:
-        skip_all("this tare has no serve")
     with Server() as server:
         for direction in ("tx", "rx", "both"):
             t.check(f"stream {direction}", stream_goes, server, direction)
@@ -310,6 +334,9 @@ def main():
         t.check("threads are pinned, and the result says where they ran", pins, server)
         for proto in ("tcp", "udp"):
             t.check(f"rr {proto}", rr_goes, server, proto)
+        t.check("crr", crr_goes, server)
+        t.check("rr at a rate", rr_open_loop, server)
+        t.check("rr under a stream", rr_under_stream, server)
         for direction in ("tx", "rx", "both"):
             t.check(f"exact bytes {direction}", exact, server, direction, 100_000_007)
         t.check("one byte", exact, server, "tx", 1, "--time", "0")
@@ -324,8 +351,7 @@ def main():
     for reply in (b"", b"\0\0\0\2{}", b"\xff\xff\xff\xff", b"220 smtp.example ESMTP\r\n"):
         t.check(f"another server, {reply!r}: status 3", not_a_tare_server, reply)
     t.check("wrong usage: status 2", wrong_usage)
-    if len(sys.argv) <= 3:
-        t.check("wrong key: status 3", wrong_key)
+    t.check("wrong key: status 3", wrong_key)
     t.check("server killed: status 4", server_killed)
     t.check("server stopped: status 4", server_stopped)
     t.check("interrupted: status 4, and what there is", interrupted)

@@ -346,7 +346,7 @@ def sigterm_ends_sessions():
         start = time.monotonic()
         status, _ = server.stop()
         assert status == 0 and time.monotonic() - start < 10
-        assert closed(s)
+        assert "ending" in receive(s)["text"] and closed(s)
         assert not pathlib.Path(f"/proc/{pids[0]}").exists()
 
 

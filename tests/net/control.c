@@ -119,8 +119,9 @@ static const char *ask(struct peer *p, const char *json, const char *type)
 	"\"under\":\"none\",\"under_dir\":\"tx\""
 #define STREAM                                                                                     \
 	"\"block_bytes\":1024,\"sndbuf_bytes\":0,\"rcvbuf_bytes\":0,\"congestion\":\"\","          \
-	"\"bytes\":0,\"blocks\":0,\"rate_bps\":0,\"pacing_bps\":0,\"send\":\"copy\","              \
-	"\"recv\":\"copy\",\"mss_bytes\":0,\"dscp\":0,\"mptcp\":false"
+	"\"bytes\":0,\"rate_bps\":0,"                                                              \
+	"\"blocks\":0,\"pacing_bps\":0,\"send\":\"copy\",\"recv\":\"copy\",\"mss_bytes\":0,"       \
+	"\"dscp\":0,\"mptcp\":false"
 #define ONE "\"flows\":1,\"threads\":0"
 #define PREPARE(load, config, rest)                                                                \
 	"{\"type\":\"prepare\",\"load\":\"" load "\",\"config\":{" config "}" rest "}"
@@ -522,12 +523,15 @@ static void controller_keeps_an_agents_words(void **state)
 	check_answers(c, ARRAY_SIZE(c), false);
 }
 
+/* What udp counts. */
+#define PACKETS                                                                                    \
+	"\"packets_tx\":0,\"packets_rx\":0,\"packets_expected\":0,\"reordered\":0,"                \
+	"\"duplicated\":0,\"packets_alien\":0,\"packets_unsent\":0,\"packets_gso\":0,"             \
+	"\"packets_gro\":0,\"sends_refused\":0,\"socket_drops\":0,\"jitter_ns\":0,"
 #define REPORT(begin, end)                                                                         \
-	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end ",\"bytes_tx\":1,\"bytes_rx\":1,"     \
-	"\"transactions\":1,\"lost\":0,\"packets_tx\":0,\"packets_rx\":0,\"packets_expected\":0,"  \
-	"\"reordered\":0,\"duplicated\":0,\"packets_alien\":0,\"packets_unsent\":0,"               \
-	"\"packets_gso\":0,\"packets_gro\":0,\"sends_refused\":0,\"socket_drops\":0,"              \
-	"\"jitter_ns\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0,"                        \
+	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end                                       \
+	",\"bytes_tx\":1,\"bytes_rx\":1," PACKETS                                                  \
+	"\"transactions\":1,\"lost\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0,"          \
 	"\"first_cpu\":[],\"last_cpu\":[]}"
 #define HIST(count, buckets)                                                                       \
 	"\"hist\":{\"latency\":{\"count\":" count                                                  \
