@@ -58,6 +58,9 @@ class Server:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
 
+    def files(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def connect(self, address="127.0.0.1", source=None):
         return socket.create_connection((address, self.port), 5, source and (source, 0))
 
@@ -118,6 +121,13 @@ def serves(server):
         assert answer["type"] == "ok", answer
 
 
+def until(what, within=5):
+    end = time.monotonic() + within
+    while not what() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert what()
+
+
 def closed(s, within=5):
     s.settimeout(within)
     try:
@@ -129,6 +139,7 @@ def closed(s, within=5):
 def session_and_log():
     with Server() as server:
         serves(server)
+        until(lambda: not server.sessions())
         status, text = server.stop()
     assert status == 0, status
     line = re.search(r'^time=\S+Z session=1 peer=127\.0\.0\.1 port=\d+ proto=tare load="\w*" '
@@ -206,7 +217,7 @@ def ten_thousand():
     with Server() as server:
         serves(server)
         before = server.rss_kb()
-        fds = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        fds = server.files()
         for _ in range(HOSTILE // WAVE):
             wave = []
             for _ in range(WAVE):
@@ -217,10 +228,7 @@ def ten_thousand():
         after = server.rss_kb()
         print(f"# RSS of the listener before {HOSTILE} silent connections {before} kB, after {after} kB")
         assert after - before < RSS_GROWTH_KB
-        end = time.monotonic() + 5
-        while len(os.listdir(f"/proc/{server.process.pid}/fd")) > fds and time.monotonic() < end:
-            time.sleep(0.05)
-        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) <= fds
+        until(lambda: server.files() <= fds)
 
 
 def strangers_datagrams():
@@ -245,7 +253,8 @@ def strangers_datagrams():
             s.close()
         status, text = server.stop()
     assert status == 0
-    assert re.search(r"datagrams_dropped=1[46]\b", text), text
+    dropped = sum(int(n) for n in re.findall(r"datagrams_dropped=(\d+)", text))
+    assert dropped in (14, 16), text  # without and with raw sockets
 
 
 def spoofed(server, source, data):
@@ -357,10 +366,7 @@ def killed_listener_leaves_nothing():
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(10)
         assert closed(s)
-        end = time.monotonic() + 5
-        while alive(pids) and time.monotonic() < end:
-            time.sleep(0.02)
-        assert not alive(pids)
+        until(lambda: not alive(pids))
 
 
 def alive(pids):
