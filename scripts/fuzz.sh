@@ -9,7 +9,9 @@ meson=$(command -v /usr/bin/meson || command -v meson)
   -Dc_args=-fsanitize=fuzzer-no-link
 ninja -C build-fuzz
 libs=(serve report iperf bench path load wire meter sys stat base)
-for target in num opt doc cpustat affinity iperf_params iperf_results iperf_ctl rsa_token sniff cidr greet; do
+targets=(num opt doc cpustat affinity procnet udp_seq iperf_params iperf_results iperf_ctl rsa_token
+  sniff cidr greet)
+for target in "${targets[@]}"; do
   objects=()
   for lib in "${libs[@]}"; do objects+=("build-fuzz/src/$lib/lib$lib.a"); done
   # shellcheck disable=SC2046

@@ -128,6 +128,14 @@ static void workers_allocate_nothing(void **state)
 		cfg = *load_crr.defaults;
 		cfg.flows = flows;
 		watch(path, &load_crr, &cfg);
+		cfg = *load_udp.defaults;
+		cfg.flows = flows;
+		cfg.threads = 1;
+		cfg.dir = LOAD_DIR_BOTH;
+		watch(path, &load_udp, &cfg);
+		cfg.rate_bps = 10000000;
+		for (cfg.pace = LOAD_PACE_OWN; cfg.pace < LOAD_PACE_N; cfg.pace++)
+			watch(path, &load_udp, &cfg);
 	}
 	path_close(path);
 }
