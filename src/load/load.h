@@ -147,6 +147,7 @@ struct load_count {
 	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */
 	uint64_t packets_unsent; /* due by the schedule, but the sender was too late for them */
 	uint64_t packets_gso, packets_gro; /* of tx and rx: shared a system call's buffer */
+	uint64_t aggregates_gro; /* that packets_gro came in */
 	uint64_t sends_refused; /* send calls that failed for want of room or of a listener */
 	uint64_t socket_drops;  /* by this end's sockets: receive buffer full; see METHOD.md */
 	uint64_t flows_ended;   /* flows whose end datagram came in: packets_expected is exact */
