@@ -162,13 +162,25 @@ enum loss_place {
 	LOSS_N, /* elsewhere */
 };
 
+/*
+ * The kernel counts an aggregate it drops once, whatever is in it; it is taken to be as large as
+ * the mean of what came in.
+ */
+static uint64_t socket_drops(const struct end_report *end)
+{
+	uint64_t singles = end->packets_rx - MIN(end->packets_gro, end->packets_rx);
+	uint64_t received = singles + end->aggregates_gro;
+
+	return received ? end->socket_drops * end->packets_rx / received : end->socket_drops;
+}
+
 static uint64_t drops_at(const struct end_report *end, enum loss_place place)
 {
 	const struct drops_reading *d = &end->readings.drops;
 
 	switch (place) {
 	case LOSS_SOCKET:
-		return end->socket_drops;
+		return socket_drops(end);
 	case LOSS_UDP:
 		return d->udp_in_errors - MIN(d->udp_in_errors, end->socket_drops) +
 		       d->udp_no_ports;

@@ -41,6 +41,7 @@ const struct field end_report_fields[] = {
 		"part of packets_tx handed to the kernel in aggregates"),
 	FIELD_U64(struct end_report, packets_gro, "",
 		"part of packets_rx taken from the kernel in aggregates"),
+	FIELD_U64(struct end_report, aggregates_gro, "", "how many these were"),
 	FIELD_U64(struct end_report, sends_refused, "",
 		"send calls refused for want of a buffer or a listener"),
 	FIELD_U64(struct end_report, socket_drops, "",
@@ -397,6 +398,7 @@ static void put_packets(struct end_report *ret, const struct load_count *c)
 	ret->packets_unsent = c->packets_unsent;
 	ret->packets_gso = c->packets_gso;
 	ret->packets_gro = c->packets_gro;
+	ret->aggregates_gro = c->aggregates_gro;
 	ret->sends_refused = c->sends_refused;
 	ret->socket_drops = c->socket_drops;
 }
