@@ -365,6 +365,32 @@ static void fq_keeps_the_schedule(void **state)
 	path_close(path);
 }
 
+/* What a device can't cut into segments goes singly, in fragments. */
+static void segments_larger_than_the_mtu_go_singly(void **state)
+{
+	struct load_cfg cfg = *load_udp.defaults;
+	struct path_cfg path_cfg = path_cfg_default;
+	struct path *path = NULL;
+	struct totals t;
+	struct pair p;
+
+	(void)state;
+	path_cfg.mtu = 1000;
+	cfg.dir = LOAD_DIR_TX;
+	cfg.gso = LOAD_SWITCH_ON;
+	cfg.bytes = 50ULL * cfg.packet_bytes;
+	must(path_open(&path, &path_native, &path_cfg, &e_));
+	must(pair_open(&p, path, &load_udp, &cfg, &e_));
+	must(pair_connect(&p, net_deadline(), &e_));
+	run_to_end(&p, 1, &t);
+	assert_int_equal(t.near.packets_tx, 50);
+	assert_int_equal(t.far.packets_rx, 50);
+	assert_int_equal(t.far.bytes_rx, cfg.bytes);
+	assert_int_equal(t.near.packets_gso, 0);
+	pair_close(&p);
+	path_close(path);
+}
+
 static void refuses(const struct load_cfg *cfg, const char *word)
 {
 	const struct load_args args = {.ops = &load_udp, .cfg = cfg, .near = true};
@@ -406,8 +432,8 @@ static void add(struct variant *ret, size_t *n, const struct load_cfg *cfg, bool
 	if (v->cfg.rate_bps)
 		v->cfg.rate_bps = PACED_PPS * PACKET_BYTES * 8ULL / cfg->flows;
 	snprintf(v->name, sizeof(v->name),
-		"%s%s %s, flows %u, threads %u, gso %s, gro %s, batch %u%s",
-		load_dir_name[cfg->dir], cfg->rate_bps ? ", pace" : ", full speed",
+		"%s%s%s, flows %u, threads %u, gso %s, gro %s, batch %u%s", load_dir_name[cfg->dir],
+		cfg->rate_bps ? ", pace " : ", full speed",
 		cfg->rate_bps ? load_pace_name[cfg->pace] : "", cfg->flows, cfg->threads,
 		load_switch_name[cfg->gso], load_switch_name[cfg->gro], cfg->batch,
 		ipv6 ? ", IPv6" : "");
@@ -465,6 +491,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(late_double_and_strange_are_told_apart);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(adopted_sockets_work);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(fq_keeps_the_schedule);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(segments_larger_than_the_mtu_go_singly);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(refuses_what_cannot_run);
 	return _cmocka_run_group_tests("udp", tests, n, NULL, NULL);
 }
