@@ -73,8 +73,8 @@ static const struct load_cfg udp_defaults = {
 	.packet_bytes = 1472,
 	.batch = 64,
 	/*
-	 * Or net.core.rmem_max, if less. A reader that gets no CPU for a while then loses less: 3 to
-	 * 12 % instead of 33 to 54 % at 64 bytes and full speed on our test machine.
+	 * Or net.core.rmem_max, if less. A reader that gets no CPU for a while then loses less:
+	 * 3 to 12 % instead of 33 to 54 % at 64 bytes and full speed on our test machine.
 	 */
 	.rcvbuf_bytes = 4 << 20,
 	.gso = LOAD_SWITCH_AUTO,
@@ -106,8 +106,8 @@ static const struct opt udp_opts[] = {
 	OPT_ENUM(struct load_cfg, gro, "gro", 0, load_switch_name,
 		"take many datagrams as one (UDP_GRO); auto: without --rate"),
 	OPT_ENUM(struct load_cfg, pace, "pace", 0, load_pace_name,
-		"who keeps the schedule of --rate: own, the sender's clock; fq, sch_fq by its rate; "
-		"txtime, sch_fq by each packet's time; auto: txtime where there is fq, else own"),
+		"who keeps the schedule of --rate: own, the sender; fq, sch_fq by its rate; txtime, "
+		"sch_fq by each packet's time; auto: txtime where there is sch_fq, else own"),
 	OPT_U32(struct load_cfg, sndbuf_bytes, "sndbuf", 0, "<size>",
 		"SO_SNDBUF; 0: the host's default", .unit = NUM_BYTES, .min = 2048, .max = 1 << 30,
 		.zero_ok = true),
