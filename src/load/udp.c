@@ -106,8 +106,8 @@ static const struct opt udp_opts[] = {
 	OPT_ENUM(struct load_cfg, gro, "gro", 0, load_switch_name,
 		"take many datagrams as one (UDP_GRO); auto: without --rate"),
 	OPT_ENUM(struct load_cfg, pace, "pace", 0, load_pace_name,
-		"who keeps the schedule of --rate: own, the sender; fq, sch_fq by its rate; txtime, "
-		"sch_fq by each packet's time; auto: txtime where there is sch_fq, else own"),
+		"who keeps the schedule of --rate: own, the sender; fq, sch_fq by its rate; "
+		"txtime, sch_fq by each packet's time; auto: txtime where there is sch_fq, or own"),
 	OPT_U32(struct load_cfg, sndbuf_bytes, "sndbuf", 0, "<size>",
 		"SO_SNDBUF; 0: the host's default", .unit = NUM_BYTES, .min = 2048, .max = 1 << 30,
 		.zero_ok = true),
