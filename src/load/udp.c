@@ -253,8 +253,6 @@ static int open_sender(struct flow *f, struct udp_flow *t, struct err *e)
 	/* A kernel without it sends them one by one; packets_gso says so. */
 	if (t->gso && setsockopt(f->fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)) < 0)
 		t->gso = false;
-	if (cfg->rate_bps && t->pace == LOAD_PACE_OWN)
-		f->spin_ns = UDP_SPIN_NS;
 	if (cfg->rate_bps && t->pace == LOAD_PACE_FQ)
 		r = set_fq_rate(f, e);
 	if (cfg->rate_bps && t->pace == LOAD_PACE_TXTIME)
@@ -329,15 +327,20 @@ static uint64_t take_due(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 	uint64_t most = ahead_ns ? MIN(t->n_slots, UDP_LEAD_PACKETS) : t->n_slots;
 	uint64_t until_ns = now_ns + ahead_ns;
 	uint64_t next_ns, n;
+	bool late;
 
 	if (!t->origin_ns)
 		t->origin_ns = until_ns;
 	give_up_old(f, t, now_ns);
 	t->floor_ns = MAX(t->floor_ns, until_ns - UDP_SPIN_NS);
-	next_ns = MAX(due_ns(f, t, t->n_due), t->floor_ns);
+	next_ns = due_ns(f, t, t->n_due);
+	late = next_ns < t->floor_ns;
+	next_ns = late ? t->floor_ns : next_ns;
 	if (next_ns > until_ns) {
 		/* A qdisc's lead is refilled when half of it is used up. */
 		f->wake_ns = next_ns - ahead_ns / 2;
+		/* Who is late anyway has no time to meet, and leaves the CPU to those who have. */
+		f->spin_ns = ahead_ns || late ? 0 : UDP_SPIN_NS;
 		return 0;
 	}
 	n = packets_in(f, until_ns - due_ns(f, t, t->n_due)) + 1;
