@@ -224,7 +224,7 @@ static void bad_words_are_named(void **state)
 		{{.words = {DONE}, .stays = true}, {.words = {NULL}}, "agent far", "closed"},
 		{{.words = {DONE, OK}}, {.words = {DONE}}, "agent far", "closed"},
 		{{.words = {DONE, DONE}}, {.words = {DONE}, .stays = true}, "agent near",
-			"not fit"},
+			"nor error"},
 		/* The one that died is the cause of what the other one says. */
 		{{.words = {"{\"type\":\"error\",\"text\":\"no\"}"}, .stays = true},
 			{.words = {NULL}}, "agent far", "closed"},
