@@ -3,10 +3,11 @@
  * in which tare measures. Prints one line
  *
  *	ready near_pid= far_pid= far_addr= near_cpus= far_cpus= shared_cpu= near_dev= far_dev=
+ *		loads=NAME,...
  *
  * then reads lines "LOAD[:OPTION=VALUE,...] MILLISECONDS" and answers each with one of
  *
- *	ok bytes_per_s= transactions_per_s=
+ *	ok sent_bytes_per_s= bytes_per_s= transactions_per_s=
  *	failed REASON
  *
  * until end-of-file. The trials are those of `tare compare`: same agents, engine and CPU pins.
@@ -32,18 +33,25 @@ static void say_ready(const struct site *s)
 	const struct path *p = s->path;
 
 	printf("ready near_pid=%d far_pid=%d far_addr=%s near_cpus=%s far_cpus=%s shared_cpu=%s "
-	       "near_dev=%s far_dev=%s\n",
+	       "near_dev=%s far_dev=%s loads=",
 		s->near.pid, s->far.pid, p->far.addr, s->near_half, s->far_half, s->last_cpu,
 		p->near.dev, p->far.dev);
+	for (uint32_t i = 0; load_table[i]; i++)
+		printf("%s%s", i ? "," : "", load_table[i]->name);
+	puts("");
+}
+
+static double span_s(const struct end_report *end)
+{
+	return (double)(end->end_ns - end->begin_ns) / 1e9;
 }
 
 static void say_trial(const struct trial *t)
 {
-	double span_s = (double)(t->far.end_ns - t->far.begin_ns) / 1e9;
-
 	if (t->status == STATUS_OK)
-		printf("ok bytes_per_s=%.0f transactions_per_s=%.1f\n",
-			(double)t->far.bytes_rx / span_s,
+		printf("ok sent_bytes_per_s=%.0f bytes_per_s=%.0f transactions_per_s=%.1f\n",
+			(double)t->near.bytes_tx / span_s(&t->near),
+			(double)t->far.bytes_rx / span_s(&t->far),
 			(double)hists_at(t->hist, LOAD_HIST_LATENCY)->count * 1e9 /
 				(double)t->span_ns);
 	else
