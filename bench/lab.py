@@ -13,6 +13,7 @@ import time
 # Used by processes outside the comparison: more disturbs a trial.
 FOREIGN_CPUS = float(os.environ.get('FOREIGN_CPUS') or 0.05)
 QUIET_S = 0.3
+RETRIES = int(os.environ.get('RETRIES') or 10)  # of a trial that was disturbed
 QUIET_WAIT_S = float(os.environ.get('QUIET_WAIT_S') or 30)
 SERVER_WAIT_S = 5
 START_WAIT_S = 5
@@ -162,6 +163,12 @@ class Pair:
         for route in out.stdout.splitlines():
             subprocess.run(ip + ['change', *route.split(), 'dev', end_[1], 'congctl', congestion],
                            check=True)
+
+    def set_qdisc(self, end_, kind):
+        out = subprocess.run(['nsenter', f'--net=/proc/{end_[0]}/ns/net', 'tc', 'qdisc', 'replace',
+                              'dev', end_[1], 'root', kind], text=True, capture_output=True)
+        if out.returncode != 0:
+            raise Failed(f'no qdisc {kind} here: {out.stderr.strip()}')
 
     def there(self, end_, cpus, argv):
         """argv for the namespace of near or far; nsenter and taskset become the tool itself"""

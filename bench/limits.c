@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/macro.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -431,10 +432,10 @@ static void own_loopback(void)
 
 static int cpu_of(const char *word)
 {
-	char *end;
-	unsigned long cpu = strtoul(word, &end, 10);
+	struct err e = {0};
+	uint64_t cpu;
 
-	if (end == word || *end || cpu >= CPU_SETSIZE) {
+	if (num_parse(word, NUM_COUNT, &cpu, &e) < 0 || cpu >= CPU_SETSIZE) {
 		fprintf(stderr, "tare-limits: not a CPU: %s\n", word);
 		exit(2);
 	}

@@ -14,7 +14,7 @@ Rates are what each tool says of what came in. Next to it is what one meter for 
 (with headers) that near's device sent, or the packets of transactions; of datagrams, what
 the far host handed to programs (Udp InDatagrams, in which a GRO aggregate is one). CPU time is
 /proc/stat's for all of them, see lab.py. A trial during which processes outside this comparison
-used more than FOREIGN_CPUS is done again, up to RETRIES times; what stays disturbed is in the CSV
+used more than FOREIGN_CPUS is done again, up to lab.RETRIES times; what stays disturbed is in the CSV
 but not in the table.
 
 Ratios are tare / peer of the same round; shown is their median, with the least and the greatest.
@@ -31,7 +31,6 @@ import sys
 import lab
 import peers_tools as tools
 
-RETRIES = int(os.environ.get('RETRIES') or 10)
 EDGE_S = 0.5
 CONGESTION = os.environ.get('CONGESTION') or 'cubic'
 STREAM_OPTIONS = f',congestion={CONGESTION}' + os.environ.get('STREAM_OPTIONS', '')
@@ -129,7 +128,7 @@ def names_of(case, there, pair):
 
 
 def measure(pair, name, case, tool, seconds):
-    for attempt in range(RETRIES + 1):
+    for attempt in range(lab.RETRIES + 1):
         lab.wait_for_quiet()
         numbers, meter = case.runs[tool](pair, seconds)
         if meter['foreign'] <= lab.FOREIGN_CPUS:

@@ -156,6 +156,7 @@ def iperf3_stream(name, flows, *options):
 
 
 def iperf3_udp(name, size, *options):
+    """without a rate, unless the options have one: the last -b counts"""
     def run(pair, seconds):
         end, meter = iperf3(pair, seconds, name, 1, [
             '-u', '-b', '0', '-l', str(size), '--udp-counters-64bit', *options])
@@ -183,9 +184,9 @@ def nuttcp_stream(flows, *options):
     return run
 
 
-def nuttcp_udp(size):
+def nuttcp_udp(size, rate='u'):
     def run(pair, seconds):
-        out, meter = nuttcp(pair, seconds, 1, ['-u', '-Ru', f'-l{size}'])
+        out, meter = nuttcp(pair, seconds, 1, ['-u', f'-R{rate}', f'-l{size}'])
         span, drop, pkts = found(r'real_seconds=([\d.]+).* drop=(-?\d+) pkt=(\d+)', out, 'nuttcp')
         return {'rate': (pkts - drop) / span, 'sent': pkts / span}, meter
     return run
