@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks that the C files of src/ and tests/ are as clang-format with .clang-format writes them.
+# Checks that the C files of src/, tests/ and bench/ are as clang-format with .clang-format writes them.
 # Usage: format.sh ROOT
 set -euo pipefail
 cd "$1"
@@ -9,5 +9,5 @@ if ! command -v clang-format > /dev/null; then
 	exit 77
 fi
 # values.h is written by a script, one row per value.
-find src tests -name '*.[ch]' ! -path tests/unit/stat/values.h -print0 | sort -z |
+find src tests bench -name '*.[ch]' ! -path tests/unit/stat/values.h -print0 | sort -z |
 	xargs -0 -r clang-format --dry-run -Werror

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Compiles every python script of tests/, so that a syntax error shows before the script is needed.
+# Compiles every python script of tests/ and bench/, so that a syntax error shows before the script is needed.
 # Usage: python.sh ROOT
 set -euo pipefail
 cd "$1"
@@ -7,4 +7,4 @@ cd "$1"
 PYTHONPYCACHEPREFIX=$(mktemp -d)
 export PYTHONPYCACHEPREFIX
 trap 'rm -rf "$PYTHONPYCACHEPREFIX"' EXIT
-find tests -name '*.py' -print0 | sort -z | xargs -0 -r python3 -m py_compile
+find tests bench -name '*.py' -print0 | sort -z | xargs -0 -r python3 -m py_compile
