@@ -4,10 +4,12 @@ A trial is metered from EDGE_S after the load came up to EDGE_S before its end: 
 is in it. CPU time is the time the machine was not idle by /proc/stat; bytes and packets are the
 devices' counters. Whatever is started here is ended here, by its pid.
 """
+import ctypes
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 # Used by processes outside the comparison: more disturbs a trial.
@@ -28,10 +30,14 @@ class Failed(Exception):
 
 
 children = []
+libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 def start(argv, **kwargs):
-    child = subprocess.Popen(argv, text=True, **kwargs)
+    """which ends with this process, even if that is killed"""
+    child = subprocess.Popen(
+        argv, text=True, preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM), **kwargs)
     children.append(child)
     return child
 
@@ -47,6 +53,18 @@ def end(child, sig=signal.SIGTERM):
     except subprocess.TimeoutExpired:
         child.kill()
         return child.communicate()[0]
+
+
+def exit_on_signals():
+    """by SystemExit, once: what follows is not to be interrupted again"""
+    signals = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+
+    def leave(number, frame):
+        for sig in signals:
+            signal.signal(sig, signal.SIG_IGN)
+        sys.exit(128 + number)
+    for sig in signals:
+        signal.signal(sig, leave)
 
 
 def end_all():

@@ -384,7 +384,7 @@ static void send_gso(struct datagrams *d)
 	size_t room = (AGGREGATE_BYTES - 1024) / d->bytes, left = BATCH;
 
 	while (left) {
-		size_t n = MIN(MIN(room, (size_t)BATCH), left);
+		size_t n = MIN(room, left);
 
 		if (send(d->fd[0], d->buf, n * d->bytes, 0) != (ssize_t)(n * d->bytes))
 			die("send with UDP_SEGMENT");

@@ -11,11 +11,11 @@ tare sets TCP_NODELAY on streams, the others only if told (-N, -D): they are run
 Nagle's algorithm may hold back the last, partial segment of a block.
 
 Rates are what each tool says of what came in. Next to it is what one meter for all saw: bytes
-(with headers) that near's device sent, or the packets of transactions; of datagrams, what
-the far host handed to programs (Udp InDatagrams, in which a GRO aggregate is one). CPU time is
+(with headers) that near's device sent, or the packets of transactions; of datagrams, what far's
+stack handed to programs (Udp InDatagrams, in which a GRO aggregate is one). CPU time is
 /proc/stat's for all of them, see lab.py. A trial during which processes outside this comparison
-used more than FOREIGN_CPUS is done again, up to lab.RETRIES times; what stays disturbed is in the CSV
-but not in the table.
+used more than FOREIGN_CPUS is done again, up to lab.RETRIES times; what stays disturbed is in the
+CSV but not in the table.
 
 Ratios are tare / peer of the same round; shown is their median, with the least and the greatest.
 """
@@ -23,7 +23,6 @@ import collections
 import csv
 import math
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -35,8 +34,8 @@ EDGE_S = 0.5
 CONGESTION = os.environ.get('CONGESTION') or 'cubic'
 STREAM_OPTIONS = f',congestion={CONGESTION}' + os.environ.get('STREAM_OPTIONS', '')
 
-# Unit of the rate and its scale; CPU time per what, and its scale; what the meter sees, and by which
-# number CPU time is divided: the meter's, unless it cannot see one by one what the tool counts.
+# Unit of the rate and its scale; CPU time per what, and its scale; what the meter sees, and by
+# which number CPU time is divided: the meter's, unless it cannot see what the tool counts.
 Kind = collections.namedtuple('Kind', 'unit scale cost cost_scale seen per')
 BULK = Kind('Gbit/s', 8e-9, 'ns/B', 1, 'seen_Bps', 'seen_Bps')
 PACKETS = Kind('M/s', 1e-6, 'ns/pkt', 1, 'udp_in_pps', 'rate')
@@ -315,6 +314,5 @@ def main():
 
 
 if __name__ == '__main__':
-    for sig in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
-        signal.signal(sig, lambda number, frame: sys.exit(128 + number))
+    lab.exit_on_signals()
     sys.exit(main())

@@ -74,7 +74,7 @@ def versions():
     else:
         absent['netperf'] = 'NETPERF and NETSERVER are not set'
     if neper('tcp_stream'):
-        there['neper'] = first_line([neper('tcp_stream'), '--version'], r'.*\d+\.\d+.*')
+        there['neper'] = first_line([neper('tcp_stream'), '--nolog', '--version'], r'.*\d+\.\d+.*')
     else:
         absent['neper'] = 'NEPER_DIR is not set, or has no tcp_stream'
     return there, absent
@@ -260,8 +260,8 @@ def sockperf_udp(size):
 # neper: the same options at both ends; the server ends with the test.
 def neper_run(pair, seconds, program, cpus, options):
     near, far = cpus
-    ports = ['-C', str(PORT), '-P', str(DATA_PORT), '-l', str(seconds)]
-    argv = [neper(program)] + ports + list(options)
+    argv = [neper(program), '--nolog', '-C', str(PORT), '-P', str(DATA_PORT), '-l', str(seconds),
+            *options]
     with Served(pair, far, PORT, argv):
         return pair.client(near, argv + ['-c', '-H', pair.addr], seconds)
 

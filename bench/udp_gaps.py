@@ -13,7 +13,6 @@ after the first datagram to EDGE_S before the last; those of all rounds make one
 """
 import mmap
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -249,9 +248,8 @@ def main():
 
 
 if __name__ == '__main__':
-    for sig in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
-        signal.signal(sig, lambda number, frame: sys.exit(128 + number))
     if sys.argv[1:2] == ['--observe']:
         observe(sys.argv[2], int(sys.argv[3]))
-    else:
-        sys.exit(main())
+        sys.exit()
+    lab.exit_on_signals()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Checks that the C files of src/, tests/ and bench/ are as clang-format with .clang-format writes them.
+# Checks that the C files of src/, tests/ and bench/ are as clang-format with .clang-format writes
+# them.
 # Usage: format.sh ROOT
 set -euo pipefail
 cd "$1"

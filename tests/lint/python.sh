@@ -1,5 +1,6 @@
 #!/bin/bash
-# Compiles every python script of tests/ and bench/, so that a syntax error shows before the script is needed.
+# Compiles every python script of tests/ and bench/, so that a syntax error shows before the script
+# is needed.
 # Usage: python.sh ROOT
 set -euo pipefail
 cd "$1"
