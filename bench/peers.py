@@ -32,6 +32,7 @@ import peers_tools as tools
 
 EDGE_S = 0.5
 CONGESTION = os.environ.get('CONGESTION') or 'cubic'
+UDP_OPTIONS = os.environ.get('UDP_OPTIONS', '')
 STREAM_OPTIONS = f',congestion={CONGESTION}' + os.environ.get('STREAM_OPTIONS', '')
 
 # Unit of the rate and its scale; CPU time per what, and its scale; what the meter sees, and by
@@ -97,11 +98,11 @@ def cases():
             BULK, 'stream', tools.stream_runs(flows, STREAM_OPTIONS), limit_stream(flows),
             Goal(1.05, 0.95))
     ret['udp-64'] = Case(
-        'UDP, 64-byte datagrams received, no rate limit', PACKETS, 'udp', tools.udp_runs(64),
-        limit_udp(64), Goal(2.0, None, 'iperf3'))
+        'UDP, 64-byte datagrams received, no rate limit', PACKETS, 'udp',
+        tools.udp_runs(64, UDP_OPTIONS), limit_udp(64), Goal(2.0, None, 'iperf3'))
     ret['udp-1472'] = Case(
         'UDP, payload of 1472-byte datagrams received, no rate limit', GOODPUT, 'udp',
-        tools.udp_runs(1472), limit_udp(1472))
+        tools.udp_runs(1472, UDP_OPTIONS), limit_udp(1472))
     for proto in 'tcp', 'udp':
         ret[f'rr-{proto}'] = Case(
             f'{proto.upper()} ping-pong, 100 B / 200 B', ASKS, 'rr',
@@ -184,8 +185,8 @@ def middle(rows, tool, key):
     return statistics.median(by_round(rows, tool, key).values() or [math.nan])
 
 
-def ratios(rows, tool, key):
-    own, other = by_round(rows, 'tare', key), by_round(rows, tool, key)
+def ratios(rows, tool, key, own='tare'):
+    own, other = by_round(rows, own, key), by_round(rows, tool, key)
     return [own[n] / other[n] for n in own.keys() & other.keys()]
 
 
@@ -201,6 +202,9 @@ def best_peer(rows, names, among=None):
 
 
 def show_tool(rows, kind, tool, note):
+    if not by_round(rows, tool, 'rate'):
+        print(f'  {tool:18}{"no undisturbed trial":>21}')
+        return
     line = (f'  {tool:18}{middle(rows, tool, "rate") * kind.scale:10.3f} '
             f'{middle(rows, tool, kind.seen) * kind.scale:10.3f} ')
     if kind.cost == PACKETS.cost:
@@ -213,21 +217,21 @@ def show_tool(rows, kind, tool, note):
     print((line + note).rstrip())
 
 
-def show_goal(rows, case, names):
+def show_goal(rows, case, names, own='tare'):
     peer = best_peer(rows, names, case.goal.among)
-    if not peer or not ratios(rows, peer, 'rate'):
-        print('  goal: cannot be told, without tare and a peer')
+    if not peer or not ratios(rows, peer, 'rate', own):
+        print(f'  goal: cannot be told, without {own} and a peer')
         return
-    rate = statistics.median(ratios(rows, peer, 'rate'))
-    cost = statistics.median(ratios(rows, peer, 'cost_ns'))
+    rate = statistics.median(ratios(rows, peer, 'rate', own))
+    cost = statistics.median(ratios(rows, peer, 'cost_ns', own))
     met = rate >= case.goal.rate and (not case.goal.cost or cost <= case.goal.cost)
-    words = f'rate {rate:.3f} of {peer} (goal {case.goal.rate})'
+    words = f'{own} has {rate:.3f} of the rate of {peer} (goal {case.goal.rate})'
     if case.goal.cost:
-        words += f', CPU {cost:.3f} (goal {case.goal.cost})'
+        words += f', CPU cost {cost:.3f} (goal {case.goal.cost})'
     if case.load == 'udp':
-        own, other = middle(rows, 'tare', 'lost'), middle(rows, peer, 'lost')
-        met = met and own <= other
-        words += f', lost {own * 100:.2f}% against {other * 100:.2f}% (goal: no more)'
+        lost, other = middle(rows, own, 'lost'), middle(rows, peer, 'lost')
+        met = met and lost <= other
+        words += f', lost {lost * 100:.2f}% against {other * 100:.2f}% (goal: no more)'
     print(f'  goal: {words}: {"met" if met else "not met"}')
 
 
@@ -253,7 +257,8 @@ def show_case(rows, case, names, limits, pair):
     if not best:
         print('  no peer')
     if case.goal:
-        show_goal(rows, case, names)
+        for own in ('tare', *(t for t in names if t == 'tare UDP_OPTIONS')):
+            show_goal(rows, case, names, own)
     show_limit(rows, case, limits, pair)
     print()
 

@@ -11,6 +11,7 @@
 #                  even-udp crr (all)
 # CONGESTION       TCP congestion control of all tools (cubic)
 # STREAM_OPTIONS   options of tare's stream, as ",block=256k"; the peers keep 128 KiB
+# UDP_OPTIONS      options of one more row of tare's udp, as ",rate=1Gbps,gso=on,gro=on"
 # IPERF3_NEW       a second iperf3, newer than the installed one
 # NETPERF, NETSERVER  netperf's two programs, else looked for in PATH; Debian main has none
 # NEPER_DIR        directory of neper's programs

@@ -301,9 +301,11 @@ def stream_runs(flows, options):
     return runs
 
 
-def udp_runs(size):
-    return {'tare': tare_udp(size), 'tare gso=off': tare_udp(size, ',gso=off,gro=off'),
-            **iperf3_rows(iperf3_udp, size),
+def udp_runs(size, options):
+    runs = {'tare': tare_udp(size), 'tare gso=off': tare_udp(size, ',gso=off,gro=off')}
+    if options:
+        runs['tare UDP_OPTIONS'] = tare_udp(size, options)
+    return {**runs, **iperf3_rows(iperf3_udp, size),
             'iperf3-new --gsro': iperf3_udp('iperf3-new', size, '--gsro'),
             'nuttcp': nuttcp_udp(size), 'netperf': netperf_udp(size),
             'sockperf': sockperf_udp(size), 'neper': neper_stream('udp_stream', 1, size)}
