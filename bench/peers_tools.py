@@ -4,6 +4,7 @@ A run is a function (pair, seconds) -> (numbers, meter). numbers has 'rate', of 
 transactions per second at the receiving or asking end, and of datagrams 'sent', per second, where
 the tool knows it. A server lives for one trial: none that idles is about while another tool runs.
 """
+import itertools
 import json
 import os
 import re
@@ -14,14 +15,17 @@ import subprocess
 import lab
 
 BLOCK = 128 << 10  # of streams, all tools; iperf3's default
-PORT = 15201
-DATA_PORT = 15301  # where a tool has two; that of flow i is + i
+DATA = 20  # from a tool's port to that of its data where it has two; that of flow i is + i
 # Programs that have to be named by the environment, or are looked for in PATH.
 NETPERF = os.environ.get('NETPERF') or shutil.which('netperf')
 NETSERVER = os.environ.get('NETSERVER') or shutil.which('netserver')
 NEPER_DIR = os.environ.get('NEPER_DIR')
 IPERF3 = {'iperf3': shutil.which('iperf3'), 'iperf3-new': os.environ.get('IPERF3_NEW'),
           'tare -c': os.environ.get('TARE')}  # all with iperf3's command line
+
+
+# Each trial takes other ports: not all tools can listen where a connection is still in TIME_WAIT.
+ports = itertools.cycle(range(15200, 19200, 40))
 
 
 def neper(name):
@@ -41,7 +45,7 @@ def first_line(argv, pattern=r'.*'):
 
 def serves(program):
     """does it stay up as an iperf3 server? One that is a client only ends with an error"""
-    child = lab.start([program, '-s', '-1', '-B', '127.0.0.1', '-p', str(PORT)],
+    child = lab.start([program, '-s', '-1', '-B', '127.0.0.1', '-p', str(next(ports))],
                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                       stderr=subprocess.DEVNULL)
     try:
@@ -136,10 +140,10 @@ def tare_rr(load, options):
 
 # iperf3, and what has its command line.
 def iperf3(pair, seconds, name, flows, options):
-    program, (near, far) = IPERF3[name], cpus_of(pair, flows)
-    with Served(pair, far, PORT, [program, '-s', '-1', '-p', str(PORT)]):
+    program, (near, far), port = IPERF3[name], cpus_of(pair, flows), next(ports)
+    with Served(pair, far, port, [program, '-s', '-1', '-p', str(port)]):
         out, meter = pair.client(near, [
-            program, '-c', pair.addr, '-p', str(PORT), '-t', str(seconds), '-J', *options], seconds)
+            program, '-c', pair.addr, '-p', str(port), '-t', str(seconds), '-J', *options], seconds)
     try:
         # A warning may come first.
         return json.loads(out[out.index('{'):])['end'], meter
@@ -169,10 +173,10 @@ def iperf3_udp(name, size, *options):
 
 # nuttcp.
 def nuttcp(pair, seconds, flows, options):
-    near, far = cpus_of(pair, flows)
-    with Served(pair, far, PORT, ['nuttcp', '-S', '--nofork', '-P', str(PORT)]):
+    (near, far), port = cpus_of(pair, flows), next(ports)
+    with Served(pair, far, port, ['nuttcp', '-S', '--nofork', '-P', str(port)]):
         return pair.client(near, [
-            'nuttcp', '-t', '-fparse', f'-T{seconds}', '-P', str(PORT), '-p', str(DATA_PORT),
+            'nuttcp', '-t', '-fparse', f'-T{seconds}', '-P', str(port), '-p', str(port + DATA),
             *options, pair.addr], seconds)
 
 
@@ -194,10 +198,10 @@ def nuttcp_udp(size, rate='u'):
 
 # netperf.
 def netperf(pair, seconds, cpus, test, options):
-    near, far = cpus
-    with Served(pair, far, PORT, [NETSERVER, '-D', '-4', '-p', str(PORT)]):
+    (near, far), port = cpus, next(ports)
+    with Served(pair, far, port, [NETSERVER, '-D', '-4', '-p', str(port)]):
         return pair.client(near, [
-            NETPERF, '-H', pair.addr, '-p', str(PORT), '-P0', '-v0', '-l', str(seconds), '-t',
+            NETPERF, '-H', pair.addr, '-p', str(port), '-P0', '-v0', '-l', str(seconds), '-t',
             test, '--', *options], seconds)
 
 
@@ -230,8 +234,9 @@ def netperf_rr(test, req, rsp):
 # sockperf.
 def sockperf_rr(proto, size):
     def run(pair, seconds):
-        where = ['-i', pair.addr, '-p', str(PORT)] + ['--tcp'] * (proto == 'tcp')
-        with Served(pair, pair.shared_cpu, PORT, ['sockperf', 'server'] + where,
+        port = next(ports)
+        where = ['-i', pair.addr, '-p', str(port)] + ['--tcp'] * (proto == 'tcp')
+        with Served(pair, pair.shared_cpu, port, ['sockperf', 'server'] + where,
                     udp=proto == 'udp'):
             out, meter = pair.client(pair.shared_cpu, [
                 'sockperf', 'ping-pong', '-m', str(size), '-t', str(seconds)] + where, seconds)
@@ -244,8 +249,9 @@ def sockperf_rr(proto, size):
 def sockperf_udp(size):
     """only its server knows what came in, and says so when interrupted"""
     def run(pair, seconds):
-        where = ['-i', pair.addr, '-p', str(PORT)]
-        with Served(pair, pair.far_cpu, PORT, ['sockperf', 'server'] + where, udp=True,
+        port = next(ports)
+        where = ['-i', pair.addr, '-p', str(port)]
+        with Served(pair, pair.far_cpu, port, ['sockperf', 'server'] + where, udp=True,
                     stdout=subprocess.PIPE) as server:
             out, meter = pair.client(pair.near_cpu, [
                 'sockperf', 'throughput', '-m', str(size), '-t', str(seconds), '--mps=max']
@@ -259,10 +265,10 @@ def sockperf_udp(size):
 
 # neper: the same options at both ends; the server ends with the test.
 def neper_run(pair, seconds, program, cpus, options):
-    near, far = cpus
-    argv = [neper(program), '--nolog', '-C', str(PORT), '-P', str(DATA_PORT), '-l', str(seconds),
-            *options]
-    with Served(pair, far, PORT, argv):
+    (near, far), port = cpus, next(ports)
+    argv = [neper(program), '--nolog', '-C', str(port), '-P', str(port + DATA), '-l',
+            str(seconds), *options]
+    with Served(pair, far, port, argv):
         return pair.client(near, argv + ['-c', '-H', pair.addr], seconds)
 
 
