@@ -77,11 +77,16 @@ compare --path "$(printf 'a%.0s' {1..256})" | compare: --path: longer than 255 c
 compare --path bridge,nosuch | compare: unknown path 'nosuch' (see tare list)
 compare --load nosuch | compare: unknown load 'nosuch' (see tare list)
 compare --load '' | compare: --load: '' names an empty load
-compare --load rr:nope=1 | compare: load 'rr': unknown option 'nope', not one of: proto, req, rsp, flows, threads
+compare --load rr:nope=1 | compare: load 'rr': unknown option 'nope', not one of: proto, req, rsp, flows, threads, rate, pipeline, under, under-dir
 compare --load rr,req=64 | compare: unknown load 'rr,req=64' (see tare list)
 compare --load rr:flows=2,threads=4 | compare: --threads 4 is more than --flows 2
+compare --rate 1000 | compare: --rate is <rate> to one part and <n> to another: set it there: --rate: '1000' is not a rate with its unit, such as 100Mbps or 1Gbps
+compare --rate 1Gbps | compare: --rate is <n> to one part and <rate> to another: set it there: --rate: '1Gbps' is not a whole number
+compare --load rr:rate=10000001 | compare: load 'rr': --rate: '10000001' is out of range (0, or 1 to 10000000)
+compare --load rr:under-dir=each | compare: --under-dir each is two loads, not one
+compare --load crr:flows=2,threads=4 | compare: --threads 4 is more than --flows 2
 compare --load "$(printf 'a%.0s' {1..1024})" | compare: --load: longer than 1023 characters
-compare --load rr: | compare: load 'rr': unknown option '', not one of: proto, req, rsp, flows, threads
+compare --load rr: | compare: load 'rr': unknown option '', not one of: proto, req, rsp, flows, threads, rate, pipeline, under, under-dir
 compare --load stream,,rr | compare: --load: 'stream,,rr' names an empty load
 compare --load rr:req | compare: load 'rr': --req needs a value
 compare --load rr:req=x | compare: load 'rr': --req: 'x' is not a size such as 1448, 64k or 1M

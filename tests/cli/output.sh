@@ -113,9 +113,9 @@ done
 # rows KIND COUNT: so many, each with whether it works here
 rows() { is "$("$tare" list "$1" | grep -Ec '^  [a-z]+ +(yes|no) ')" "$2"; }
 ok "list: five paths" rows paths 5
-ok "list: three loads" rows loads 3
+ok "list: four loads" rows loads 4
 ok "list: five meters" rows meters 5
-ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 13
+ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 14
 ok "completion is bash" bash -n <("$tare" doc completion)
 
 tap_done
