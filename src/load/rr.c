@@ -355,13 +355,16 @@ static int ask(struct flow *f, struct rr_flow *t, int flags)
 
 		if (out < 0)
 			return out;
-		in = receive_answers(f, t, flags);
+		/* Alone in flight, a request that has not left can't be answered. */
+		in = out && t->depth == 1 ? FLOW_WANT_IN : receive_answers(f, t, flags);
 		if (in < 0)
 			return in;
 		if (in == 0)
 			continue;
 		set_wake(f, t);
-		return out == FLOW_WANT_OUT ? FLOW_WANT_IN_OUT : FLOW_WANT_IN;
+		if (out == FLOW_WANT_OUT)
+			return t->depth == 1 ? FLOW_WANT_OUT : FLOW_WANT_IN_OUT;
+		return FLOW_WANT_IN;
 	}
 	return FLOW_DONE;
 }
