@@ -143,8 +143,9 @@ static void start(struct flow *f, struct crr_flow *t)
 		.end_ns = f->span->end_ns,
 		.rate_tps = f->cfg->rate_tps,
 		.n_flows = f->cfg->flows};
-	if (open_loop(f))
-		schedule_start(&t->schedule, f->index, clock_now_ns());
+	if (!open_loop(f))
+		return;
+	schedule_start(&t->schedule, f->index, f->span->start_ns);
 }
 
 /* Now, or when the next one is due. Return: 0, or FLOW_WANT_TIME. */

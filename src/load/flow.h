@@ -14,6 +14,7 @@
 struct flow_span {
 	uint64_t begin_ns;
 	atomic_uint_fast64_t end_ns;
+	uint64_t start_ns; /* open loop: what was due by then is not asked for */
 	atomic_bool stop;
 };
 

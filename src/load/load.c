@@ -396,6 +396,16 @@ static int open_flows(struct load *l, struct err *e)
 	return r;
 }
 
+/*
+ * A load that is started or a thread that runs late, even past begin, is late with all that was
+ * due since, and that counts; but no more than a second of it, so that a begin of long ago asks
+ * for no endless backlog.
+ */
+static uint64_t schedule_from_ns(uint64_t begin_ns, uint64_t now_ns)
+{
+	return MIN(now_ns, MAX(begin_ns - 1, now_ns - NSEC_PER_SEC));
+}
+
 int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e)
 {
 	int r = open_flows(l, e);
@@ -403,6 +413,7 @@ int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e
 	assert(begin_ns < end_ns);
 	l->span.begin_ns = begin_ns;
 	l->span.end_ns = end_ns;
+	l->span.start_ns = schedule_from_ns(begin_ns, clock_now_ns());
 	for (uint32_t i = 0; i < l->n_legs; i++)
 		for (uint32_t k = 0; r == 0 && k < l->leg[i].n_workers; k++)
 			r = worker_start(&l->leg[i].worker[k], e);

@@ -189,7 +189,7 @@ static void start(struct flow *f, struct rr_flow *t)
 		.end_ns = f->span->end_ns,
 		.rate_tps = f->cfg->rate_tps,
 		.n_flows = f->cfg->flows};
-	schedule_start(&t->schedule, f->index, t->now_ns);
+	schedule_start(&t->schedule, f->index, f->span->start_ns);
 }
 
 /* Begins the next request, if there is room for it and it is due. */
