@@ -19,8 +19,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bench/bench.h"
-#include "bench/plan.h"
 #include "bench/hists.h"
+#include "bench/plan.h"
 #include "bench/site.h"
 #include "sys/signals.h"
 

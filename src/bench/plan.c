@@ -42,7 +42,8 @@ const struct opt bench_opts[] = {
 		.min = NSEC_PER_SEC, .max = 24 * 3600 * NSEC_PER_SEC, .zero_ok = true),
 	OPT_ENUM(struct bench_cfg, pin, "pin", 0, bench_pin_name,
 		"where threads run: apart, on half of the CPUs each; together, on one; none, "
-		"anywhere; auto, together for rr with one flow, else apart"),
+		"anywhere; auto, together for rr and crr with one transaction at a time, else "
+		"apart"),
 	OPT_END,
 };
 

@@ -17,12 +17,13 @@
 #include <stdint.h>
 
 /*
- * Where the load's threads run. Two ends that take turns (rr with one flow) never compete for a
- * CPU; on one they are measured without the cost of waking an idle CPU, which is large, noisy and
- * no property of the path. Ends that work at once get CPUs of their own, as two machines have.
+ * Where the load's threads run. Two ends that take turns (one transaction at a time) never compete
+ * for a CPU; on one they are measured without the cost of waking an idle CPU, which is large,
+ * noisy and no property of the path. Ends that work at once get CPUs of their own, as two machines
+ * have.
  */
 enum bench_pin {
-	BENCH_PIN_AUTO,     /* together for rr with one flow, apart for the rest */
+	BENCH_PIN_AUTO,     /* together for one transaction at a time, apart for the rest */
 	BENCH_PIN_APART,    /* near on the first half of the CPUs, far on the second */
 	BENCH_PIN_TOGETHER, /* both on the last CPU */
 	BENCH_PIN_NONE,     /* wherever the scheduler likes */

@@ -34,7 +34,7 @@ static const char *cpus_for(const struct site *s, bool far, const struct load_sp
 {
 	bool asks = strcmp(load->ops->name, "rr") == 0 || strcmp(load->ops->name, "crr") == 0;
 	bool take_turns = asks && load->cfg.flows == 1 && load->cfg.pipeline <= 1 &&
-			  load->cfg.under == LOAD_UNDER_NONE;
+			  !load->cfg.rate_tps && load->cfg.under == LOAD_UNDER_NONE;
 
 	if (pin == BENCH_PIN_NONE)
 		return "";
