@@ -387,12 +387,17 @@ uint32_t load_n_flows(const struct load *l)
 	return l->n_legs * l->cfg.flows;
 }
 
-static int open_flows(struct load *l, struct err *e)
+static int ready_flows(struct load *l, struct err *e)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && l->ops->flow_open && i < load_n_flows(l); i++)
-		r = l->ops->flow_open(flow_at(l, i), e);
+	for (uint32_t i = 0; i < l->n_legs; i++)
+		for (uint32_t k = 0; k < l->leg[i].n_workers; k++) {
+			struct worker *w = &l->leg[i].worker[k];
+
+			for (uint32_t n = 0; r == 0 && n < w->n_flows; n++)
+				r = l->ops->flow_ready(&w->flow[n], w->blocks, e);
+		}
 	return r;
 }
 
@@ -408,7 +413,7 @@ static uint64_t schedule_from_ns(uint64_t begin_ns, uint64_t now_ns)
 
 int load_start(struct load *l, uint64_t begin_ns, uint64_t end_ns, struct err *e)
 {
-	int r = open_flows(l, e);
+	int r = l->ops->flow_ready ? ready_flows(l, e) : 0;
 
 	assert(begin_ns < end_ns);
 	l->span.begin_ns = begin_ns;

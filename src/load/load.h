@@ -147,10 +147,11 @@ struct load_count {
 	uint64_t packets_alien;  /* came in, but belong to no sequence; in no other counter */
 	uint64_t packets_unsent; /* due by the schedule, but the sender was too late for them */
 	uint64_t packets_gso, packets_gro; /* of tx and rx: shared a system call's buffer */
-	uint64_t aggregates_gro; /* that packets_gro came in */
+	uint64_t aggregates_gro;           /* that packets_gro came in */
 	uint64_t sends_refused; /* send calls that failed for want of room or of a listener */
 	uint64_t socket_drops;  /* by this end's sockets: receive buffer full; see METHOD.md */
-	uint64_t flows_ended;   /* flows whose end datagram came in: packets_expected is exact */
+	/* Flows whose end datagram came in; packets_expected is exact in the next reading. */
+	uint64_t flows_ended;
 };
 
 /* a -= b, a += b, member by member. */
@@ -197,8 +198,11 @@ struct load_ops {
 	uint32_t hists;     /* bit per enum load_hist it fills */
 	/* Sets sizes and the first thing to do of a flow; f->cfg, ->active and ->udp are set. */
 	void (*flow_init)(struct flow *f);
-	/* Prepares the flow's socket before its thread starts. NULL: nothing to do. */
-	int (*flow_open)(struct flow *f, struct err *e);
+	/*
+	 * The flow's socket is there and its thread not yet: whatever may fail and was not done
+	 * by flow_init. @blocks: steps will be told to block. NULL: nothing.
+	 */
+	int (*flow_ready)(struct flow *f, bool blocks, struct err *e);
 	/* See load/flow.h. */
 	int (*flow_step)(struct flow *f, int flags);
 	/*

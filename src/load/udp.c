@@ -279,8 +279,9 @@ static int open_receiver(struct flow *f, struct udp_flow *t, struct err *e)
 	return r;
 }
 
-static int udp_open(struct flow *f, struct err *e)
+static int udp_ready(struct flow *f, bool blocks, struct err *e)
 {
+	(void)blocks;
 	return f->active ? open_sender(f, f->state, e) : open_receiver(f, f->state, e);
 }
 
@@ -610,8 +611,8 @@ static void add_counts(struct flow *f, const struct udp_flow *t, const struct lo
 	flow_add(&f->count.reordered, c->reordered);
 	flow_add(&f->count.duplicated, c->duplicated);
 	flow_add(&f->count.packets_alien, c->packets_alien);
-	flow_add(&f->count.flows_ended, c->flows_ended);
 	__atomic_store_n(&f->count.packets_expected, t->seq.highest, __ATOMIC_RELAXED);
+	flow_add(&f->count.flows_ended, c->flows_ended);
 	__atomic_store_n(&f->jitter_ns, udp_seq_jitter_ns(&t->seq), __ATOMIC_RELAXED);
 }
 
@@ -666,7 +667,7 @@ const struct load_ops load_udp = {
 	.state_bytes = sizeof(struct udp_flow),
 	.hists = 1U << LOAD_HIST_GAP_TX | 1U << LOAD_HIST_GAP_RX | 1U << LOAD_HIST_PDV,
 	.flow_init = udp_init,
-	.flow_open = udp_open,
+	.flow_ready = udp_ready,
 	.flow_step = udp_step,
 	.flow_finish = udp_finish,
 };

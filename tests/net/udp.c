@@ -242,6 +242,7 @@ static void by_hand_end(struct by_hand *h, uint64_t sent, struct load_count *ret
 		load_count(h->far, ret);
 	} while (!ret->flows_ended && clock_left_ms(deadline_ns) > 0);
 	must(load_stop(h->far, &e_));
+	load_count(h->far, ret);
 	load_close(h->far);
 	closep(&h->fd);
 	path_close(h->path);
