@@ -145,7 +145,7 @@ static int timed_out(const struct pair *p, struct err *e)
 		p->args->end[far]->chan.who, state_of(p, far));
 }
 
-/* One word of each that has one: an end that talks without a pause keeps nobody from being heard. */
+/* One word of each that has one: an end that talks without a pause does not silence the other. */
 static int hear_all(struct pair *p, const bool *ready, int *ret_from, struct err *e)
 {
 	int r = 0;

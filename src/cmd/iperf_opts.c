@@ -230,16 +230,28 @@ int iperf_opts_parse(struct iperf_args *ret, int argc, char **argv, struct err *
 	return check(&p, e);
 }
 
+/* "-c", "-chost", "-uc", "--client=host": does the word ask for a client or a server? */
+static bool asks_for_role(const char *word)
+{
+	if (word[0] != '-')
+		return false;
+	if (word[1] == '-')
+		return strncmp(word, "--client", 8) == 0 || strncmp(word, "--server", 8) == 0;
+	return strpbrk(word, "cs");
+}
+
 bool iperf_opts_wanted(int argc, char **argv)
 {
-	static const char *const own[] = {"-h", "--help", "-V", "--version"};
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
 	if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "iperf3") == 0)
 		return true;
 	if (argc < 2 || argv[1][0] != '-')
 		return false;
-	return argc > 2 || str_index(argv[1], own, ARRAY_SIZE(own)) < 0;
+	for (int i = 1; i < argc; i++)
+		if (asks_for_role(argv[i]))
+			return true;
+	return false;
 }
 
 /* One line from the terminal, its echo off. */

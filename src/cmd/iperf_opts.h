@@ -28,7 +28,7 @@ struct iperf_args {
 #define IPERF_OPTS_HELP    1
 #define IPERF_OPTS_VERSION 2
 
-/* Is this command line iperf3's, not one of tare's subcommands? */
+/* Is this command line iperf3's: by the program's name, or options first and -c or -s among them? */
 bool iperf_opts_wanted(int argc, char **argv);
 
 /*

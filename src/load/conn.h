@@ -36,6 +36,6 @@ int conn_share(const struct conn_args *args, int listen_fd, bool blocking, struc
 /* Answers the greeting that a feed has taken from @fd. */
 int conn_answer(const struct conn_args *args, int fd, uint32_t number, struct err *e) must_check_;
 
-/* Sets what a connected socket needs for its load, whoever connected it. @sends: this end drives it */
+/* Sets what a connected socket needs for its load. @sends: this end drives it */
 int conn_finish(const struct load_cfg *cfg, bool udp, bool sends, int fd, struct err *e)
 	must_check_;

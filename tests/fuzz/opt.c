@@ -2,13 +2,15 @@
 #include "fuzz.h"
 #include "load/load.h"
 
-/* Set from its own text, each option is what it was. */
+/* Set from its own text, each option is what it was; a flag's text is for people only. */
 static void check_round_trip(const struct opt *opts, const struct load_cfg *cfg)
 {
 	for (const struct opt *o = opts; o->name; o++) {
 		struct load_cfg again = *cfg;
 		char text[64];
 
+		if (o->type == OPT_T_FLAG)
+			continue;
 		opt_get(o, cfg, text, sizeof(text));
 		memset((char *)&again + o->offset, 0, o->size);
 		FUZZ_CHECK(opt_set(o, &again, text, NULL) == 0);

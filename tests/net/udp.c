@@ -317,7 +317,8 @@ static void adopted_sockets_work(void **state)
 	must(load_open(&p.near, &args, &e_));
 	must(load_adopt(p.near, 0, fd[0], &e_));
 	must(load_adopt(p.far, 0, fd[1], &e_));
-	must(pair_start(&p, 1, INT64_MAX, &e_));
+	must(load_start(p.far, 1, INT64_MAX, &e_));
+	must(load_start(p.near, 1, INT64_MAX, &e_));
 	while (rx.packets_rx < PACKETS && clock_left_ms(deadline_ns) > 0)
 		load_count(p.far, &rx);
 	must(pair_stop(&p, &e_));
