@@ -130,8 +130,7 @@ static void cpu_line(const char *end, const struct end_report *x, const struct e
 		"  CPU %-9s %.2f of %u busy: user %.2f, system %.2f, softirq %.2f; the load's "
 		"threads %.2f\n",
 		end, (double)c->busy_ns / s, env->n_cpus, (double)c->user_ns / s,
-		(double)c->system_ns / s, (double)c->softirq_ns / s,
-		(double)x->readings.proc.threads_ns / 1e9 / span_s(x));
+		(double)c->system_ns / s, (double)c->softirq_ns / s, threads);
 }
 
 static void cost_line(const struct trial *t, enum load_kind kind, FILE *out)
@@ -191,7 +190,7 @@ void trial_print(const struct run *run, const struct trial *t, FILE *out)
 	enum load_kind kind = l->ops->kind;
 
 	fprintf(out, "\n%s", l->id);
-	if (run->n_trials > 1 || run->bench.repeat_max > 1)
+	if (run->bench.repeat_max > 1)
 		fprintf(out, " trial %u", t->round + 1);
 	if (t->status != STATUS_OK) {
 		fprintf(out, " failed: %s\n", t->reason);

@@ -25,6 +25,7 @@ KEYED = SERVER + ["--key-file", "{key}"]
 SHORT = ["--time", "300ms", "--warmup", "20ms", "--interval", "100ms"]
 KEY = "a key of more than sixteen bytes"
 DEADLINE_S = 20
+MAX_TRIES = 10
 
 
 def free_port():
@@ -74,7 +75,12 @@ def client(port, load, *words):
 
 
 def run(server, load, *words):
-    done = client(server.port, load, *SHORT, *words)
+    """The machine is shared: an end that got no CPU for the whole span proves nothing."""
+    for _ in range(MAX_TRIES):
+        done = client(server.port, load, *SHORT, *words)
+        if "too busy" not in done.stderr:
+            break
+        print(f"# {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -210,8 +216,7 @@ def text_for_people(server):
 
 
 def without_intervals(server):
-    done = client(server.port, "stream", "--time", "100ms", "--interval", "0", "--json")
-    assert done.returncode == 0 and trial_of(strict_json(done.stdout))["intervals"] == [], done
+    assert trial_of(document(server, "stream", "--interval", "0"))["intervals"] == []
 
 
 def nobody_there():
