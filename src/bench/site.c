@@ -95,6 +95,19 @@ static int start_agents(struct site *s, struct err *e)
 	return s->remote ? remote_connect(s->remote, &s->far, e) : start_agent(s, true, &s->far, e);
 }
 
+/* What the server would refuse later, in the middle of a run. */
+static int check_allowed(const struct endpoint_traits *far, const struct run *run, struct err *e)
+{
+	if (run->bench.time_ns > far->max_span_ns || run->bench.warmup_ns > far->max_span_ns)
+		return err_say(e, EDQUOT, "the server allows trials of at most %llu s",
+			(unsigned long long)(far->max_span_ns / NSEC_PER_SEC));
+	for (uint32_t i = 0; i < run->n_loads; i++)
+		if (run->load[i].cfg.flows > far->max_flows)
+			return err_say(e, EDQUOT, "the server allows at most %llu flows, not %u",
+				(unsigned long long)far->max_flows, run->load[i].cfg.flows);
+	return 0;
+}
+
 /* What the far machine is, and what it can't measure. */
 static int describe_far(struct site *s, struct run *run, struct err *e)
 {
@@ -120,7 +133,7 @@ static int describe_far(struct site *s, struct run *run, struct err *e)
 			meter_table[i]->name);
 		run_add_limit(run, limit);
 	}
-	return 0;
+	return check_allowed(s->far_traits, run, e);
 }
 
 static int open_remote(struct site *s, const struct site_args *args, struct run *run, struct err *e)

@@ -255,7 +255,7 @@ static void block_title(const struct run *run, uint32_t load, FILE *out)
 		opt_get(o, l->ops->defaults, usual, sizeof(usual));
 		if (strcmp(o->name, "flows") == 0 ||
 			(l->ops->each && strcmp(o->name, l->ops->each) == 0) ||
-			strcmp(value, usual) != 0)
+			(*value && strcmp(value, usual) != 0))
 			fprintf(out, " %s %s", o->name, value);
 	}
 	fputs("\n\n", out);

@@ -219,6 +219,19 @@ def without_intervals(server):
     assert trial_of(document(server, "stream", "--interval", "0"))["intervals"] == []
 
 
+def limits_of_the_server():
+    with Server([*SERVER, "--max-duration", "2s", "--max-flows", "4", "--max-bytes", "10k"]) as server:
+        for words, said in (
+            (["--time", "3s"], "at most 2 s"),
+            (["--flows", "5", "--time", "1s"], "at most 4 flows"),
+        ):
+            done = client(server.port, "stream", *words)
+            assert done.returncode == 3 and said in done.stderr, done
+        for words in (["--bytes", "10241", "--time", "1s"], ["--time", "1s"]):
+            done = client(server.port, "stream", *words)
+            assert done.returncode == 4 and "allowed" in done.stderr, done
+
+
 def nobody_there():
     done = client(free_port(), "stream", *SHORT)
     assert done.returncode == 3 and "Connection refused" in done.stderr, done
@@ -351,6 +364,7 @@ def main():
         t.check("the CSV rows", rows_of_csv, server)
         t.check("the text", text_for_people, server)
         t.check("no intervals", without_intervals, server)
+    t.check("limits of the server: status 3, 4 once it runs", limits_of_the_server)
     t.check("no server: status 3", nobody_there)
     t.check("no such host: status 3", no_such_host)
     for reply in (b"", b"\0\0\0\2{}", b"\xff\xff\xff\xff", b"220 smtp.example ESMTP\r\n"):
