@@ -48,6 +48,9 @@ const struct field end_report_fields[] = {
 		"drops of this end's own UDP sockets; an aggregate of GRO counts once"),
 	FIELD_U64(struct end_report, jitter_ns, "ns",
 		"RFC 3550 jitter at the end of the span, mean of the flows received"),
+	FIELD_U64(struct end_report, zerocopy_sends, "",
+		"send calls with MSG_ZEROCOPY that the kernel is done with"),
+	FIELD_U64(struct end_report, zerocopy_copied, "", "part of them that it copied after all"),
 	FIELD_U64(struct end_report, lost, "",
 		"UDP requests unanswered after 200 ms, in open loop after 1 s"),
 	FIELD_U64(struct end_report, under_bytes_rx, "bytes",
@@ -387,7 +390,7 @@ static int finish(struct observer *o, struct err *e)
 }
 
 /* @c: of the span */
-static void put_packets(struct end_report *ret, const struct load_count *c)
+static void put_counts(struct end_report *ret, const struct load_count *c)
 {
 	ret->packets_tx = c->packets_tx;
 	ret->packets_rx = c->packets_rx;
@@ -401,6 +404,8 @@ static void put_packets(struct end_report *ret, const struct load_count *c)
 	ret->aggregates_gro = c->aggregates_gro;
 	ret->sends_refused = c->sends_refused;
 	ret->socket_drops = c->socket_drops;
+	ret->zerocopy_sends = c->zerocopy_sends;
+	ret->zerocopy_copied = c->zerocopy_copied;
 }
 
 static int end(struct observer *o, struct end_report *ret, struct err *e)
@@ -423,7 +428,7 @@ static int end(struct observer *o, struct end_report *ret, struct err *e)
 	ret->bytes_rx = now.count.bytes_rx;
 	ret->transactions = now.count.transactions;
 	ret->lost = now.count.lost;
-	put_packets(ret, &now.count);
+	put_counts(ret, &now.count);
 	ret->jitter_ns = load_jitter_ns(o->args->load);
 	ret->under_bytes_rx = now.under_bytes_rx - o->begin.under_bytes_rx;
 	return r;

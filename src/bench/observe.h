@@ -26,6 +26,7 @@ struct end_report {
 	uint64_t reordered, duplicated, packets_alien, packets_unsent;
 	uint64_t packets_gso, packets_gro, aggregates_gro, sends_refused, socket_drops;
 	uint64_t jitter_ns;
+	uint64_t zerocopy_sends, zerocopy_copied;
 	uint64_t under_bytes_rx;   /* payload of the load beside, in the span */
 	uint64_t late, unanswered; /* of the requests due in the span, until the stop */
 	uint32_t n_threads;

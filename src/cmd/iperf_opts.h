@@ -28,7 +28,7 @@ struct iperf_args {
 #define IPERF_OPTS_HELP    1
 #define IPERF_OPTS_VERSION 2
 
-/* Is this command line iperf3's: by the program's name, or options first and -c or -s among them? */
+/* Is it iperf3's: by the name of the program, or options first and -c or -s among them? */
 bool iperf_opts_wanted(int argc, char **argv);
 
 /*

@@ -211,8 +211,7 @@ static int run_client(struct iperf_run *r, struct err *e)
 	int res;
 
 	iperf_cookie_make(t->cookie);
-	if (r->sink->connecting)
-		r->sink->connecting(r->sink, t);
+	r->sink->connecting(r->sink, t);
 	r->ctl.fd = iperf_dial(t, e);
 	if (r->ctl.fd < 0)
 		return r->ctl.fd;

@@ -512,8 +512,7 @@ int iperf_run_take_results(struct iperf_run *r, struct iperf_results *theirs, st
 int iperf_run_fail(struct iperf_run *r, int code)
 {
 	iperf_run_stop(r);
-	if (r->sink->error)
-		r->sink->error(r->sink, r->test);
+	r->sink->error(r->sink, r->test);
 	return code;
 }
 

@@ -130,6 +130,7 @@ static int begin(struct iperf_run *r, const struct iperf_session *s, struct err 
 
 	if (res < 0)
 		return res;
+	r->sink->connecting(r->sink, r->test);
 	set_affinity(r->test->cfg.params.server_affinity);
 	res = take_streams(r, s->feed, e);
 	if (res == 0)

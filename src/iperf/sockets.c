@@ -217,6 +217,23 @@ static uint32_t get_int(int fd, int level, int option)
 	return getsockopt(fd, level, option, &v, &len) == 0 ? (uint32_t)v : 0;
 }
 
+/* One name per side: as sender, if it sends at all. The other side's comes with its results. */
+static void note_congestion(struct iperf_test *t)
+{
+	bool sends = false;
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	for (uint32_t i = 0; i < t->n_streams; i++)
+		sends = sends || t->stream[i].sender;
+	if (getsockopt(t->stream[0].socket, IPPROTO_TCP, TCP_CONGESTION, name, &len) < 0)
+		return;
+	if (sends)
+		str_set(t->sender_congestion, name);
+	else
+		str_set(t->receiver_congestion, name);
+}
+
 void iperf_note_sockets(struct iperf_run *r)
 {
 	struct iperf_test *t = r->test;
@@ -224,15 +241,6 @@ void iperf_note_sockets(struct iperf_run *r)
 
 	t->sndbuf_actual = get_int(fd, SOL_SOCKET, SO_SNDBUF);
 	t->rcvbuf_actual = get_int(fd, SOL_SOCKET, SO_RCVBUF);
-	for (uint32_t i = 0; t->cfg.params.proto == IPERF_TCP && i < t->n_streams; i++) {
-		char name[16] = "";
-		socklen_t len = sizeof(name);
-
-		if (getsockopt(t->stream[i].socket, IPPROTO_TCP, TCP_CONGESTION, name, &len) < 0)
-			continue;
-		if (t->stream[i].sender)
-			str_set(t->sender_congestion, name);
-		else
-			str_set(t->receiver_congestion, name);
-	}
+	if (t->cfg.params.proto == IPERF_TCP)
+		note_congestion(t);
 }

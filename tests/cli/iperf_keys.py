@@ -43,7 +43,7 @@ def shape(value):
 
 
 def compare_objects(at, a, b, any_order):
-    optional = NEWER.get(at, set()) | (MAYBE if not at else set())
+    optional = NEWER.get(at.removeprefix("server_output_json."), set()) | (MAYBE if not at else set())
     for x, y, which in ((a, b, "second"), (b, a, "first")):
         for key in x:
             if key not in y and key not in optional:

@@ -6,6 +6,7 @@ In a network namespace of its own, on loopback:
 
     iperf3 -c  ---->  tare -s         tare -c  ---->  iperf3 -s
 
+Both documents of --json have the keys of iperf3 talking to iperf3, in its order.
 Counts that one side took must be what the other side shows of it. Where tare can see to it, every
 byte sent has been received: iperf3 alone loses those under way when a test ends.
 """
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 
+from iperf_keys import compare, shape
 from tap import Tap, skip_all
 
 AT_ONCE = 3
@@ -149,9 +151,11 @@ def check_agree(pair, packets):
             assert mine['lost_packets'] == theirs['lost_packets'], f'{key}: client {mine}, server {theirs}'
 
 
-def check_exact(pair):
+def check_exact(pair, client, words):
     for sent_key, sent in sums(pair.client).items():
-        if not sent_key.startswith('sum_sent'):
+        down = '-R' in words or sent_key.endswith('reverse')
+        # iperf3's client reads no more once its time is over
+        if not sent_key.startswith('sum_sent') or (client == 'iperf3' and down and '-t' in words):
             continue
         received = pair.client['end'][sent_key.replace('sent', 'received')]
         assert sent['bytes'] > 0
@@ -171,17 +175,30 @@ def check_intervals(pair):
             assert abs(sent - total) <= 0.02 * total + 2 * 131072 * 4, f'{sent} in intervals, {total} in all'
 
 
-def check(client, server, port, mode, files):
+def run(client, server, port, mode, files):
     _, words, server_words, special = mode
     words, server_words = words.format(**files).split(), server_words.format(**files).split()
-    if special == 'auth':  # Debian's 3.12 knows no other padding
+    if mode[3] == 'auth':  # Debian's 3.12 knows no other padding
         words += ['--use-pkcs1-padding'] * (client == 'tare')
         server_words += ['--use-pkcs1-padding'] * (server == 'tare')
-    pair = Pair(client, server, port, words, server_words)
+    return Pair(client, server, port, words, server_words)
+
+
+def check_keys(pair, like, client, server):
+    """Whoever is tare prints the keys that iperf3 prints in its place, in the same order."""
+    for who, mine, theirs in ((client, pair.client, like.client), (server, pair.server, like.server)):
+        found = list(compare('', shape(mine), shape(theirs))) if who == 'tare' else []
+        assert not found, '\n'.join(found)
+
+
+def check(client, server, port, mode, files, reference):
+    special = mode[3]
+    pair = run(client, server, port, mode, files)
     check_agree(pair, special != 'omit')
     if special in ('exact', 'auth'):
-        check_exact(pair)
+        check_exact(pair, client, mode[1])
     check_intervals(pair)
+    check_keys(pair, reference.result(), client, server)
 
 
 def main():
@@ -192,11 +209,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         files = make_keys(pathlib.Path(folder))
         jobs = []
+        like = [pool.submit(run, 'iperf3', 'iperf3', 5200 + i, mode, files) for i, mode in enumerate(MODES)]
         for client, server in (('tare', 'iperf3'), ('iperf3', 'tare'), ('tare', 'tare')):
-            for mode in MODES:
+            for mode, reference in zip(MODES, like):
                 port = 5300 + len(jobs)
                 name = f'{client} to {server}: {mode[0]}'
-                jobs.append((name, pool.submit(check, client, server, port, mode, files)))
+                jobs.append((name, pool.submit(check, client, server, port, mode, files, reference)))
         for name, job in jobs:
             tap.check(name, job.result)
     tap.done()

@@ -181,6 +181,14 @@ def exact(server, direction, size, *words):
     assert (far["bytes_tx"], near["bytes_rx"]) == (rx, rx), (near, far)
 
 
+def ways_to_send(server, way):
+    """At the server's end: it is confined to the system calls that were seen."""
+    words = ("--dir", "both", "--send", way, "--recv", "trunc", "--pacing", "1Gbps", "--flows", "2")
+    trial = trial_of(document(server, "stream", *words))
+    assert trial["far"]["bytes_tx"] > 0 and trial["far"]["bytes_rx"] > 0, trial
+    assert (trial["far"]["zerocopy_sends"] > 0) == (way == "zerocopy"), trial
+
+
 def json_is_as_the_schema_says(server):
     doc = document(server, "stream")
     validates(doc)
@@ -359,6 +367,8 @@ def main():
             t.check(f"exact bytes {direction}", exact, server, direction, 100_000_007)
         t.check("one byte", exact, server, "tx", 1, "--time", "0")
         t.check("bytes over flows", exact, server, "both", 10_000_019, "--flows", "3", "--time", "0")
+        for way in ("copy", "zerocopy", "sendfile"):
+            t.check(f"sending by {way}", ways_to_send, server, way)
         t.check("the JSON document is as the schema says", json_is_as_the_schema_says, server)
         t.check("the JSON stream", stream_of_events, server)
         t.check("the CSV rows", rows_of_csv, server)

@@ -208,7 +208,8 @@ def slow_and_silent():
 
 
 def iperf_is_refused():
-    with Server() as server, server.connect() as s:
+    with tempfile.TemporaryDirectory() as d, Server("--key-file", key_file(d, KEY)) as server, \
+            server.connect() as s:
         s.sendall(COOKIE)
         assert s.recv(1) == b"\xff"
 
@@ -428,7 +429,7 @@ def main():
                        ("wrong first bytes are closed", wrong_first_bytes),
                        ("bad greetings are answered", bad_greetings),
                        ("one byte a second ends by the deadline", slow_and_silent),
-                       ("iperf3 is refused by its own byte where not served", iperf_is_refused),
+                       ("iperf3 is refused by its own byte where a key is needed", iperf_is_refused),
                        ("10,000 silent connections", ten_thousand),
                        ("strangers' datagrams get no answer", strangers_datagrams),
                        ("--allow", allow_list),

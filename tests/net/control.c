@@ -528,7 +528,8 @@ static void controller_keeps_an_agents_words(void **state)
 	"\"packets_tx\":0,\"packets_rx\":0,\"packets_expected\":0,\"reordered\":0,"                \
 	"\"duplicated\":0,\"packets_alien\":0,\"packets_unsent\":0,\"packets_gso\":0,"             \
 	"\"packets_gro\":0,\"aggregates_gro\":0,\"sends_refused\":0,"                              \
-	"\"socket_drops\":0,\"jitter_ns\":0,"
+	"\"socket_drops\":0,\"jitter_ns\":0,"                                                      \
+	"\"zerocopy_sends\":0,\"zerocopy_copied\":0,"
 #define REPORT(begin, end)                                                                         \
 	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end                                       \
 	",\"bytes_tx\":1,\"bytes_rx\":1," PACKETS                                                  \

@@ -26,7 +26,8 @@
 	"\"packets_tx\":0,\"packets_rx\":0,\"packets_expected\":0,\"reordered\":0,"                \
 	"\"duplicated\":0,\"packets_alien\":0,\"packets_unsent\":0,\"packets_gso\":0,"             \
 	"\"packets_gro\":0,\"aggregates_gro\":0,\"sends_refused\":0,"                              \
-	"\"socket_drops\":0,\"jitter_ns\":0,"
+	"\"socket_drops\":0,\"jitter_ns\":0,"                                                      \
+	"\"zerocopy_sends\":0,\"zerocopy_copied\":0,"
 #define COUNTS                                                                                     \
 	"\"bytes_tx\":1,\"bytes_rx\":2,\"packets_tx\":0,\"packets_rx\":0,\"transactions\":0,"      \
 	"\"lost\":0,\"busy_ns\":0,\"user_ns\":0,\"system_ns\":0,\"softirq_ns\":0,"                 \
