@@ -9,6 +9,8 @@
 /* Each request of a local agent is a matter of milliseconds; a loaded machine may take longer. */
 #define ANSWER_NS  (5 * NSEC_PER_SEC)
 #define CONNECT_NS (5 * NSEC_PER_SEC)
+/* Threads are joined and histograms packed before it comes. */
+#define REPORT_NS (10 * NSEC_PER_SEC)
 
 static struct doc *request(const char *type)
 {
@@ -249,7 +251,7 @@ int endpoint_wait_run(struct endpoint *ep, struct end_report *ret, struct hist *
 	struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *answer = NULL;
-	int r = wait_answer(ep, "ending the run", clock_now_ns() + ANSWER_NS, &answer, e);
+	int r = wait_answer(ep, "ending the run", clock_now_ns() + REPORT_NS, &answer, e);
 
 	if (r < 0)
 		return r;
