@@ -1,4 +1,5 @@
 /* What is generated from the option and field tables for the package and the tests. */
+#include "cmd/iperf_man.h"
 #include "cmd/table.h"
 #include "report/report.h"
 
@@ -24,6 +25,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		report_result_page(stdout);
 	else if (strcmp(what, "completion") == 0 && n_args == 1)
 		help_completion(stdout);
+	else if (strcmp(what, "man") == 0 && n_args == 2 && strcmp(args[1], "iperf3") == 0)
+		iperf_man(stdout);
 	else if (strcmp(what, "man") == 0 && (n_args == 1 || (n_args == 2 && c)))
 		help_man(c, stdout);
 	else

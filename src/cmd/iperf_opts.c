@@ -357,7 +357,7 @@ void iperf_opts_version(FILE *out)
 
 	iperf_system_info(info, sizeof(info));
 	fprintf(out, "%s\n%s\n", IPERF_VERSION_TEXT, info);
-	fputs("Optional features available: CPU affinity setting, IPv6 flow label, "
+	fputs("Optional features available: CPU affinity setting, "
 	      "TCP congestion algorithm setting, socket pacing, authentication, bind to device, "
 	      "support IPv4 don't fragment\n",
 		out);

@@ -26,7 +26,7 @@ struct iperf_cfg {
 	int32_t affinity;                                       /* of this process; -1: none */
 	char username[64], password[128], public_key_file[256]; /* client's authentication */
 	bool pkcs1;     /* RSA padding: PKCS#1 v1.5 instead of OAEP */
-	bool keepalive; /* of the control connection; below 0: the system's setting */
+	bool keepalive; /* of the control connection; what is 0 below: the system's setting */
 	uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 };
 

@@ -62,6 +62,8 @@ static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
 static void fill_udp(struct load_cfg *cfg, const struct iperf_params *p)
 {
 	cfg->packet_bytes = p->len;
+	cfg->gso = p->gso ? LOAD_SWITCH_ON : LOAD_SWITCH_AUTO;
+	cfg->gro = p->gro ? LOAD_SWITCH_ON : LOAD_SWITCH_AUTO;
 	cfg->udp_counters_32bit = !p->udp_counters_64bit;
 	cfg->udp_end_marker = false;
 }

@@ -49,6 +49,15 @@ static int check_limits(struct iperf_run *r, const struct iperf_limits *l, struc
 	return 0;
 }
 
+static int check_congestion(struct iperf_run *r, struct err *e)
+{
+	const struct iperf_params *p = &r->test->cfg.params;
+
+	if (p->proto != IPERF_TCP || !(p->reverse || p->bidirectional))
+		return 0;
+	return iperf_check_congestion(p, e) < 0 ? refuse(r, IPERF_E_CONGESTION, e) : 0;
+}
+
 static int authenticate(struct iperf_run *r, const struct iperf_session *s, struct err *e)
 {
 	char user[RSA_USER_BYTES];
@@ -77,7 +86,9 @@ static int take_params(struct iperf_run *r, const struct iperf_session *s, struc
 	if (res > 0)
 		return refuse(r, res, e);
 	res = authenticate(r, s, e);
-	return res < 0 ? res : check_limits(r, s->limits, e);
+	if (res == 0)
+		res = check_limits(r, s->limits, e);
+	return res < 0 ? res : check_congestion(r, e);
 }
 
 static void set_affinity(int32_t cpu)
@@ -100,7 +111,7 @@ static int take_stream(struct iperf_run *r, struct load_feed *feed, uint32_t i, 
 	fd = feed->next(feed, &number, step_deadline(), e);
 	if (fd < 0)
 		return err_wrap(e, "stream %u of %u", i + 1, iperf_n_streams(&r->test->cfg.params));
-	res = iperf_set_options(r->test, fd, e);
+	res = iperf_set_options(r->test, fd, !iperf_stream_upwards(&r->test->cfg.params, i), e);
 	if (res == 0 && r->test->cfg.params.proto == IPERF_UDP && send(fd, "6789", 4, 0) < 0)
 		return err_set(e, errno, "cannot answer the UDP hello");
 	return res < 0 ? res : iperf_run_adopt(r, i, take_fd(fd), e);
@@ -133,6 +144,8 @@ static int begin(struct iperf_run *r, const struct iperf_session *s, struct err 
 	r->sink->connecting(r->sink, r->test);
 	set_affinity(r->test->cfg.params.server_affinity);
 	res = take_streams(r, s->feed, e);
+	if (res < 0 && res != -EPIPE)
+		return refuse(r, IPERF_E_STREAM_CREATE, e);
 	if (res == 0)
 		res = iperf_send_state(&r->ctl, IPERF_TEST_START, e);
 	if (res == 0)

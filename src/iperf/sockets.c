@@ -46,6 +46,23 @@ static int bind_local(const struct iperf_cfg *c, int fd, uint16_t port, const ch
 	return 0;
 }
 
+/* Of the control connection. Ref: tcp(7); 0: the system's setting. */
+static int set_keepalive(const struct iperf_cfg *c, int fd, struct err *e)
+{
+	int r = c->keepalive ? sock_set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE", e) : 0;
+
+	if (r == 0 && c->keepalive_idle_s)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)c->keepalive_idle_s,
+			"TCP_KEEPIDLE", e);
+	if (r == 0 && c->keepalive_interval_s)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)c->keepalive_interval_s,
+			"TCP_KEEPINTVL", e);
+	if (r == 0 && c->keepalive_count)
+		r = sock_set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)c->keepalive_count,
+			"TCP_KEEPCNT", e);
+	return r;
+}
+
 int iperf_dial(struct iperf_test *t, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
@@ -58,6 +75,8 @@ int iperf_dial(struct iperf_test *t, struct err *e)
 	if (fd < 0)
 		return fd;
 	r = bind_local(&t->cfg, fd, 0, t->peer_host, e);
+	if (r == 0)
+		r = set_keepalive(&t->cfg, fd, e);
 	if (r == 0)
 		r = sock_connect(fd, t->peer_host, t->peer_port, connect_deadline(&t->cfg), e);
 	if (r == 0)
@@ -97,6 +116,13 @@ static int set_congestion(const struct iperf_params *p, int fd, struct err *e)
 	return 0;
 }
 
+int iperf_check_congestion(const struct iperf_params *p, struct err *e)
+{
+	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? err_set(e, errno, "cannot open a socket") : set_congestion(p, fd, e);
+}
+
 static int set_buffers(const struct iperf_params *p, int fd, struct err *e)
 {
 	int r;
@@ -107,7 +133,7 @@ static int set_buffers(const struct iperf_params *p, int fd, struct err *e)
 	return r < 0 ? r : sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)p->window, "SO_RCVBUF", e);
 }
 
-int iperf_set_options(const struct iperf_test *t, int fd, struct err *e)
+int iperf_set_options(const struct iperf_test *t, int fd, bool sends, struct err *e)
 {
 	const struct iperf_params *p = &t->cfg.params;
 	bool tcp = p->proto == IPERF_TCP;
@@ -115,7 +141,8 @@ int iperf_set_options(const struct iperf_test *t, int fd, struct err *e)
 
 	if (r == 0)
 		r = set_tos(fd, p->TOS, e);
-	if (r == 0 && tcp)
+	/* Of who does not send it is nobody's concern, and may not be allowed. */
+	if (r == 0 && tcp && sends)
 		r = set_congestion(p, fd, e);
 	if (r == 0 && tcp && p->nodelay)
 		r = sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
@@ -195,7 +222,7 @@ int iperf_open_stream(struct iperf_run *r, uint32_t i, struct err *e)
 		res = bind_local(&t->cfg, fd, t->cfg.cport ? (uint16_t)(t->cfg.cport + i) : 0,
 			t->peer_host, e);
 	if (res == 0)
-		res = iperf_set_options(t, fd, e);
+		res = iperf_set_options(t, fd, iperf_stream_upwards(p, i), e);
 	if (res == 0 && p->proto == IPERF_TCP && p->MSS)
 		res = sock_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)p->MSS, "TCP_MAXSEG", e);
 	if (res == 0)

@@ -9,8 +9,11 @@ int iperf_dial(struct iperf_test *t, struct err *e) must_check_;
 /* Opens stream @i and says which test it belongs to. Return: descriptor or negative errno. */
 int iperf_open_stream(struct iperf_run *r, uint32_t i, struct err *e) must_check_;
 
-/* Options that hold on either side, once connected. */
-int iperf_set_options(const struct iperf_test *t, int fd, struct err *e) must_check_;
+/* Options that hold on either side, once connected. @sends: this side sends on it */
+int iperf_set_options(const struct iperf_test *t, int fd, bool sends, struct err *e) must_check_;
+
+/* May this process use the congestion control that the parameters name? */
+int iperf_check_congestion(const struct iperf_params *p, struct err *e) must_check_;
 
 /* Notes what both sides report of the sockets: MSS, buffers, congestion control. */
 void iperf_note_sockets(struct iperf_run *r);

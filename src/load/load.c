@@ -10,6 +10,7 @@
 #include "sys/sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -376,9 +377,13 @@ int load_connect(struct load *l, const struct load_peer *peer, uint64_t deadline
 int load_adopt(struct load *l, uint32_t i, int fd, struct err *e)
 {
 	struct flow *f = flow_at(l, i);
+	int flags = fcntl(fd, F_GETFL);
 
 	assert(f->fd < 0);
 	f->fd = fd;
+	/* A flow that is alone on its thread waits in its calls. */
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return err_set(e, errno, "cannot set a socket blocking");
 	return l->udp ? conn_finish(&l->cfg, true, f->active, fd, e) : 0;
 }
 

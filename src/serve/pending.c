@@ -21,6 +21,8 @@
 
 static void drop(struct server *s, struct pending *p)
 {
+	/* A session that has it keeps the socket, and epoll goes by the socket: see epoll(7), Q6. */
+	(void)epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
 	closep(&p->fd);
 	s->n_pending--;
 }

@@ -75,6 +75,12 @@ class Company:
             t.join()
 
 
+def cpu_s(pid):
+    """User and system time that a process has had."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_all(tare, port, seconds):
     where = ["-c", "127.0.0.1", "-p", str(port)]
     commands = [["iperf3", *where, *row.format(s=seconds).split()] for row in IPERF3 * EACH]
@@ -108,6 +114,7 @@ def main():
     begun = time.monotonic()
     n, bad = run_all(tare, port, seconds)
     took = time.monotonic() - begun
+    listener_s = cpu_s(server.pid)
     company.leave()
     server.terminate()
     server.wait(timeout=20)
@@ -122,9 +129,14 @@ def main():
         assert all(e and e[1] == "done" for e in ends), "".join(lines)
         assert len(ends) >= n
 
-    print(f"# {n} clients of {seconds} s took {took:.1f} s together")
+    def listener_sleeps():
+        """It hands sockets on and then has nothing to do with them."""
+        assert listener_s < took / 20, f"{listener_s} s of CPU time in {took:.1f} s"
+
+    print(f"# {n} clients of {seconds} s took {took:.1f} s together, the listener {listener_s} s of CPU time")
     tap = Tap()
     tap.check("all clients finish without an error", all_finish)
+    tap.check("the listener sleeps while they run", listener_sleeps)
     tap.check("the server ends every session well", server_agrees)
     tap.done()
 

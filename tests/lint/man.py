@@ -38,6 +38,7 @@ def main(tare):
         paged = set(MAN_ROW.findall(pages[f'man {c}'])) - NOT_IN_HELP
         complaints += [f'tare doc man {c}: --{o} is missing' for o in sorted(shown - paged)]
         complaints += [f'tare {c} --help: --{o} is missing' for o in sorted(paged - shown)]
+    pages['man iperf3'] = output(tare, 'doc', 'man', 'iperf3')
     for name, page in pages.items():
         if complaint := page_complaint(page):
             complaints.append(f'tare doc {name}: {complaint}')
