@@ -208,8 +208,9 @@ struct load_ops {
 	/*
 	 * Says farewell on a flow that has stopped or sent all, a few times over some ms by its
 	 * thread. The sockets of flows that this end drives stay open for it. NULL: nothing to say.
+	 * Return: whether it wants to say it again.
 	 */
-	void (*flow_finish)(struct flow *f);
+	bool (*flow_finish)(struct flow *f);
 	/* Its thread is about to end: count what was left. NULL: nothing to count. */
 	void (*flow_end)(struct flow *f);
 	/* May a flow that is alone on its thread block in its socket call? NULL: yes. */

@@ -643,16 +643,17 @@ static int udp_step(struct flow *f, int flags)
 	return f->active ? send_packets(f, f->state, flags) : receive_packets(f, f->state, flags);
 }
 
-static void udp_finish(struct flow *f)
+static bool udp_finish(struct flow *f)
 {
 	const struct udp_flow *t = f->state;
 	uint8_t end[UDP_SEQ_END_BYTES];
 
 	if (!f->active || !f->cfg->udp_end_marker || !t->seq.wide)
-		return;
+		return false;
 	udp_seq_put_end(end, t->sent, clock_now_ns());
 	/* May fail: there are several, and a receiver that hears none knows the highest number. */
 	(void)send(f->fd, end, sizeof(end), MSG_DONTWAIT | MSG_NOSIGNAL);
+	return true;
 }
 
 const struct load_ops load_udp = {

@@ -165,16 +165,21 @@ static int run_many(struct worker *w)
 	return r;
 }
 
+static bool say_once(struct worker *w)
+{
+	bool again = false;
+
+	for (uint32_t i = 0; i < w->n_flows; i++)
+		again = w->ops->flow_finish(&w->flow[i]) || again;
+	return again;
+}
+
 static void say_farewell(struct worker *w)
 {
 	if (!w->ops->flow_finish)
 		return;
-	for (uint32_t round = 0; round < WORKER_FAREWELLS; round++) {
-		if (round > 0)
-			nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC << round}, NULL);
-		for (uint32_t i = 0; i < w->n_flows; i++)
-			w->ops->flow_finish(&w->flow[i]);
-	}
+	for (uint32_t round = 1; say_once(w) && round < WORKER_FAREWELLS; round++)
+		nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC << round}, NULL);
 }
 
 static void *worker_main(void *arg)
