@@ -38,6 +38,7 @@ struct flow {
 	void *state;                    /* [ops->state_bytes] */
 	char *buf;                      /* [buf_bytes] */
 	size_t buf_bytes;
+	bool borrows_buf;   /* it is the one of the thread's first flow */
 	bool wants_file;    /* the load wants its buffer as a file too */
 	int file_fd;        /* memory file with the buffer's contents; -1: none */
 	uint64_t wake_ns;   /* step again then, whatever the socket says; 0: never */

@@ -87,7 +87,10 @@ static void flow_new(struct flow *f, struct load *l, struct leg *leg, struct wor
 	if (l->ops->state_bytes)
 		f->state = buffer_new(l->ops->state_bytes, 0);
 	l->ops->flow_init(f);
-	if (f->buf_bytes)
+	f->borrows_buf = l->ops->one_buffer && f != w->flow;
+	if (f->borrows_buf)
+		f->buf = w->flow->buf;
+	else if (f->buf_bytes)
 		f->buf = buffer_new(f->buf_bytes, 'T');
 	if (f->ring_bytes)
 		f->ring = buffer_new(f->ring_bytes, 0);
@@ -185,7 +188,8 @@ static void leg_close(struct leg *leg)
 		closep(&leg->flow[i].fd);
 		closep(&leg->flow[i].file_fd);
 		closep(&leg->flow[i].listen_fd);
-		free(leg->flow[i].buf);
+		if (!leg->flow[i].borrows_buf)
+			free(leg->flow[i].buf);
 		free(leg->flow[i].ring);
 		free(leg->flow[i].state);
 	}

@@ -189,6 +189,7 @@ struct load_ops {
 	const struct opt *opts; /* on struct load_cfg */
 	const struct load_cfg *defaults;
 	const char *each; /* the option whose value "each" stands for several loads; or NULL */
+	bool one_buffer;  /* what is in the buffer does not matter: a thread's flows share one */
 	bool connects;    /* its steps open and accept TCP connections; flows begin without */
 
 	int (*check)(const struct load_cfg *cfg, struct err *e);
