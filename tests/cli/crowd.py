@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """64 clients at once on one server, half of them iperf3's, with bad company in between.
 
-TAP. Usage: crowd.py TARE [SECONDS]
+TAP. Usage: crowd.py TARE [SECONDS [SERVER_OPTION...]]
 In a network namespace of its own, on loopback. Beside the clients: a connection that says nothing,
 one that says a byte a second, and a port scanner that connects and closes all the time.
 """
@@ -105,7 +105,7 @@ def main():
         skip_all("there is no iperf3 here")
     own_namespace()
     tare, seconds = os.path.realpath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 4
-    server = subprocess.Popen([tare, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen([tare, "serve", "--port", "0", *sys.argv[3:]], stderr=subprocess.PIPE, text=True)
     port = int(re.search(r":(\d+) \(TCP", server.stderr.readline())[1])
     lines = []
     reader = threading.Thread(target=lambda: lines.extend(server.stderr))
