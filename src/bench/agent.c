@@ -489,6 +489,7 @@ static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct
 	}
 	if (r < 0)
 		return r;
+	report->n_flows = load_flow_cpus(a->load, report->flow_cpu, ARRAY_SIZE(report->flow_cpu));
 	report->n_threads = load_thread_cpus(a->load, report->first_cpu, report->last_cpu);
 	put_report(a, report, out);
 	tally(a, report);

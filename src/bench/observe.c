@@ -59,6 +59,8 @@ const struct field end_report_fields[] = {
 		"open loop: requests of the span sent later than the next one was due, or never"),
 	FIELD_U64(struct end_report, unanswered, "",
 		"open loop: requests due in the span that had no answer when the load stopped"),
+	FIELD_U64S(struct end_report, flow_cpu, n_flows, "",
+		"CPU on which the kernel last took in a packet of each of this end's flows"),
 	FIELD_U64S(struct end_report, first_cpu, n_threads, "",
 		"CPU on which each of the load's threads began"),
 	FIELD_U64S(struct end_report, last_cpu, n_threads, "", "CPU on which each was at the end"),

@@ -29,6 +29,8 @@ struct end_report {
 	uint64_t zerocopy_sends, zerocopy_copied;
 	uint64_t under_bytes_rx;   /* payload of the load beside, in the span */
 	uint64_t late, unanswered; /* of the requests due in the span, until the stop */
+	uint32_t n_flows;
+	uint64_t flow_cpu[LOAD_MAX_LEGS * LOAD_MAX_FLOWS]; /* [n_flows] */
 	uint32_t n_threads;
 	uint64_t first_cpu[LOAD_MAX_LEGS * LOAD_MAX_THREADS]; /* [n_threads] */
 	uint64_t last_cpu[LOAD_MAX_LEGS * LOAD_MAX_THREADS];

@@ -8,6 +8,7 @@ static const size_t reading_offset[] = {
 	[METER_TCP] = offsetof(struct readings, tcp),
 	[METER_CYCLES] = offsetof(struct readings, cycles),
 	[METER_DROPS] = offsetof(struct readings, drops),
+	[METER_IRQS] = offsetof(struct readings, irqs),
 };
 static_assert(ARRAY_SIZE(reading_offset) == METER_N);
 

@@ -4,6 +4,7 @@
 #include "meter/cpu.h"
 #include "meter/cycles.h"
 #include "meter/drops.h"
+#include "meter/irqs.h"
 #include "meter/meter.h"
 #include "meter/proc.h"
 #include "meter/tcp.h"
@@ -16,6 +17,7 @@ struct readings {
 	struct tcp_reading tcp;
 	struct cycles_reading cycles;
 	struct drops_reading drops;
+	struct irqs_reading irqs;
 };
 
 /* Where meter @id's reading lives in @r. */

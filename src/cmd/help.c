@@ -25,7 +25,7 @@ void help_overview(FILE *out)
 		TARE_VERSION);
 	for (size_t i = 0; command_table[i]; i++)
 		fprintf(out, "  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
-	fputs("\ntare -c HOST ... and tare -s ... take iperf3's options (tare -s --help, tare-iperf3(1)).\n"
+	fputs("\ntare -c HOST and tare -s take iperf3's options (tare -s --help, tare-iperf3(1)).\n"
 	      "tare COMMAND --help tells a command's options; tare --version the version.\n",
 		out);
 }

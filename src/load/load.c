@@ -499,6 +499,21 @@ void load_count(const struct load *l, struct load_count *ret)
 	}
 }
 
+uint32_t load_flow_cpus(const struct load *l, uint64_t *ret, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < load_n_flows(l) && n < max; i++) {
+		socklen_t len = sizeof(int);
+		int cpu = -1;
+
+		if (getsockopt(flow_at(l, i)->fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &len) == 0 &&
+			cpu >= 0)
+			ret[n++] = (uint64_t)cpu;
+	}
+	return n;
+}
+
 int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active)
 {
 	const struct flow *f = flow_at(l, i);

@@ -290,6 +290,12 @@ void load_flow_count(const struct load *l, uint32_t i, struct load_count *ret);
 uint64_t load_flow_jitter_ns(const struct load *l, uint32_t i);
 uint64_t load_jitter_ns(const struct load *l);
 
+/*
+ * The CPU on which the kernel last took in a packet of each flow (SO_INCOMING_CPU). @ret: [@max].
+ * Return: how many flows have a socket that says so.
+ */
+uint32_t load_flow_cpus(const struct load *l, uint64_t *ret, uint32_t max);
+
 /* Borrowed descriptor of flow @i, and whether this end drives it. */
 int load_flow_fd(const struct load *l, uint32_t i, bool *ret_active);
 

@@ -12,7 +12,7 @@
 
 /* Room for any meter's state between begin and end, and for any reading. */
 #define METER_STATE_BYTES   ((size_t)160 << 10)
-#define METER_READING_BYTES ((size_t)10 << 10)
+#define METER_READING_BYTES ((size_t)32 << 10)
 
 /* What a meter may look at besides the machine. */
 struct meter_scope {
@@ -46,6 +46,7 @@ enum meter_id {
 	METER_TCP,
 	METER_CYCLES,
 	METER_DROPS,
+	METER_IRQS,
 	METER_N,
 };
 extern const struct meter_ops *const meter_table[METER_N];

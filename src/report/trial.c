@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define IRQ_CPUS_SHOWN 8
+
 /* Decimal, as rates and amounts on a network are. */
 const char *trial_scaled(double v, const char *unit, char ret[static 32])
 {
@@ -184,6 +186,24 @@ static void threads_line(const char *end, const struct end_report *x, const char
 		*pinned ? ", pinned to " : ", not pinned", pinned);
 }
 
+/* "NET_RX on CPU 0 6384, 1 6668": the CPUs that took in packets, the first few of them. */
+static void irqs_line(const char *end, const struct end_report *x, FILE *out)
+{
+	const struct irqs_reading *q = &x->readings.irqs;
+	uint32_t shown = 0;
+
+	if (!x->readings.valid[METER_IRQS])
+		return;
+	fprintf(out, "  irqs %-8s receive softirqs by CPU", end);
+	for (uint32_t i = 0; i < q->n_cpus && shown < IRQ_CPUS_SHOWN; i++) {
+		if (!q->net_rx[i])
+			continue;
+		fprintf(out, "%s %u: %llu", shown++ ? "," : "", i,
+			(unsigned long long)q->net_rx[i]);
+	}
+	fputs(shown ? "\n" : " none\n", out);
+}
+
 void trial_print(const struct run *run, const struct trial *t, FILE *out)
 {
 	const struct load_spec *l = &run->load[t->load];
@@ -214,6 +234,8 @@ void trial_print(const struct run *run, const struct trial *t, FILE *out)
 	cost_line(t, kind, out);
 	tcp_line("near", &t->near, out);
 	tcp_line("far", &t->far, out);
+	irqs_line(t->same_machine ? "both" : "near", &t->near, out);
+	irqs_line("far", &t->far, out);
 	threads_line("near", &t->near, t->near_cpus, out);
 	threads_line("far", &t->far, t->far_cpus, out);
 }

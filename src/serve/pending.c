@@ -21,7 +21,7 @@
 
 static void drop(struct server *s, struct pending *p)
 {
-	/* A session that has it keeps the socket, and epoll goes by the socket: see epoll(7), Q6. */
+	/* A session may have the socket now, by which epoll goes. Ref: epoll(7), Q6 */
 	(void)epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
 	closep(&p->fd);
 	s->n_pending--;

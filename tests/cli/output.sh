@@ -114,8 +114,8 @@ done
 rows() { is "$("$tare" list "$1" | grep -Ec '^  [a-z]+ +(yes|no) ')" "$2"; }
 ok "list: five paths" rows paths 5
 ok "list: four loads" rows loads 4
-ok "list: five meters" rows meters 5
-ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 14
+ok "list: six meters" rows meters 6
+ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 15
 ok "completion is bash" bash -n <("$tare" doc completion)
 
 tap_done

@@ -534,7 +534,7 @@ static void controller_keeps_an_agents_words(void **state)
 	"\"report\":{\"begin_ns\":" begin ",\"end_ns\":" end                                       \
 	",\"bytes_tx\":1,\"bytes_rx\":1," PACKETS                                                  \
 	"\"transactions\":1,\"lost\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0,"          \
-	"\"first_cpu\":[],\"last_cpu\":[]}"
+	"\"flow_cpu\":[],\"first_cpu\":[],\"last_cpu\":[]}"
 #define HIST(count, buckets)                                                                       \
 	"\"hist\":{\"latency\":{\"count\":" count                                                  \
 	",\"sum_ns\":1,\"min_ns\":1,\"max_ns\":1,\"buckets\":" buckets "}}"

@@ -41,7 +41,7 @@
 	"{\"type\":\"ok\",\"report\":{\"begin_ns\":1,\"end_ns\":3,\"bytes_tx\":1,"                 \
 	"\"bytes_rx\":2," PACKETS                                                                  \
 	"\"transactions\":0,\"lost\":0,\"under_bytes_rx\":0,\"late\":0,\"unanswered\":0,"          \
-	"\"first_cpu\":[0],\"last_cpu\":[1]},\"meters\":{},\"hist\":{}}"
+	"\"flow_cpu\":[],\"first_cpu\":[0],\"last_cpu\":[1]},\"meters\":{},\"hist\":{}}"
 #define MAX_WORDS 8
 
 static void send_text(int fd, const char *json)
