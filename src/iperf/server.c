@@ -163,7 +163,7 @@ static int exchange_results(struct iperf_run *r, struct err *e)
 	int res = iperf_send_state(&r->ctl, IPERF_EXCHANGE_RESULTS, e);
 
 	if (res == 0)
-		res = iperf_recv_doc(&r->ctl, &in, IPERF_MAX_RESULTS, step_deadline(), e);
+		res = iperf_recv_doc(&r->ctl, &in, IPERF_MAX_CLIENT_RESULTS, step_deadline(), e);
 	if (res == 0)
 		res = iperf_results_unpack(in, x, e);
 	if (res == 0) {
