@@ -49,7 +49,7 @@ static uint64_t limit_bytes(const struct iperf_params *p)
 {
 	uint64_t blocks = p->num ? (p->num + p->len - 1) / p->len : p->blockcount;
 
-	return blocks * p->len;
+	return MIN(blocks, (uint64_t)INT64_MAX / p->len) * p->len;
 }
 
 static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
