@@ -21,6 +21,11 @@
 #define SETTLE_MS 30
 /* A client that has said TEST_END may not read on, so its server does not wait for it. */
 #define SERVER_FLUSH_NS (100 * NSEC_PER_MSEC)
+/*
+ * Of one system call over UDP: as much as one send with UDP_SEGMENT takes, and 64 datagrams of the
+ * usual size. 64 of the largest would be 4 MiB for each of up to 256 streams.
+ */
+#define BATCH_BYTES (128U << 10)
 /* Nothing came for so long after the other side stopped: the rest is lost. */
 #define TCP_QUIET_NS (500 * NSEC_PER_MSEC)
 #define UDP_QUIET_NS (100 * NSEC_PER_MSEC)
@@ -62,6 +67,7 @@ static void fill_stream(struct load_cfg *cfg, const struct iperf_params *p)
 static void fill_udp(struct load_cfg *cfg, const struct iperf_params *p)
 {
 	cfg->packet_bytes = p->len;
+	cfg->batch = MIN(cfg->batch, MAX(BATCH_BYTES / p->len, 1U));
 	cfg->gso = p->gso ? LOAD_SWITCH_ON : LOAD_SWITCH_AUTO;
 	cfg->gro = p->gro ? LOAD_SWITCH_ON : LOAD_SWITCH_AUTO;
 	cfg->udp_counters_32bit = !p->udp_counters_64bit;
