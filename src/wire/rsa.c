@@ -252,6 +252,14 @@ static const char *take_word(const char *s, char *ret, size_t size)
 	return is_word(ret, size) ? s + len + 1 : NULL;
 }
 
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
 /* Up to 15 digits. */
 static int take_time(const char *s, int64_t *ret)
 {
@@ -276,6 +284,9 @@ int rsa_login_parse(const char *text, size_t len, struct rsa_login *ret)
 	memcpy(copy, text, len);
 	copy[len] = '\0';
 	s = take_word(after(copy, "user: "), ret->user, sizeof(ret->user));
+	/* It goes to a terminal when it is refused, and anybody may have the public key. */
+	if (s && !is_printable(ret->user))
+		s = NULL;
 	s = take_word(after(s, "pwd:  "), ret->password, sizeof(ret->password));
 	s = after(s, "ts:   ");
 	r = s ? take_time(s, &ret->time_s) : -EPROTO;

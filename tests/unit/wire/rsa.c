@@ -208,6 +208,7 @@ static void logins_are_parsed_exactly(void **state)
 		{"user: mario", -EPROTO},
 		{"user: \npwd:  b\nts:   0", -EPROTO},
 		{"user: a b\npwd:  b\nts:   0", -EPROTO},
+		{"user: \x1b[2J\npwd:  b\nts:   0", -EPROTO},
 		{"user: a\npwd:  \nts:   0", -EPROTO},
 		{"user: a\npwd:  b\nts:   ", -EPROTO},
 		{"user: a\npwd:  b\nts:   -1", -EPROTO},
