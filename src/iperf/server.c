@@ -180,6 +180,13 @@ static int exchange_results(struct iperf_run *r, struct err *e)
 		out = iperf_results_pack(x);
 		res = iperf_send_doc(&r->ctl, out, step_deadline(), e);
 		iperf_results_fini(x);
+		/* The output is too long to be sent: the results are worth more. */
+		if (res == -EMSGSIZE) {
+			*e = (struct err){0};
+			doc_free(out);
+			out = iperf_results_pack(x);
+			res = iperf_send_doc(&r->ctl, out, step_deadline(), e);
+		}
 	}
 	free(x);
 	return res < 0 ? res : iperf_send_state(&r->ctl, IPERF_DISPLAY_RESULTS, e);

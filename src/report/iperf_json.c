@@ -13,11 +13,15 @@
 #include "report/iperf_sum.h"
 #include "wire/doc.h"
 
+/* Rows of intervals kept only for a client that asked for them: some 8 MiB of text. */
+#define KEPT_MAX_ROWS 20000
+
 struct json {
 	struct iperf_report report; /* first */
 	struct iperf_output o;
 	FILE *out;
 	bool failed; /* to write an event */
+	uint32_t n_kept;
 	struct doc *top;
 	/* Borrowed members of top. */
 	struct doc *start, *connected, *intervals, *end;
@@ -263,7 +267,8 @@ static void interval(struct iperf_sink *sink, const struct iperf_test *t)
 		event(x, "interval", doc_ref(d));
 	/* A long stream of events must not fill the memory with what nobody will read. */
 	if (!x->o.json_stream || x->o.json_full ||
-		(t->is_server && t->cfg.params.get_server_output))
+		(t->is_server && t->cfg.params.get_server_output &&
+			(x->n_kept += t->n_streams) <= KEPT_MAX_ROWS))
 		doc_append(x->intervals, take_ptr(d));
 }
 

@@ -16,8 +16,10 @@
 #include "report/iperf_sum.h"
 
 #define UNIT_SIZE 32
-#define RULE      "-----------------------------------------------------------\n"
-#define SEPARATOR "- - - - - - - - - - - - - - - - - - - - - - - - -\n"
+/* Of the copy of intervals, and again of what follows: a client chooses how many there are. */
+#define COPY_MAX_BYTES (4U << 20)
+#define RULE           "-----------------------------------------------------------\n"
+#define SEPARATOR      "- - - - - - - - - - - - - - - - - - - - - - - - -\n"
 
 struct text {
 	struct iperf_report report; /* first */
@@ -29,6 +31,7 @@ struct text {
 	FILE *copy;
 	char *copy_text;
 	size_t copy_len;
+	size_t copied; /* bytes, of intervals or of what follows */
 };
 
 static struct text *text_of(struct iperf_sink *s)
@@ -65,9 +68,12 @@ static printf_(2, 3) void line(struct text *x, const char *fmt, ...)
 	va_copy(again, ap);
 	vfprintf(x->out, fmt, ap);
 	va_end(ap);
-	if (x->copy) {
-		fputs(now, x->copy);
-		vfprintf(x->copy, fmt, again);
+	if (x->copy && x->copied < COPY_MAX_BYTES) {
+		int n = fprintf(x->copy, "%s", now);
+
+		x->copied += (size_t)MAX(n, 0);
+		n = vfprintf(x->copy, fmt, again);
+		x->copied += (size_t)MAX(n, 0);
 	}
 	va_end(again);
 }
@@ -126,6 +132,7 @@ static void drop_copy(struct text *x)
 	free(x->copy_text);
 	x->copy = NULL;
 	x->copy_text = NULL;
+	x->copied = 0;
 }
 
 static void connecting_more(struct text *x, const struct iperf_test *t)
@@ -436,6 +443,9 @@ static void end(struct iperf_sink *sink, const struct iperf_test *t)
 	struct iperf_final f;
 	char id[16];
 
+	if (x->copy && x->copied >= COPY_MAX_BYTES)
+		fputs("(further intervals are left out)\n", x->copy);
+	x->copied = 0;
 	line(x, SEPARATOR);
 	if (x->o.verbose)
 		line(x, "Test Complete. Summary Results:\n");
