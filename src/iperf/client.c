@@ -176,7 +176,7 @@ static int cancel(struct iperf_run *r, struct err *e)
 {
 	iperf_run_finish(r);
 	(void)!iperf_send_state(&r->ctl, IPERF_CLIENT_TERMINATE, NULL);
-	return err_say(e, ECANCELED, "interrupt - the client has terminated");
+	return err_say(e, ECANCELED, "the client has terminated");
 }
 
 static int measure(struct iperf_run *r, struct err *e)
@@ -223,7 +223,7 @@ static int run_client(struct iperf_run *r, struct err *e)
 	if (res < 0)
 		return res;
 	iperf_run_stop(r);
-	r->sink->end(r->sink, t);
+	iperf_run_tell_end(r);
 	goodbye(r);
 	return 0;
 }

@@ -381,12 +381,12 @@ static void shut_senders(struct iperf_run *r)
 			(void)shutdown(r->test->stream[i].socket, SHUT_WR);
 }
 
-void iperf_run_finish(struct iperf_run *r)
+/* No more is sent, and the last interval ends here. */
+static void end_time(struct iperf_run *r)
 {
-	uint64_t flush_ns = r->test->is_server ? SERVER_FLUSH_NS : FLUSH_NS;
-	uint64_t deadline_ns = clock_now_ns() + flush_ns;
 	uint64_t now_ns;
 
+	r->finished = true;
 	load_end_sending(r->load);
 	now_ns = clock_now_ns();
 	take_cpu(r);
@@ -395,6 +395,14 @@ void iperf_run_finish(struct iperf_run *r)
 	tell_interval(r, now_ns);
 	for (uint32_t i = 0; i < r->test->n_streams; i++)
 		r->test->stream[i].total.end = seconds(r->start_ns, now_ns);
+}
+
+void iperf_run_finish(struct iperf_run *r)
+{
+	uint64_t flush_ns = r->test->is_server ? SERVER_FLUSH_NS : FLUSH_NS;
+	uint64_t deadline_ns = clock_now_ns() + flush_ns;
+
+	end_time(r);
 	while (!all_left(r) && clock_now_ns() < deadline_ns)
 		poll(NULL, 0, 1);
 	iperf_run_totals(r);
@@ -517,8 +525,24 @@ int iperf_run_take_results(struct iperf_run *r, struct iperf_results *theirs, st
 	return 0;
 }
 
+void iperf_run_tell_end(struct iperf_run *r)
+{
+	if (!r->told)
+		r->sink->end(r->sink, r->test);
+	r->told = true;
+}
+
 int iperf_run_fail(struct iperf_run *r, int code)
 {
+	bool interrupted = code == -ECANCELED || code == -ECONNABORTED;
+
+	if (r->load && r->begin_ns) {
+		if (!r->finished)
+			end_time(r);
+		iperf_run_totals(r);
+		if (interrupted)
+			iperf_run_tell_end(r);
+	}
 	iperf_run_stop(r);
 	r->sink->error(r->sink, r->test);
 	return code;

@@ -29,6 +29,8 @@ struct iperf_run {
 	uint64_t moved_ns;        /* when payload last came in */
 	uint64_t moved_bytes;
 	bool omitting;
+	bool finished; /* the totals' time is fixed */
+	bool told;     /* the sink has been told of the end */
 	struct rusage usage;                   /* at begin */
 	struct iperf_mark zero[IPERF_MAX_ALL]; /* at start_ns, row = stream */
 	struct iperf_mark last[IPERF_MAX_ALL]; /* at last_ns */
@@ -79,5 +81,11 @@ void iperf_run_results(struct iperf_run *r, struct iperf_results *ret);
 int iperf_run_take_results(struct iperf_run *r, struct iperf_results *theirs, struct err *e)
 	must_check_;
 
-/* Says a failure to the sink. Return: t->error.code. */
+/* Tells the sink of the end, once. */
+void iperf_run_tell_end(struct iperf_run *r);
+
+/*
+ * Says a failure to the sink. What was measured until then is in the totals, and told as well if
+ * one of the two sides was interrupted. Return: @code.
+ */
 int iperf_run_fail(struct iperf_run *r, int code);

@@ -169,7 +169,7 @@ static int exchange_results(struct iperf_run *r, struct err *e)
 	if (res == 0) {
 		iperf_run_drain(r, x);
 		/* iperf3's server reports what it counted itself, and no word of the client's. */
-		r->sink->end(r->sink, r->test);
+		iperf_run_tell_end(r);
 		res = iperf_run_take_results(r, x, e);
 	}
 	iperf_results_fini(x);
@@ -258,7 +258,7 @@ static int measure(struct iperf_run *r, const struct iperf_session *s, struct er
 		if (ev == IPERF_EV_CANCEL) {
 			iperf_run_finish(r);
 			(void)!iperf_send_state(&r->ctl, IPERF_SERVER_TERMINATE, NULL);
-			return err_say(e, ECANCELED, "interrupt - the server has terminated");
+			return err_say(e, ECANCELED, "the server has terminated");
 		}
 		if (ev < 0)
 			return refuse(r, IPERF_E_NO_DATA, e);
