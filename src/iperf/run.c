@@ -293,11 +293,15 @@ static int check_idle(struct iperf_run *r, uint64_t now_ns, struct err *e)
 	return 0;
 }
 
-/* The last interval is told by iperf_run_finish(), with what little is left to it. */
+/*
+ * The last interval is told by iperf_run_finish(), with what little is left to it. A server's
+ * @end_ns is no end, but when it looks at its limits.
+ */
 static bool tick_due(const struct iperf_run *r, uint64_t now_ns, uint64_t end_ns)
 {
 	return r->tick_ns && now_ns >= r->tick_ns &&
-	       (!end_ns || r->tick_ns + r->test->cfg.interval_ns / 20 < end_ns);
+	       (!end_ns || r->test->is_server ||
+		       r->tick_ns + r->test->cfg.interval_ns / 20 < end_ns);
 }
 
 int iperf_run_measure(struct iperf_run *r, uint64_t end_ns, struct err *e)
