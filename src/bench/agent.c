@@ -52,6 +52,7 @@ struct agent {
 	enum agent_state state;
 	struct load_feed *feed;
 	struct agent_limits limits; /* none is 0 but max_bytes and max_buffer_bytes */
+	uint64_t used_bytes;        /* of max_bytes */
 	struct agent_tally *tally;
 	struct load *load;
 	bool near;
@@ -144,6 +145,34 @@ static int get_cpus(const struct doc *in, uint32_t *ret, uint32_t *ret_n, struct
 	return 0;
 }
 
+/* What may still be sent and received. Return: 0 and @ret, 0: no limit; or -EDQUOT. */
+static int bytes_left(const struct agent *a, uint64_t *ret, struct err *e)
+{
+	uint64_t max_bytes = a->limits.max_bytes;
+
+	*ret = 0;
+	if (!max_bytes)
+		return 0;
+	if (a->used_bytes >= max_bytes)
+		return err_say(e, EDQUOT, "the %llu bytes allowed here are used up",
+			(unsigned long long)max_bytes);
+	*ret = max_bytes - a->used_bytes;
+	return 0;
+}
+
+/* Of a run that is over, well or not. */
+static void use_bytes(struct agent *a)
+{
+	struct load_count c;
+
+	load_count(a->load, &c);
+	a->used_bytes += c.bytes_tx + c.bytes_rx;
+	if (!a->under)
+		return;
+	load_count(a->under, &c);
+	a->used_bytes += c.bytes_tx + c.bytes_rx;
+}
+
 static int do_describe(struct agent *a, const struct doc *in, struct doc *out, struct err *e)
 {
 	_cleanup_(freep) struct env *env = xcalloc(1, sizeof(*env));
@@ -171,13 +200,17 @@ static int check_limits(const struct agent *a, const struct load_cfg *cfg, struc
 	uint64_t block_bytes = MAX(cfg->block_bytes, message_bytes);
 	uint64_t batch_bytes = (uint64_t)cfg->packet_bytes * cfg->batch;
 	uint64_t flow_bytes = MAX(block_bytes, batch_bytes);
+	uint64_t left_bytes;
+	int r = bytes_left(a, &left_bytes, e);
 
+	if (r < 0)
+		return r;
 	if (cfg->flows > l->max_flows)
 		return err_say(e, EDQUOT, "%u flows are more than the %u allowed here", cfg->flows,
 			l->max_flows);
-	if (l->max_bytes && load_cfg_bytes(cfg) > l->max_bytes)
+	if (l->max_bytes && load_cfg_bytes(cfg) > left_bytes)
 		return err_say(e, EDQUOT, "%llu bytes are more than the %llu allowed here",
-			(unsigned long long)load_cfg_bytes(cfg), (unsigned long long)l->max_bytes);
+			(unsigned long long)load_cfg_bytes(cfg), (unsigned long long)left_bytes);
 	if (l->max_buffer_bytes && cfg->flows * flow_bytes > l->max_buffer_bytes / LOAD_MAX_LEGS)
 		return err_say(e, EDQUOT,
 			"%u flows with buffers of %llu bytes need more than the %llu allowed here",
@@ -401,12 +434,13 @@ static int get_run(const struct agent *a, const struct doc *in, struct observe_a
 	int r = get_span(a, in, ret, e);
 
 	if (r == 0)
+		r = bytes_left(a, &ret->max_bytes, e);
+	if (r == 0)
 		r = doc_get_u64(in, "interval_ns", INT64_MAX / 2, &ret->interval_ns, e);
 	if (r < 0)
 		return r;
 	if (ret->interval_ns && ret->interval_ns < INTERVAL_MIN_NS)
 		return err_say(e, EPROTO, "intervals can't be shorter than 10 ms");
-	ret->max_bytes = a->limits.max_bytes;
 	ret->drives = a->ops->drives(&a->cfg, a->near);
 	ret->exact = load_cfg_bytes(&a->cfg) > 0;
 	if (ret->exact && a->ops->drives(&a->cfg, !a->near))
@@ -483,6 +517,7 @@ static int do_run(struct agent *a, const struct doc *in, struct doc *out, struct
 	r = observe(&args, report, e);
 	/* A flow that failed is the cause of what a meter then could not read. */
 	stop_r = stop_loads(a, &why);
+	use_bytes(a);
 	if (stop_r < 0) {
 		*e = why;
 		return stop_r;

@@ -32,7 +32,7 @@
 /* What a server allows a controller it does not know. Members that are 0 do not limit. */
 struct agent_limits {
 	uint64_t max_span_ns;      /* warm-up and counted span, each */
-	uint64_t max_bytes;        /* sent and received by this end in one trial */
+	uint64_t max_bytes;        /* sent and received by this end in all */
 	uint64_t max_buffer_bytes; /* blocks or messages of all flows of this end together */
 	uint64_t idle_ns;          /* how long the controller may be silent between requests */
 	uint32_t max_flows;

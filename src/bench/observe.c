@@ -300,7 +300,7 @@ static int look(struct observer *o, bool *ret_through, struct err *e)
 		load_count_add(&c, &under);
 	}
 	if (a->max_bytes && c.bytes_tx + c.bytes_rx > a->max_bytes)
-		return err_say(e, EDQUOT, "no more than %llu bytes are allowed in a trial",
+		return err_say(e, EDQUOT, "no more than the %llu bytes left of those allowed here",
 			(unsigned long long)a->max_bytes);
 	return a->exact ? look_exact(o, &c, ret_through, e) : 0;
 }
