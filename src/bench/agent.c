@@ -339,11 +339,11 @@ static int get_token(const struct doc *in, bool udp, struct load_token *ret, str
 }
 
 /* The feed's own, and the controller hears that near may connect: earlier it would be refused. */
-static int expect(struct load_feed *feed, bool udp, uint64_t deadline_ns, struct err *e)
+static int expect(struct load_feed *feed, bool udp, uint32_t n, uint64_t deadline_ns, struct err *e)
 {
 	_cleanup_(doc_freep) struct doc *msg = doc_object();
 	struct agent_feed *f = (struct agent_feed *)feed;
-	int r = f->real->expect(f->real, udp, deadline_ns, e);
+	int r = f->real->expect(f->real, udp, n, deadline_ns, e);
 
 	if (r < 0)
 		return r;

@@ -123,7 +123,7 @@ static int take_streams(struct iperf_run *r, struct load_feed *feed, struct err 
 	int res = iperf_run_load(r, e);
 
 	if (res == 0)
-		res = feed->expect(feed, r->test->cfg.params.proto == IPERF_UDP, step_deadline(),
+		res = feed->expect(feed, r->test->cfg.params.proto == IPERF_UDP, n, step_deadline(),
 			e);
 	if (res == 0)
 		res = iperf_send_state(&r->ctl, IPERF_CREATE_STREAMS, e);

@@ -11,10 +11,11 @@
 
 struct load_feed {
 	/*
-	 * From now on data sockets for this session are taken in. Waits for the turn where sockets
+	 * From now on @n data sockets for this session are taken in. Waits for the turn where sockets
 	 * can't be told apart by what they carry (two sessions of one address, iperf3 over UDP).
 	 */
-	int (*expect)(struct load_feed *feed, bool udp, uint64_t deadline_ns, struct err *e);
+	int (*expect)(struct load_feed *feed, bool udp, uint32_t n, uint64_t deadline_ns,
+		struct err *e);
 
 	/*
 	 * The next data socket, connected, its first bytes (cookie, token) read and checked. A UDP

@@ -54,7 +54,7 @@ static int take_next(struct load *l, const struct conn_args *args, struct err *e
 static int take_fed(struct load *l, const struct conn_args *args, struct err *e)
 {
 	struct load_feed *feed = args->peer->feed;
-	int r = feed->expect(feed, l->udp, args->deadline_ns, e);
+	int r = feed->expect(feed, l->udp, load_n_flows(l), args->deadline_ns, e);
 
 	for (uint32_t i = 0; r == 0 && i < load_n_flows(l); i++) {
 		r = take_next(l, args, e);

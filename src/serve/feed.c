@@ -107,10 +107,10 @@ static int ask(struct feed *f, const struct feed_ask *a)
 	return send(f->fd, a, sizeof(*a), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int expect(struct load_feed *feed, bool udp, uint64_t deadline_ns, struct err *e)
+static int expect(struct load_feed *feed, bool udp, uint32_t n, uint64_t deadline_ns, struct err *e)
 {
 	struct feed *f = (struct feed *)feed;
-	struct feed_ask a = {.op = FEED_EXPECT, .round = ++f->round, .udp = udp};
+	struct feed_ask a = {.op = FEED_EXPECT, .round = ++f->round, .udp = udp, .n = n};
 	struct feed_give give;
 	int r = ask(f, &a);
 

@@ -27,7 +27,8 @@ extern const char *const feed_end_name[];
 struct feed_ask {
 	uint32_t op;
 	uint32_t round; /* counts expect(); what belongs to an earlier one is out of date */
-	uint32_t udp;
+	/* FEED_EXPECT */
+	uint32_t udp, n;
 	/* FEED_REPORT */
 	uint32_t end;
 	uint64_t bytes_tx, bytes_rx;

@@ -153,7 +153,8 @@ static void take_iperf(struct server *s, struct pending *p)
 
 	if (!x)
 		open_session(s, p, SERVE_IPERF);
-	else if (!peer_same_host(&x->peer, &p->peer) || session_give(x, p->fd, x->n_flows) < 0)
+	else if (x->udp || !peer_same_host(&x->peer, &p->peer) ||
+		 session_give(x, p->fd, x->n_flows) < 0)
 		refuse(s, p, SERVE_IPERF, NULL);
 	else
 		drop(s, p);
@@ -163,7 +164,7 @@ static void take_data(struct server *s, struct pending *p, const struct sniff *s
 {
 	struct session *x = session_by_token(s, sniff->token);
 
-	if (!x || session_give(x, p->fd, sniff->flow) < 0)
+	if (!x || x->udp || session_give(x, p->fd, sniff->flow) < 0)
 		refused(s, p);
 	else
 		drop(s, p);

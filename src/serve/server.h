@@ -55,12 +55,12 @@ struct session {
 	uint64_t term_ns; /* when SIGTERM was sent; 0: not yet */
 	/* Data sockets, between expect() and done(). */
 	bool expects, udp;
-	bool waits;             /* for the turn to open UDP flows */
-	uint64_t turn_number;   /* order of those who wait */
-	uint64_t turn_until_ns; /* has the turn until then */
-	uint32_t round, n_flows, max_flows;
-	uint16_t port[SERVE_MAX_FLOWS]; /* [n_flows] the peer's, UDP */
-	uint32_t flow[SERVE_MAX_FLOWS]; /* [n_flows] as the opener said */
+	bool waits;                         /* for the turn to open UDP flows */
+	uint64_t turn_number;               /* order of those who wait */
+	uint64_t turn_until_ns;             /* has the turn until then */
+	uint32_t round, n_flows, max_flows; /* max: as many as the session expects */
+	uint16_t port[SERVE_MAX_FLOWS];     /* [n_flows] the peer's, UDP */
+	uint32_t flow[SERVE_MAX_FLOWS];     /* [n_flows] as the opener said */
 	bool reported;
 	struct feed_ask report;
 };

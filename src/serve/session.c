@@ -97,7 +97,6 @@ int session_start(struct server *s, const struct session *like, int ctl_fd, stru
 	child_fd = fd[1];
 	new.number = s->sessions_ever + 1;
 	new.since_ns = clock_now_ns();
-	new.max_flows = s->limits.max_flows;
 	r = fork_child(s, &new, ctl_fd, child_fd, e);
 	if (r < 0)
 		return r;
@@ -172,6 +171,8 @@ static void expect(struct server *s, struct session *x, const struct feed_ask *a
 	x->round = ask->round;
 	x->udp = ask->udp;
 	x->n_flows = 0;
+	/* What it does not read stays in its socket, of all that the server may have under way. */
+	x->max_flows = MIN(ask->n, s->limits.max_flows);
 	turn_ask(s, x, now_ns);
 }
 

@@ -286,9 +286,10 @@ static void intervals_are_bounded(void **state)
 }
 
 /* No data socket ever comes. */
-static int no_expect(struct load_feed *f, bool udp, uint64_t deadline_ns, struct err *e)
+static int no_expect(struct load_feed *f, bool udp, uint32_t n, uint64_t deadline_ns, struct err *e)
 {
 	(void)f;
+	(void)n;
 	(void)udp;
 	(void)deadline_ns;
 	(void)e;

@@ -42,7 +42,7 @@ static uint64_t soon(void)
 /* One round: expects, answers each socket by its flow number, ends at a second control byte. */
 static int round_of(struct serve_session *s, bool udp, struct err *e)
 {
-	int r = s->feed->expect(s->feed, udp, soon(), e);
+	int r = s->feed->expect(s->feed, udp, 2, soon(), e);
 
 	if (r < 0)
 		return r;
