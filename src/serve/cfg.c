@@ -42,7 +42,7 @@ const struct opt serve_opts[] = {
 	OPT_U32(struct serve_cfg, max_sessions, "max-sessions", 0, "<n>", "sessions at once",
 		.min = 1, .max = 4096),
 	OPT_U32(struct serve_cfg, max_sessions_per_addr, "max-sessions-per-addr", 0, "<n>",
-		"sessions at once of one address", .min = 1, .max = 4096),
+		"sessions at once of one IPv4 address or IPv6 /64", .min = 1, .max = 4096),
 	OPT_U32(struct serve_cfg, max_flows, "max-flows", 0, "<n>",
 		"parallel data sockets of a session", .min = 1, .max = SERVE_MAX_FLOWS),
 	OPT_U64(struct serve_cfg, max_duration_ns, "max-duration", 0, "<time>", "longest session",

@@ -46,6 +46,13 @@ bool peer_same_host(const struct peer *a, const struct peer *b)
 	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && a->scope == b->scope;
 }
 
+bool peer_same_site(const struct peer *a, const struct peer *b)
+{
+	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0 || a->scope || b->scope)
+		return peer_same_host(a, b);
+	return memcmp(a->ip, b->ip, 8) == 0 && memcmp(b->ip, mapped, sizeof(mapped)) != 0;
+}
+
 void peer_host(const struct peer *p, char ret[static SOCK_ADDR_LEN])
 {
 	if (memcmp(p->ip, mapped, sizeof(mapped)) == 0)

@@ -42,7 +42,7 @@ static struct pending *oldest(struct server *s, const struct peer *of, uint32_t 
 	for (uint32_t i = 0; i < SERVE_MAX_PENDING; i++) {
 		struct pending *p = &s->pending[i];
 
-		if (p->fd < 0 || (of && !peer_same_host(&p->peer, of)))
+		if (p->fd < 0 || (of && !peer_same_site(&p->peer, of)))
 			continue;
 		n++;
 		if (!found || p->since_ns < found->since_ns)

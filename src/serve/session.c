@@ -26,7 +26,7 @@ static uint32_t count_host(const struct server *s, const struct peer *p)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->cfg->max_sessions; i++)
-		n += s->session[i].pid && peer_same_host(&s->session[i].peer, p);
+		n += s->session[i].pid && peer_same_site(&s->session[i].peer, p);
 	return n;
 }
 
