@@ -89,6 +89,18 @@ static int open_cancel(struct err *e)
 	return fd < 0 ? err_set(e, errno, "cannot open a signalfd") : fd;
 }
 
+/* The session does not need it, and is the part that strangers talk to. */
+static void forget_key(struct server *server)
+{
+	explicit_bzero(&server->key, sizeof(server->key));
+}
+
+static int serve_iperf(const struct child_args *a, struct serve_session *s, struct err *e)
+{
+	forget_key(a->server);
+	return a->server->ops->iperf(s, a->server->ops->ctx, e);
+}
+
 static int serve_tare(const struct child_args *a, struct serve_session *s, struct err *e)
 {
 	struct server *server = a->server;
@@ -96,8 +108,7 @@ static int serve_tare(const struct child_args *a, struct serve_session *s, struc
 	int r = greet_server(&c, server->key.len ? server->key.data : NULL, server->key.len,
 		a->session->token, clock_now_ns() + server->limits.handshake_ns, e);
 
-	/* The session does not need it, and is the part that strangers talk to. */
-	explicit_bzero(server->key.data, sizeof(server->key.data));
+	forget_key(server);
 	return r < 0 ? r : server->ops->tare(s, server->ops->ctx, e);
 }
 
@@ -114,8 +125,7 @@ static int serve_one(const struct child_args *a, struct feed *feed, struct serve
 	s->cancel_fd = r;
 	feed_init(feed, a->feed_fd, s->cancel_fd);
 	s->feed = &feed->base;
-	return a->session->proto == SERVE_TARE ? serve_tare(a, s, e)
-					       : a->server->ops->iperf(s, a->server->ops->ctx, e);
+	return a->session->proto == SERVE_TARE ? serve_tare(a, s, e) : serve_iperf(a, s, e);
 }
 
 void child_main(const struct child_args *a)
