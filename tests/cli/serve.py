@@ -214,6 +214,99 @@ def iperf_is_refused():
         assert s.recv(1) == b"\xff"
 
 
+def params(**more):
+    return {"tcp": True, "omit": 0, "time": 10, "num": 0, "blockcount": 0, "parallel": 1,
+            "len": 1 << 16, "pacing_timer": 1000, "client_version": "3.21", **more}
+
+
+def state(s, want):
+    got = s.recv(1)[0]
+    assert got == want, (got, want)
+
+
+def iperf(server, **more):
+    """A test of iperf3's up to where its data connections are wanted."""
+    s = server.connect()
+    s.sendall(COOKIE)
+    state(s, 9)
+    send(s, params(**more))
+    state(s, 10)
+    return s
+
+
+def stream(server):
+    d = server.connect()
+    d.sendall(COOKIE)
+    return d
+
+
+def results(n=1, bytes_=0):
+    row = {"bytes": bytes_, "retransmits": -1, "jitter": 0, "errors": 0, "packets": 0,
+           "start_time": 0, "end_time": 1}
+    return {"cpu_util_total": 0, "cpu_util_user": 0, "cpu_util_system": 0,
+            "sender_has_retransmits": 0, "streams": [{"id": 1 + i, **row} for i in range(n)]}
+
+
+def iperf_limit():
+    """Over --max-bytes: ended at once, and what came until then is in the log."""
+    with Server("--max-bytes", "1M") as server:
+        with iperf(server) as s, stream(server) as d:
+            state(s, 1)
+            state(s, 2)
+            d.sendall(bytes(2 << 20))
+            s.settimeout(0.8)
+            assert exactly(s, 9) == b"\xfe" + struct.pack(">II", 160, 0)
+        until(lambda: not server.sessions())
+        _, text = server.stop()
+    found = re.search(r"bytes_rx=(\d+) end=limit", text)
+    assert found and int(found[1]) >= 1 << 20, text
+
+
+def iperf_output():
+    """The server's output has its intervals; its client's results may not be long."""
+    with Server() as server:
+        with iperf(server, get_server_output=1) as s, stream(server) as d:
+            state(s, 1)
+            state(s, 2)
+            d.sendall(bytes(1 << 16))
+            time.sleep(2.3)
+            s.sendall(b"\x04")
+            state(s, 13)
+            send(s, results(bytes_=1 << 16))
+            text = receive(s)["server_output_text"]
+            assert " 0.00-1.00 " in text and " 1.00-2.00 " in text, text
+        until(lambda: not server.sessions())
+        with iperf(server) as s, stream(server) as d:
+            state(s, 1)
+            state(s, 2)
+            s.sendall(b"\x04")
+            state(s, 13)
+            s.sendall(struct.pack(">I", 300 << 10))
+            assert closed(s)
+
+
+def iperf_connections():
+    """No more of them than the test has streams, and none for UDP."""
+    with Server() as server:
+        with iperf(server) as s:
+            waiting = [server.connect() for _ in range(20)]
+            for d in waiting:
+                d.sendall(COOKIE)
+            state(s, 1)
+            refused = 0
+            for d in waiting:
+                d.settimeout(1)
+                try:
+                    refused += d.recv(1) == b"\xff"
+                except TimeoutError:
+                    pass
+                d.close()
+            assert refused == len(waiting) - 1, refused
+        until(lambda: not server.sessions())
+        with iperf(server, tcp=False, udp=True, len=1000), stream(server) as d:
+            assert d.recv(1) == b"\xff"
+
+
 def ten_thousand():
     with Server() as server:
         serves(server)
@@ -430,6 +523,9 @@ def main():
                        ("bad greetings are answered", bad_greetings),
                        ("one byte a second ends by the deadline", slow_and_silent),
                        ("iperf3 is refused by its own byte where a key is needed", iperf_is_refused),
+                       ("iperf3 over --max-bytes", iperf_limit),
+                       ("iperf3's server output and results", iperf_output),
+                       ("iperf3's data connections", iperf_connections),
                        ("10,000 silent connections", ten_thousand),
                        ("strangers' datagrams get no answer", strangers_datagrams),
                        ("--allow", allow_list),
