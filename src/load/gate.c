@@ -2,11 +2,20 @@
 
 #include "base/macro.h"
 
+/* Less costs more calls than it is worth, more is not needed at any rate. */
+#define PIECE_MIN_BYTES (4ULL << 10)
+#define PIECE_MAX_BYTES (64ULL << 10)
+
 void gate_init(struct gate *g, uint64_t rate_bps, uint64_t slack_ns)
 {
 	atomic_init(&g->next_ns, 0);
 	g->rate_bps = rate_bps;
 	g->slack_ns = slack_ns;
+}
+
+uint64_t gate_piece(const struct gate *g)
+{
+	return MAX(PIECE_MIN_BYTES, MIN(g->rate_bps / 8 / 1000, PIECE_MAX_BYTES));
 }
 
 uint64_t gate_take(struct gate *g, uint64_t bytes, uint64_t now_ns)

@@ -24,3 +24,6 @@ void gate_init(struct gate *g, uint64_t rate_bps, uint64_t slack_ns);
  * taken: a caller that waits must then send without asking again.
  */
 uint64_t gate_take(struct gate *g, uint64_t bytes, uint64_t now_ns);
+
+/* Bytes to take a place for at a time, where many take from one gate: about a ms of its rate. */
+uint64_t gate_piece(const struct gate *g);

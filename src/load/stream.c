@@ -93,8 +93,9 @@ static bool stream_drives(const struct load_cfg *cfg, bool near)
 #define ZEROCOPY_REAP_CALLS 32
 
 struct stream_flow {
-	uint64_t left;  /* of the block under way */
-	uint32_t calls; /* since reports were last taken in */
+	uint64_t left;    /* of the block under way */
+	uint64_t granted; /* of them: in the schedule already */
+	uint32_t calls;   /* since reports were last taken in */
 };
 
 static void stream_init(struct flow *f)
@@ -105,7 +106,7 @@ static void stream_init(struct flow *f)
 
 static ssize_t send_copy(struct flow *f, struct stream_flow *t, int flags)
 {
-	return send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
+	return send(f->fd, f->buf, t->granted, flags | MSG_NOSIGNAL);
 }
 
 /* Too many reports outstanding is a reason to wait, as a full buffer is. */
@@ -122,10 +123,10 @@ static ssize_t send_zerocopy(struct flow *f, struct stream_flow *t, int flags)
 			return -1;
 		}
 	}
-	n = send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL | MSG_ZEROCOPY);
+	n = send(f->fd, f->buf, t->granted, flags | MSG_NOSIGNAL | MSG_ZEROCOPY);
 	if (n < 0 && errno == ENOBUFS) {
 		t->calls = ZEROCOPY_REAP_CALLS;
-		return send(f->fd, f->buf, t->left, flags | MSG_NOSIGNAL);
+		return send(f->fd, f->buf, t->granted, flags | MSG_NOSIGNAL);
 	}
 	return n;
 }
@@ -136,7 +137,7 @@ static ssize_t send_file(struct flow *f, struct stream_flow *t, int flags)
 	off_t at = (off_t)(f->buf_bytes - t->left);
 
 	(void)flags;
-	return sendfile(f->fd, f->file_fd, &at, t->left);
+	return sendfile(f->fd, f->file_fd, &at, t->granted);
 }
 
 static ssize_t (*const send_how[])(struct flow *f, struct stream_flow *t, int flags) = {
@@ -146,13 +147,24 @@ static ssize_t (*const send_how[])(struct flow *f, struct stream_flow *t, int fl
 };
 static_assert(ARRAY_SIZE(send_how) == LOAD_SEND_N);
 
-/* Takes the next block of what is left to send, and its place in the schedule. */
-static bool next_block(struct flow *f, struct stream_flow *t)
+/* Of a rate that is shared no flow takes more at a time than others can wait for. */
+static uint64_t piece_of(const struct flow *f, uint64_t bytes)
 {
-	t->left = flow_take(f, f->buf_bytes);
-	if (t->left)
-		f->wake_ns = flow_schedule(f, t->left);
-	return t->left > 0;
+	return f->shared_gate ? MIN(bytes, gate_piece(f->shared_gate)) : bytes;
+}
+
+/*
+ * Takes what is to be sent next and its place in the schedule: a block of what is left to send, or
+ * of a shared rate a piece of it.
+ */
+static bool next_piece(struct flow *f, struct stream_flow *t)
+{
+	if (!t->left)
+		t->left = flow_take(f, f->buf_bytes);
+	t->granted = piece_of(f, t->left);
+	if (t->granted)
+		f->wake_ns = flow_schedule(f, t->granted);
+	return t->granted > 0;
 }
 
 static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
@@ -160,7 +172,7 @@ static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
 	while (!flow_stopped(f)) {
 		ssize_t n;
 
-		if (!t->left && !next_block(f, t))
+		if (!t->granted && !next_piece(f, t))
 			return FLOW_DONE;
 		if (flow_must_wait(f))
 			return FLOW_WANT_TIME;
@@ -168,6 +180,7 @@ static int send_blocks(struct flow *f, struct stream_flow *t, int flags)
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_OUT : -errno;
 		t->left -= (uint64_t)n;
+		t->granted -= (uint64_t)n;
 		flow_add(&f->count.bytes_tx, (uint64_t)n);
 	}
 	return FLOW_DONE;
@@ -182,7 +195,7 @@ static int receive_blocks(struct flow *f, int flags)
 
 		if (flow_must_wait(f))
 			return FLOW_WANT_TIME;
-		n = recv(f->fd, f->buf, f->buf_bytes, flags);
+		n = recv(f->fd, f->buf, piece_of(f, f->buf_bytes), flags);
 		if (n < 0)
 			return errno == EAGAIN ? FLOW_WANT_IN : -errno;
 		if (n == 0)

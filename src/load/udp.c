@@ -318,6 +318,16 @@ static void give_up_old(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 	flow_add(&f->count.packets_unsent, n);
 }
 
+/* Of a system call; of a rate that is shared no more than others can wait for. */
+static uint64_t most_packets(const struct flow *f, const struct udp_flow *t)
+{
+	uint64_t n = t->n_slots;
+
+	if (f->shared_gate)
+		n = MIN(n, MAX(gate_piece(f->shared_gate) / f->cfg->packet_bytes, 1ULL));
+	return n;
+}
+
 /*
  * How many datagrams may be sent now; 0: wake_ns is when. Two times hold one back: its own in the
  * schedule, and, for a sender that was held up, half an interval after the one before.
@@ -325,7 +335,8 @@ static void give_up_old(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 static uint64_t take_due(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 {
 	uint64_t ahead_ns = t->pace == LOAD_PACE_OWN ? 0 : UDP_LEAD_NS;
-	uint64_t most = ahead_ns ? MIN(t->n_slots, UDP_LEAD_PACKETS) : t->n_slots;
+	uint64_t batch = most_packets(f, t);
+	uint64_t most = ahead_ns ? MIN(batch, UDP_LEAD_PACKETS) : batch;
 	uint64_t until_ns = now_ns + ahead_ns;
 	uint64_t next_ns, n;
 	bool late;
@@ -361,7 +372,7 @@ static uint64_t gso_segments(const struct load_cfg *cfg)
 /* Takes what is to be sent next, or sets wake_ns. Return: false when all has been sent. */
 static bool take_some(struct flow *f, struct udp_flow *t, uint64_t now_ns)
 {
-	uint64_t n = f->cfg->rate_bps ? take_due(f, t, now_ns) : t->n_slots;
+	uint64_t n = f->cfg->rate_bps ? take_due(f, t, now_ns) : most_packets(f, t);
 
 	if (t->gso)
 		n = MIN(n, gso_segments(f->cfg));

@@ -307,6 +307,24 @@ def iperf_connections():
             assert d.recv(1) == b"\xff"
 
 
+def total_rate():
+    """Who opens many connections and leaves takes nothing of --total-rate along."""
+    with Server("--total-rate", "10Mbps") as server:
+        with iperf(server, reverse=True, parallel=32, len=1 << 20) as s:
+            data = [stream(server) for _ in range(32)]
+            state(s, 1)
+            state(s, 2)
+            time.sleep(0.3)
+            for d in data:
+                d.close()
+        until(lambda: not server.sessions())
+        with iperf(server, reverse=True) as s, stream(server) as d:
+            state(s, 1)
+            state(s, 2)
+            d.settimeout(3)
+            assert d.recv(1)
+
+
 def ten_thousand():
     with Server() as server:
         serves(server)
@@ -526,6 +544,7 @@ def main():
                        ("iperf3 over --max-bytes", iperf_limit),
                        ("iperf3's server output and results", iperf_output),
                        ("iperf3's data connections", iperf_connections),
+                       ("--total-rate is nobody's alone", total_rate),
                        ("10,000 silent connections", ten_thousand),
                        ("strangers' datagrams get no answer", strangers_datagrams),
                        ("--allow", allow_list),
