@@ -29,8 +29,8 @@ struct iperf_run {
 	uint64_t moved_ns;        /* when payload last came in */
 	uint64_t moved_bytes;
 	bool omitting;
-	bool finished; /* the totals' time is fixed */
-	bool told;     /* the sink has been told of the end */
+	bool finished;                         /* the totals' time is fixed */
+	bool told;                             /* the sink has been told of the end */
 	struct rusage usage;                   /* at begin */
 	struct iperf_mark zero[IPERF_MAX_ALL]; /* at start_ns, row = stream */
 	struct iperf_mark last[IPERF_MAX_ALL]; /* at last_ns */

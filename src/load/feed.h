@@ -11,8 +11,9 @@
 
 struct load_feed {
 	/*
-	 * From now on @n data sockets for this session are taken in. Waits for the turn where sockets
-	 * can't be told apart by what they carry (two sessions of one address, iperf3 over UDP).
+	 * From now on @n data sockets for this session are taken in. Waits for the turn where
+	 * sockets can't be told apart by what they carry (two sessions of one address, iperf3 over
+	 * UDP).
 	 */
 	int (*expect)(struct load_feed *feed, bool udp, uint32_t n, uint64_t deadline_ns,
 		struct err *e);
