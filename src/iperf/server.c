@@ -147,7 +147,7 @@ static int begin(struct iperf_run *r, const struct iperf_session *s, struct err 
 	r->sink->connecting(r->sink, r->test);
 	set_affinity(r->test->cfg.params.server_affinity);
 	res = take_streams(r, s->feed, e);
-	if (res < 0 && res != -EPIPE)
+	if (res < 0 && res != -EPIPE && res != -ECANCELED)
 		return refuse(r, IPERF_E_STREAM_CREATE, e);
 	if (res == 0)
 		res = iperf_send_state(&r->ctl, IPERF_TEST_START, e);
@@ -281,6 +281,8 @@ static int run_server(struct iperf_run *r, const struct iperf_session *s, struct
 
 	if (res == 0)
 		res = begin(r, s, e);
+	if (res == -ECANCELED)
+		(void)!iperf_send_state(&r->ctl, IPERF_SERVER_TERMINATE, NULL);
 	if (res == 0)
 		res = measure(r, s, e);
 	if (res < 0)

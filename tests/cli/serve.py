@@ -325,6 +325,13 @@ def total_rate():
             assert d.recv(1)
 
 
+def iperf_terminated():
+    """A server that ends says so to a client that has no data connections yet."""
+    with Server() as server, iperf(server) as s:
+        server.stop()
+        state(s, 11)
+
+
 def ten_thousand():
     with Server() as server:
         serves(server)
@@ -545,6 +552,7 @@ def main():
                        ("iperf3's server output and results", iperf_output),
                        ("iperf3's data connections", iperf_connections),
                        ("--total-rate is nobody's alone", total_rate),
+                       ("iperf3's client hears of the server's end", iperf_terminated),
                        ("10,000 silent connections", ten_thousand),
                        ("strangers' datagrams get no answer", strangers_datagrams),
                        ("--allow", allow_list),
