@@ -211,12 +211,13 @@ static int run_client(struct iperf_run *r, struct err *e)
 	int res;
 
 	iperf_cookie_make(t->cookie);
-	r->sink->connecting(r->sink, t);
+	t->started_ms = clock_wall_ms();
 	r->ctl.fd = iperf_dial(t, e);
 	if (r->ctl.fd < 0)
 		return r->ctl.fd;
 	t->started_ms = clock_wall_ms();
 	note_control(r);
+	r->sink->connecting(r->sink, t);
 	res = begin(r, e);
 	if (res == 0)
 		res = measure(r, e);

@@ -98,7 +98,7 @@ void iperf_test_fini(struct iperf_test *t);
  * Borrowed pointers; called from the thread that runs the test, never while it measures.
  */
 struct iperf_sink {
-	/* Client: before it connects; server: once it knows what its client wants. */
+	/* Client: once it is connected; server: once it knows what its client wants. */
 	void (*connecting)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*start)(struct iperf_sink *s, const struct iperf_test *t);
 	void (*interval)(struct iperf_sink *s, const struct iperf_test *t);
