@@ -16,6 +16,8 @@
 
 /* How long a client may take over one step of the protocol. */
 #define STEP_NS (10 * NSEC_PER_SEC)
+/* And over all of its streams. */
+#define STREAMS_NS (30 * NSEC_PER_SEC)
 /* A test may run this much longer than announced. Ref: iperf3's own grace period. */
 #define GRACE_NS (40 * NSEC_PER_SEC)
 
@@ -105,13 +107,14 @@ static void set_affinity(int32_t cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set); /* as iperf3: a wish */
 }
 
-static int take_stream(struct iperf_run *r, struct load_feed *feed, uint32_t i, struct err *e)
+static int take_stream(struct iperf_run *r, struct load_feed *feed, uint32_t i,
+	uint64_t deadline_ns, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
 	uint32_t number;
 	int res;
 
-	fd = feed->next(feed, &number, step_deadline(), e);
+	fd = feed->next(feed, &number, deadline_ns, e);
 	if (fd < 0)
 		return err_wrap(e, "stream %u of %u", i + 1, iperf_n_streams(&r->test->cfg.params));
 	res = iperf_set_options(r->test, fd, !iperf_stream_upwards(&r->test->cfg.params, i), e);
@@ -123,6 +126,7 @@ static int take_stream(struct iperf_run *r, struct load_feed *feed, uint32_t i, 
 static int take_streams(struct iperf_run *r, struct load_feed *feed, struct err *e)
 {
 	uint32_t n = iperf_n_streams(&r->test->cfg.params);
+	uint64_t deadline_ns = clock_now_ns() + STREAMS_NS;
 	int res = iperf_run_load(r, e);
 
 	if (res == 0)
@@ -131,7 +135,7 @@ static int take_streams(struct iperf_run *r, struct load_feed *feed, struct err 
 	if (res == 0)
 		res = iperf_send_state(&r->ctl, IPERF_CREATE_STREAMS, e);
 	for (uint32_t i = 0; res == 0 && i < n; i++)
-		res = take_stream(r, feed, i, e);
+		res = take_stream(r, feed, i, deadline_ns, e);
 	feed->done(feed);
 	if (res == 0)
 		iperf_note_sockets(r);

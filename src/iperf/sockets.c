@@ -12,7 +12,9 @@
 /* How long iperf3 waits for the answer to its UDP hello; ours is repeated within it. */
 #define HELLO_NS       (30 * NSEC_PER_SEC)
 #define HELLO_RETRY_NS (250 * NSEC_PER_MSEC)
-#define CONNECT_NS     (60 * NSEC_PER_SEC)
+/* Looked through for the answer before the clock and the user are looked at again. */
+#define HELLO_DATAGRAMS 64
+#define CONNECT_NS      (60 * NSEC_PER_SEC)
 /* Where the control connection does not tell its segment size. Ref: Ethernet's 1500 - 20 - 20. */
 #define USUAL_MSS 1460
 
@@ -184,7 +186,7 @@ static int hello(const struct iperf_run *r, int fd, struct err *e)
 			return err_set(e, errno, "cannot send the UDP hello");
 		res = sock_wait_readable(fd, clock_now_ns() + HELLO_RETRY_NS);
 		/* With --reverse, data may overtake the answer. */
-		while (res == 0) {
+		for (int i = 0; res == 0 && i < HELLO_DATAGRAMS; i++) {
 			ssize_t n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
 
 			if (is_hello_answer(b, n))
