@@ -38,10 +38,3 @@ void str_addf(char *dst, size_t size, const char *fmt, ...)
 	vsnprintf(dst + len, size - len, fmt, ap);
 	va_end(ap);
 }
-
-void str_tame(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}

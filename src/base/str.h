@@ -23,8 +23,5 @@ int str_copy(char *dst, size_t size, const char *src);
 /* Index of @s in @names, or -1. Exact match only: abbreviations make scripts break later. */
 int str_index(const char *s, const char *const *names, size_t n_names);
 
-/* Replaces control characters by '?': text of somebody else goes to a terminal. */
-void str_tame(char *s);
-
 /* Appends printf-style text to the fixed buffer @dst of @size; text that does not fit is cut. */
 void str_addf(char *dst, size_t size, const char *fmt, ...) printf_(3, 4);

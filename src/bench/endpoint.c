@@ -49,7 +49,6 @@ int endpoint_hear(struct endpoint *ep, const char *state, uint64_t deadline_ns, 
 	if (doc_get_str(d, "text", text, sizeof(text), e) < 0)
 		return err_say(e, EPROTO, "%s sent neither ok nor error while %s", ep->chan.who,
 			state);
-	str_tame(text);
 	/* Never the agent's own code: an agent must not be able to say -ECANCELED for the user. */
 	return err_say(e, EREMOTEIO, "%s, while %s: %s", ep->chan.who, state, text);
 }

@@ -120,10 +120,8 @@ static int receive(struct chan *c, const char *type, struct doc **ret, uint64_t 
 		return 0;
 	}
 	if (doc_is_str(doc_get(d, "type"), "error") &&
-		doc_get_str(d, "text", text, sizeof(text), NULL) == 0) {
-		str_tame(text);
+		doc_get_str(d, "text", text, sizeof(text), NULL) == 0)
 		return err_say(e, EREMOTEIO, "%s refused: %s", c->who, text);
-	}
 	return err_say(e, EPROTO, "%s did not send '%s' while greeting", c->who, type);
 }
 

@@ -80,16 +80,6 @@ static void add_appends_and_cuts(void **state)
 	assert_string_equal(dst, "ab12-3x");
 }
 
-static void tame_leaves_text_alone(void **state)
-{
-	char s[] = "a\x1b[2J\xc3\xa4\n\x7f!";
-
-	(void)state;
-	str_tame(s);
-	assert_string_equal(s, "a?[2J\xc3\xa4?"
-			       "?!");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,7 +87,6 @@ int main(void)
 		cmocka_unit_test(set_takes_the_array_size),
 		cmocka_unit_test(index_is_exact),
 		cmocka_unit_test(add_appends_and_cuts),
-		cmocka_unit_test(tame_leaves_text_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
