@@ -95,34 +95,12 @@ uint32_t iperf_udp_len(const struct iperf_test *t)
 	return t->tcp_mss_default ? t->tcp_mss_default : USUAL_MSS;
 }
 
-static int set_tos(int fd, uint32_t tos, struct err *e)
-{
-	int domain = AF_INET;
-	socklen_t len = sizeof(domain);
-
-	if (!tos)
-		return 0;
-	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-	if (domain == AF_INET6)
-		(void)!sock_set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)tos, "IPV6_TCLASS", NULL);
-	return sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)tos, "IP_TOS",
-		domain == AF_INET6 ? NULL : e);
-}
-
-static int set_congestion(const struct iperf_params *p, int fd, struct err *e)
-{
-	const char *name = p->congestion;
-
-	if (*name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
-		return err_set(e, errno, "cannot use congestion control '%s'", name);
-	return 0;
-}
-
 int iperf_check_congestion(const struct iperf_params *p, struct err *e)
 {
 	_cleanup_(closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? err_set(e, errno, "cannot open a socket") : set_congestion(p, fd, e);
+	return fd < 0 ? err_set(e, errno, "cannot open a socket")
+		      : sock_set_congestion(fd, p->congestion, e);
 }
 
 static int set_buffers(const struct iperf_params *p, int fd, struct err *e)
@@ -141,23 +119,18 @@ int iperf_set_options(const struct iperf_test *t, int fd, bool sends, struct err
 	bool tcp = p->proto == IPERF_TCP;
 	int r = set_buffers(p, fd, e);
 
-	if (r == 0)
-		r = set_tos(fd, p->TOS, e);
+	if (r == 0 && p->TOS)
+		r = sock_set_tos(fd, p->TOS, e);
 	/* Of who does not send it is nobody's concern, and may not be allowed. */
 	if (r == 0 && tcp && sends)
-		r = set_congestion(p, fd, e);
+		r = sock_set_congestion(fd, p->congestion, e);
 	if (r == 0 && tcp && p->nodelay)
 		r = sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
 	if (r == 0 && !tcp && p->dont_fragment)
 		r = sock_set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, "IP_MTU_DISCOVER",
 			e);
-	if (r == 0 && p->fqrate) {
-		uint64_t bytes_per_s = p->fqrate / 8;
-
-		if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s,
-			    sizeof(bytes_per_s)) < 0)
-			return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
-	}
+	if (r == 0 && p->fqrate)
+		r = sock_set_pacing(fd, p->fqrate, e);
 	if (r == 0 && tcp && t->cfg.snd_timeout_ms)
 		r = sock_set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)t->cfg.snd_timeout_ms,
 			"TCP_USER_TIMEOUT", e);
@@ -204,13 +177,10 @@ static int hello(const struct iperf_run *r, int fd, struct err *e)
 static int open_socket(const struct iperf_test *t, struct err *e)
 {
 	const struct iperf_params *p = &t->cfg.params;
-	int fd;
 
 	if (p->proto == IPERF_UDP || !p->mptcp)
 		return sock_open(p->proto == IPERF_UDP ? SOCK_DGRAM : SOCK_STREAM, t->peer_host, e);
-	fd = socket(strchr(t->peer_host, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
-		IPPROTO_MPTCP);
-	return fd < 0 ? err_set(e, errno, "cannot open an MPTCP socket") : fd;
+	return sock_open_mptcp(t->peer_host, e);
 }
 
 int iperf_open_stream(struct iperf_run *r, uint32_t i, struct err *e)

@@ -19,21 +19,6 @@
 /* Answers to one greeting: nobody listens for a second one, so all of them must be lost to fail. */
 #define GREETING_ANSWERS 5
 
-/* Ref: RFC 2474 s.3: the code point is the upper six bits of the octet. */
-static int set_dscp(int fd, uint32_t dscp, struct err *e)
-{
-	int domain = AF_INET;
-	socklen_t len = sizeof(domain);
-
-	if (!dscp)
-		return 0;
-	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-	return domain == AF_INET6
-		       ? sock_set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)dscp << 2, "IPV6_TCLASS",
-				 e)
-		       : sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)dscp << 2, "IP_TOS", e);
-}
-
 /* Before connect or listen, so that window scale and segment size are chosen accordingly. */
 static int set_before(int fd, const struct load_cfg *cfg, bool udp, struct err *e)
 {
@@ -45,37 +30,15 @@ static int set_before(int fd, const struct load_cfg *cfg, bool udp, struct err *
 		r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)cfg->rcvbuf_bytes, "SO_RCVBUF", e);
 	if (r == 0 && cfg->mss_bytes && !udp)
 		r = sock_set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)cfg->mss_bytes, "TCP_MAXSEG", e);
-	return r == 0 ? set_dscp(fd, cfg->dscp, e) : r;
+	/* Ref: RFC 2474 s.3: the code point is the upper six bits of the octet. */
+	return r == 0 && cfg->dscp ? sock_set_tos(fd, cfg->dscp << 2, e) : r;
 }
 
 static int open_socket(const struct load_cfg *cfg, bool udp, const char *ip, struct err *e)
 {
-	int fd;
-
 	if (udp || !cfg->mptcp)
 		return sock_open(udp ? SOCK_DGRAM : SOCK_STREAM, ip, e);
-	fd = socket(strchr(ip, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
-		IPPROTO_MPTCP);
-	return fd < 0 ? err_set(e, errno, "cannot open an MPTCP socket") : fd;
-}
-
-static int set_congestion(int fd, const struct load_cfg *cfg, struct err *e)
-{
-	const char *name = cfg->congestion;
-
-	if (*name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
-		return err_set(e, errno, "cannot use congestion control '%s'", name);
-	return 0;
-}
-
-/* Ref: socket(7); 64 bits wide since 4.20. */
-static int set_pacing(int fd, uint64_t bps, struct err *e)
-{
-	uint64_t bytes_per_s = bps / 8;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s, sizeof(bytes_per_s)) < 0)
-		return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
-	return 0;
+	return sock_open_mptcp(ip, e);
 }
 
 int conn_listen(const struct load_cfg *cfg, bool udp, const char *any, uint16_t port, int *fd,
@@ -107,11 +70,11 @@ int conn_finish(const struct load_cfg *cfg, bool udp, bool sends, int fd, struct
 
 	if (!udp) {
 		/* Of who does not send it is nobody's concern, and may not be allowed. */
-		r = sends ? set_congestion(fd, cfg, e) : 0;
+		r = sends ? sock_set_congestion(fd, cfg->congestion, e) : 0;
 		if (r == 0 && cfg->send == LOAD_SEND_ZEROCOPY)
 			r = zerocopy_enable(fd, e);
 		if (r == 0 && cfg->pacing_bps)
-			r = set_pacing(fd, cfg->pacing_bps, e);
+			r = sock_set_pacing(fd, cfg->pacing_bps, e);
 		return r < 0 ? r : sock_set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", e);
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)

@@ -224,9 +224,7 @@ static int set_fq_rate(const struct flow *f, struct err *e)
 	uint64_t frame_bytes = f->cfg->packet_bytes + 14 + 20 + 8;
 	uint64_t rate_Bps = f->cfg->rate_bps / 8 * frame_bytes / f->cfg->packet_bytes;
 
-	if (setsockopt(f->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate_Bps, sizeof(rate_Bps)) < 0)
-		return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
-	return 0;
+	return sock_set_pacing(f->fd, rate_Bps * 8, e);
 }
 
 static int set_txtime(const struct flow *f, struct err *e)

@@ -9,6 +9,7 @@
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
@@ -80,6 +81,17 @@ int sock_open(int type, const char *ip, struct err *e)
 		return r;
 	r = socket(addr.ss_family, type | SOCK_CLOEXEC, 0);
 	return r < 0 ? err_set(e, errno, "cannot open a socket") : r;
+}
+
+int sock_open_mptcp(const char *ip, struct err *e)
+{
+	struct sockaddr_storage addr;
+	int r = sock_addr(&addr, ip, 0, e);
+
+	if (r < 0)
+		return r;
+	r = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+	return r < 0 ? err_set(e, errno, "cannot open an MPTCP socket") : r;
 }
 
 int sock_bind(int type, const char *ip, uint16_t port, struct err *e)
@@ -199,4 +211,34 @@ uint16_t sock_port(int fd)
 	if (addr.ss_family == AF_INET6)
 		return ntohs(((struct sockaddr_in6 *)&addr)->sin6_port);
 	return ntohs(((struct sockaddr_in *)&addr)->sin_port);
+}
+
+int sock_set_tos(int fd, uint32_t tos, struct err *e)
+{
+	int domain = AF_INET;
+	socklen_t len = sizeof(domain);
+	int r;
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	if (domain != AF_INET6)
+		return sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)tos, "IP_TOS", e);
+	r = sock_set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)tos, "IPV6_TCLASS", e);
+	(void)!sock_set_int(fd, IPPROTO_IP, IP_TOS, (int)tos, "IP_TOS", NULL);
+	return r;
+}
+
+int sock_set_congestion(int fd, const char *name, struct err *e)
+{
+	if (*name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
+		return err_set(e, errno, "cannot use congestion control '%s'", name);
+	return 0;
+}
+
+int sock_set_pacing(int fd, uint64_t bps, struct err *e)
+{
+	uint64_t bytes_per_s = bps / 8;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s, sizeof(bytes_per_s)) < 0)
+		return err_set(e, errno, "cannot set SO_MAX_PACING_RATE");
+	return 0;
 }

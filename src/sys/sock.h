@@ -55,6 +55,18 @@ int sock_wait_readable(int fd, uint64_t deadline_ns) must_check_;
 /* Datagrams that this socket dropped, its receive buffer being full; 0 where that is not told. */
 uint64_t sock_drops(int fd);
 
+/* Opens an unbound Multipath TCP socket of the family that @ip has. The same otherwise. */
+int sock_open_mptcp(const char *ip, struct err *e) must_check_;
+
+/* The DiffServ octet of either family; a mapped IPv4 peer of an IPv6 socket gets it too. */
+int sock_set_tos(int fd, uint32_t tos, struct err *e) must_check_;
+
+/* @name: "": nothing is set. */
+int sock_set_congestion(int fd, const char *name, struct err *e) must_check_;
+
+/* SO_MAX_PACING_RATE, 64 bits wide since Linux 4.20. Ref: socket(7) */
+int sock_set_pacing(int fd, uint64_t bps, struct err *e) must_check_;
+
 /* setsockopt() of an int; @what names the option in the message. */
 int sock_set_int(int fd, int level, int option, int value, const char *what, struct err *e)
 	must_check_;
