@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "load/flow.h"
-#include "load/schedule.h"
+#include "load/openloop.h"
 #include "load/table.h"
 
 #include <errno.h>
@@ -131,41 +131,27 @@ static int receive_some(struct flow *f, struct crr_flow *t, int flags)
 	return 0;
 }
 
-static bool open_loop(const struct flow *f)
-{
-	return f->cfg->rate_tps > 0;
-}
-
 static void start(struct flow *f, struct crr_flow *t)
 {
 	t->started = true;
-	t->schedule = (struct schedule){.begin_ns = f->span->begin_ns,
-		.end_ns = f->span->end_ns,
-		.rate_tps = f->cfg->rate_tps,
-		.n_flows = f->cfg->flows};
-	if (!open_loop(f))
-		return;
-	schedule_start(&t->schedule, f->index, f->span->start_ns);
+	if (openloop_wanted(f))
+		openloop_start(f, &t->schedule);
 }
 
 /* Now, or when the next one is due. Return: 0, or FLOW_WANT_TIME. */
 static int begin(struct flow *f, struct crr_flow *t)
 {
 	t->begun_ns = clock_now_ns();
-	t->due_ns = open_loop(f) ? t->schedule.due_ns : t->begun_ns;
+	t->due_ns = openloop_wanted(f) ? t->schedule.due_ns : t->begun_ns;
 	if (t->begun_ns < t->due_ns) {
 		f->wake_ns = t->due_ns;
 		return FLOW_WANT_TIME;
 	}
 	f->wake_ns = 0;
-	if (!open_loop(f))
+	if (!openloop_wanted(f))
 		return 0;
 	schedule_advance(&t->schedule);
-	if (!schedule_counts(&t->schedule, t->due_ns))
-		return 0;
-	hist_add(f->hist[LOAD_HIST_SLIP], t->begun_ns - t->due_ns);
-	if (schedule_late(&t->schedule, t->due_ns, t->begun_ns))
-		flow_add(&f->count.late, 1);
+	openloop_sent(f, &t->schedule, t->due_ns, t->begun_ns);
 	return 0;
 }
 
@@ -226,7 +212,7 @@ static void complete(struct flow *f, struct crr_flow *t, uint64_t now_ns)
 {
 	bool counts = t->due_ns >= f->span->begin_ns && now_ns < f->span->end_ns;
 
-	if (open_loop(f)) {
+	if (openloop_wanted(f)) {
 		counts = schedule_counts(&t->schedule, t->due_ns);
 		t->n_timed += counts;
 	}
@@ -339,14 +325,9 @@ static int crr_step(struct flow *f, int flags)
 static void crr_end(struct flow *f)
 {
 	struct crr_flow *t = f->state;
-	uint64_t n_begun;
 
-	if (!f->active || !open_loop(f) || !t->started)
-		return;
-	n_begun = t->schedule.n_due;
-	schedule_pass(&t->schedule, MIN(clock_now_ns(), f->span->end_ns));
-	flow_add(&f->count.late, t->schedule.n_due - n_begun);
-	flow_add(&f->count.unanswered, t->schedule.n_due - t->n_timed);
+	if (f->active && openloop_wanted(f) && t->started)
+		openloop_end(f, &t->schedule, t->n_timed);
 }
 
 const struct load_ops load_crr = {

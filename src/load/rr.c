@@ -13,7 +13,7 @@
  */
 #include "base/clock.h"
 #include "load/flow.h"
-#include "load/schedule.h"
+#include "load/openloop.h"
 #include "load/table.h"
 
 #include <errno.h>
@@ -169,11 +169,6 @@ static ssize_t receive(struct flow *f, size_t max, int flags)
 	return n < 0 ? -errno : n;
 }
 
-static bool open_loop(const struct flow *f)
-{
-	return f->cfg->rate_tps > 0;
-}
-
 static struct rr_place *place_of(const struct rr_flow *t, uint64_t seq)
 {
 	return &t->place[seq % t->depth];
@@ -183,13 +178,8 @@ static void start(struct flow *f, struct rr_flow *t)
 {
 	t->place = f->ring;
 	t->now_ns = clock_now_ns();
-	if (!open_loop(f))
-		return;
-	t->schedule = (struct schedule){.begin_ns = f->span->begin_ns,
-		.end_ns = f->span->end_ns,
-		.rate_tps = f->cfg->rate_tps,
-		.n_flows = f->cfg->flows};
-	schedule_start(&t->schedule, f->index, f->span->start_ns);
+	if (openloop_wanted(f))
+		openloop_start(f, &t->schedule);
 }
 
 /* Begins the next request, if there is room for it and it is due. */
@@ -200,7 +190,7 @@ static bool begin_request(struct flow *f, struct rr_flow *t)
 
 	if (t->seq + 1 - t->oldest >= t->depth)
 		return false;
-	if (open_loop(f)) {
+	if (openloop_wanted(f)) {
 		due_ns = t->schedule.due_ns;
 		if (t->now_ns < due_ns)
 			t->now_ns = clock_now_ns();
@@ -218,11 +208,8 @@ static bool begin_request(struct flow *f, struct rr_flow *t)
 static void note_sent(struct flow *f, struct rr_flow *t, struct rr_place *p, uint64_t sent_ns)
 {
 	p->sent_ns = sent_ns;
-	if (!open_loop(f) || !schedule_counts(&t->schedule, p->due_ns))
-		return;
-	hist_add(f->hist[LOAD_HIST_SLIP], p->sent_ns - p->due_ns);
-	if (schedule_late(&t->schedule, p->due_ns, p->sent_ns))
-		flow_add(&f->count.late, 1);
+	if (openloop_wanted(f))
+		openloop_sent(f, &t->schedule, p->due_ns, sent_ns);
 }
 
 /* Return: 0 when all that is due has been sent, FLOW_WANT_OUT, or negative errno. */
@@ -231,7 +218,7 @@ static int send_due(struct flow *f, struct rr_flow *t, int flags)
 	while (t->out_left || begin_request(f, t)) {
 		struct rr_place *p = place_of(t, t->seq);
 		/* Before the call, in which the kernel may do all the way to the other end. */
-		uint64_t now_ns = open_loop(f) ? clock_now_ns() : t->now_ns;
+		uint64_t now_ns = openloop_wanted(f) ? clock_now_ns() : t->now_ns;
 		int r = send_some(f, t, flags);
 
 		if (r != 0)
@@ -254,7 +241,7 @@ static void complete(struct flow *f, struct rr_flow *t, struct rr_place *p)
 {
 	bool counts = p->due_ns >= f->span->begin_ns && t->now_ns < f->span->end_ns;
 
-	if (open_loop(f)) {
+	if (openloop_wanted(f)) {
 		counts = schedule_counts(&t->schedule, p->due_ns);
 		t->n_timed += counts;
 	}
@@ -311,7 +298,7 @@ static int receive_answers(struct flow *f, struct rr_flow *t, int flags)
 
 static uint64_t timeout_ns(const struct flow *f)
 {
-	return open_loop(f) ? RR_UDP_OPEN_TIMEOUT_NS : RR_UDP_TIMEOUT_NS;
+	return openloop_wanted(f) ? RR_UDP_OPEN_TIMEOUT_NS : RR_UDP_TIMEOUT_NS;
 }
 
 /* UDP requests whose answer is late are lost, and make room. */
@@ -323,7 +310,7 @@ static void drop_lost(struct flow *f, struct rr_flow *t)
 		if (!p->sent_ns || t->now_ns < p->sent_ns + timeout_ns(f))
 			return;
 		flow_add(&f->count.lost, 1);
-		if (open_loop(f))
+		if (openloop_wanted(f))
 			t->n_timed += schedule_counts(&t->schedule, p->due_ns);
 		settle(t, p);
 	}
@@ -334,7 +321,7 @@ static void set_wake(struct flow *f, struct rr_flow *t)
 {
 	bool room = t->seq + 1 - t->oldest < t->depth;
 
-	f->wake_ns = open_loop(f) && room ? t->schedule.due_ns : 0;
+	f->wake_ns = openloop_wanted(f) && room ? t->schedule.due_ns : 0;
 	if (f->udp && t->oldest <= t->seq) {
 		uint64_t lost_ns = place_of(t, t->oldest)->sent_ns + timeout_ns(f);
 
@@ -416,14 +403,9 @@ static int rr_step(struct flow *f, int flags)
 static void rr_end(struct flow *f)
 {
 	struct rr_flow *t = f->state;
-	uint64_t n_begun;
 
-	if (!f->active || !open_loop(f) || !t->place)
-		return;
-	n_begun = t->schedule.n_due;
-	schedule_pass(&t->schedule, MIN(clock_now_ns(), f->span->end_ns));
-	flow_add(&f->count.late, t->schedule.n_due - n_begun);
-	flow_add(&f->count.unanswered, t->schedule.n_due - t->n_timed);
+	if (f->active && openloop_wanted(f) && t->place)
+		openloop_end(f, &t->schedule, t->n_timed);
 }
 
 const struct load_ops load_rr = {
