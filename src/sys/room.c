@@ -1,0 +1,132 @@
+#include "sys/room.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROOM_READY_MS 5000
+
+/* Nothing mounted in the room is seen outside, and nothing outside is changed. */
+static bool furnish(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0 &&
+	       mount("tare", "/run", "tmpfs", 0, "mode=755") == 0 && mkdir(ROOM_DIR, 0711) == 0;
+}
+
+/* Pid 1 of the room: reaps orphans until tare's end of the socket closes; then all is killed. */
+static _Noreturn void keep(int fd)
+{
+	struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.events = POLLIN}};
+	sigset_t all;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "tare-room");
+	setsid();
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
+	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (!furnish() || p[1].fd < 0 || write(fd, "", 1) != 1)
+		_exit(1);
+	for (;;) {
+		struct signalfd_siginfo si;
+
+		if (poll(p, 2, -1) < 0 || p[0].revents)
+			_exit(0);
+		if (read(p[1].fd, &si, sizeof(si)) > 0)
+			while (waitpid(-1, NULL, WNOHANG) > 0)
+				;
+	}
+}
+
+/* As fork, into new namespaces: the child is pid 1 of its own. */
+static pid_t fork_into_room(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL,
+		NULL);
+}
+
+static int open_ns(const struct room *room, const char *ns, int *ret, struct err *e)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", room->pid, ns);
+	*ret = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret < 0 ? err_set(e, errno, "cannot open %s", path) : 0;
+}
+
+static int wait_ready(const struct room *room, struct err *e)
+{
+	struct pollfd p = {.fd = room->pipe_fd, .events = POLLIN};
+	char c;
+
+	if (poll(&p, 1, ROOM_READY_MS) > 0 && read(room->pipe_fd, &c, 1) == 1)
+		return 0;
+	return err_say(e, EPERM,
+		"cannot mount a /proc and a /run of its own for processes to live in");
+}
+
+int room_open(struct room **ret, struct err *e)
+{
+	_cleanup_(room_closep) struct room *room = xcalloc(1, sizeof(*room));
+	int fd[2], r;
+
+	room->pid_ns_fd = room->mnt_ns_fd = room->pipe_fd = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return err_set(e, errno, "cannot create a socket pair");
+	room->pid = fork_into_room();
+	if (room->pid == 0) {
+		if (dup2(fd[1], 3) < 0 || close_range(4, ~0U, 0) < 0)
+			_exit(1);
+		keep(3);
+	}
+	close(fd[1]);
+	room->pipe_fd = fd[0];
+	if (room->pid < 0)
+		return err_set(e, errno, "cannot create a pid and a mount namespace");
+	r = wait_ready(room, e);
+	if (r == 0)
+		r = open_ns(room, "pid", &room->pid_ns_fd, e);
+	if (r == 0)
+		r = open_ns(room, "mnt", &room->mnt_ns_fd, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(room);
+	return 0;
+}
+
+void room_close(struct room *room)
+{
+	if (!room)
+		return;
+	if (room->pid > 0) {
+		kill(room->pid, SIGKILL);
+		while (waitpid(room->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	closep(&room->pipe_fd);
+	closep(&room->pid_ns_fd);
+	closep(&room->mnt_ns_fd);
+	free(room);
+}
+
+void room_path(const struct room *room, const char *path, char *ret, size_t size)
+{
+	snprintf(ret, size, "/proc/%d/root%s", room->pid, path);
+}

@@ -1,0 +1,28 @@
+/*
+ * A room: a pid and a mount namespace with an empty /run of their own, held by a process that is
+ * pid 1 there. What is started in it (daemons, engines, containers) and what it writes below /run
+ * is gone the moment the room closes or tare dies, kill -9 included.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#include <sys/types.h>
+
+struct room {
+	pid_t pid;   /* of its pid 1, as seen from here */
+	int pipe_fd; /* the room lasts as long as this is open */
+	int pid_ns_fd, mnt_ns_fd;
+};
+
+/* Where files of a room belong: a directory there that every user can pass. */
+#define ROOM_DIR "/run/tare"
+
+int room_open(struct room **ret, struct err *e) must_check_;
+/* Kills all that is in it, and waits until that is done. */
+void room_close(struct room *room);
+DEFINE_CLEANUP(struct room *, room_close, room_closep)
+
+/* The path from here of the absolute path @path in the room. */
+void room_path(const struct room *room, const char *path, char *ret, size_t size);

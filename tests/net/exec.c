@@ -1,0 +1,139 @@
+/* Programs with deadlines, and rooms that leave nothing. */
+#include "net.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/exec.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int run(struct exec_result **ret, const char *const *argv, const struct room *room,
+	struct err *e)
+{
+	const struct exec_args args = {.argv = argv,
+		.input = "in\n",
+		.env = ARGV("TARE_TEST=yes"),
+		.room = room,
+		.netns_fd = -1,
+		.timeout_ns = NSEC_PER_SEC / 2,
+		.cancel_fd = -1};
+
+	return exec_run(ret, &args, e);
+}
+
+static void output_status_and_words_come_back(void **state)
+{
+	_cleanup_(freep) struct exec_result *x = NULL;
+	_cleanup_(freep) struct exec_result *y = NULL;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(
+		must(run(&x, ARGV("sh", "-c", "cat; echo $TARE_TEST; exec sleep 0"), NULL, &e_)),
+		0);
+	assert_string_equal(x->out, "in\nyes\n");
+	assert_int_equal(run(&y, ARGV("sh", "-c", "echo one >&2; echo two >&2; exit 7"), NULL, &e),
+		EXEC_FAILED);
+	assert_int_equal(y->status, 7);
+	assert_string_equal(e.text, "sh ended with status 7: one;two");
+}
+
+static void a_hanging_program_is_killed(void **state)
+{
+	_cleanup_(freep) struct exec_result *x = NULL;
+	_cleanup_(freep) struct exec_result *y = NULL;
+	struct err e = {0};
+
+	(void)state;
+	/* The grandchild holds the pipe open; the group is killed with it. */
+	assert_int_equal(run(&x, ARGV("sh", "-c", "sleep 60 & sleep 60"), NULL, &e), -ETIMEDOUT);
+	assert_non_null(strstr(e.text, "did not end within"));
+	assert_int_equal(run(&y, ARGV("tare-no-such-program"), NULL, &e), -ENOENT);
+}
+
+static void more_output_than_is_kept(void **state)
+{
+	_cleanup_(freep) struct exec_result *x = NULL;
+
+	(void)state;
+	assert_int_equal(must(run(&x, ARGV("head", "-c", "1000000", "/dev/zero"), NULL, &e_)), 0);
+	freep(&x);
+	x = NULL;
+	assert_int_equal(must(run(&x, ARGV("sh", "-c", "seq 100000 >&2; seq 100000 | tr -d '\\n'"),
+				 NULL, &e_)),
+		0);
+	assert_int_equal(strlen(x->out), EXEC_OUT_BYTES - 1);
+	assert_non_null(strstr(x->error, "\n100000\n"));
+}
+
+/* A daemon in a room: gone with it, and its files as well. */
+static void a_room_takes_all_with_it(void **state)
+{
+	_cleanup_(room_closep) struct room *room = NULL;
+	_cleanup_(freep) struct exec_result *x = NULL;
+	char path[128];
+	struct err e = {0};
+	int r = room_open(&room, &e);
+	pid_t pid;
+
+	(void)state;
+	if (r == -EPERM) {
+		net_skip("rooms", &e);
+		return;
+	}
+	assert_int_equal(must(r), 0);
+	assert_int_equal(must(run(&x,
+				 ARGV("sh", "-c",
+					 "setsid sleep 1000 >/dev/null 2>&1 & echo > " ROOM_DIR
+					 "/f; kill -0 $! && echo alive"),
+				 room, &e_)),
+		0);
+	assert_string_equal(x->out, "alive\n");
+	room_path(room, ROOM_DIR "/f", path, sizeof(path));
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(access(ROOM_DIR "/f", F_OK), -1);
+	pid = room->pid;
+	room_close(take_ptr(room));
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_program_that_goes_on(void **state)
+{
+	struct exec_proc p = EXEC_PROC_NONE;
+	const struct exec_args args = {
+		.argv = ARGV("sh", "-c", "echo hello; echo bad >&2; read x; exit 3"),
+		.netns_fd = -1,
+		.cancel_fd = -1};
+	uint64_t deadline_ns = net_deadline();
+	struct err e = {0};
+
+	(void)state;
+	exec_stop(&p);
+	assert_int_equal(must(exec_start(&p, &args, &e_)), 0);
+	while (!exec_ended(&p, &e) && clock_left_ms(deadline_ns) > 0)
+		poll(NULL, 0, 1);
+	assert_string_equal(e.text, "sh ended with status 3: hello;bad");
+	exec_stop(&p);
+	exec_stop(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(output_status_and_words_come_back),
+		cmocka_unit_test(a_hanging_program_is_killed),
+		cmocka_unit_test(more_output_than_is_kept),
+		cmocka_unit_test(a_room_takes_all_with_it),
+		cmocka_unit_test(a_program_that_goes_on),
+	};
+
+	return net_begin() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);
+}
