@@ -109,8 +109,8 @@ int main(void)
 	_cleanup_(run_freep) struct run *run = xcalloc(1, sizeof(*run));
 	_cleanup_(site_closep) struct site *s = NULL;
 	_cleanup_(closep) int cancel_fd = -1;
-	struct path_cfg cfg = path_cfg_default;
-	struct site_args args = {.ops = path_table[0], .cfg = &cfg};
+	const struct path_spec spec = path_spec_of(path_table[0], &path_cfg_default);
+	struct site_args args = {.spec = &spec};
 	struct err e = {0};
 	int r = bench_privilege(&run->rootless, &e);
 

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Idle time is printed in 10 ms units: long enough for +-2 % of a CPU. */
 #define BACKGROUND_MS 500
@@ -55,29 +56,33 @@ static void probe_meters(struct bench *b)
 	}
 }
 
+static void read_offloads(const struct path_end *end, char *ret, size_t size)
+{
+	if (end->netns_fd < 0 || ethtool_offloads(end->netns_fd, end->dev, ret, size, NULL) < 0)
+		(void)str_copy(ret, size, "unknown");
+}
+
 static void describe_path(struct path_result *p, const struct path *path)
 {
 	if (!path)
 		return;
 	p->ceiling_bps = path_ceiling_bps(path);
+	p->n_notes = path->n_notes;
+	memcpy(p->note, path->note, sizeof(p->note));
 	str_set(p->near_dev, path->near.dev);
 	str_set(p->far_dev, path->far.dev);
-	if (ethtool_offloads(path->near.netns_fd, path->near.dev, p->near_offloads,
-		    sizeof(p->near_offloads), NULL) < 0)
-		str_set(p->near_offloads, "unknown");
-	if (ethtool_offloads(path->far.netns_fd, path->far.dev, p->far_offloads,
-		    sizeof(p->far_offloads), NULL) < 0)
-		str_set(p->far_offloads, "unknown");
+	read_offloads(&path->near, p->near_offloads, sizeof(p->near_offloads));
+	read_offloads(&path->far, p->far_offloads, sizeof(p->far_offloads));
 }
 
 /* native stays between the machines when the others are between pods: it is the bare wire. */
-static struct path_cfg cfg_for(const struct run *run, uint32_t path)
+static struct path_spec spec_for(const struct run *run, uint32_t path)
 {
-	struct path_cfg cfg = run->path_cfg;
+	struct path_spec spec = run->path[path].spec;
 
 	if (path == 0)
-		cfg.between = PATH_BETWEEN_MACHINES;
-	return cfg;
+		spec.cfg.between = PATH_BETWEEN_MACHINES;
+	return spec;
 }
 
 static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const struct interval *x)
@@ -91,9 +96,9 @@ static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const st
 static void open_site(struct bench *b, uint32_t i)
 {
 	struct path_result *p = &b->run->path[i];
-	struct path_cfg cfg = cfg_for(b->run, i);
-	struct site_args args = {.ops = p->ops,
-		.cfg = &cfg,
+	const struct path_spec spec = spec_for(b->run, i);
+	uint64_t begin_ns = clock_now_ns();
+	struct site_args args = {.spec = &spec,
 		.remote = run_is_remote(b->run) ? &b->run->remote_cfg : NULL,
 		.janitor = b->janitor,
 		.cancel_fd = b->hooks->cancel_fd,
@@ -103,12 +108,23 @@ static void open_site(struct bench *b, uint32_t i)
 	int r = site_open(&b->site[i], &args, b->run, &e);
 
 	if (r == 0) {
+		p->open_ns = clock_now_ns() - begin_ns;
 		describe_path(p, b->site[i]->path);
 		return;
 	}
 	b->cancelled = b->cancelled || r == -ECANCELED;
 	p->status = r == PATH_UNAVAILABLE ? STATUS_SKIPPED : STATUS_FAILED;
 	str_set(p->reason, e.text);
+}
+
+static void close_site(struct bench *b, uint32_t i)
+{
+	uint64_t begin_ns = clock_now_ns();
+
+	if (!b->site[i])
+		return;
+	site_close(take_ptr(b->site[i]));
+	b->run->path[i].close_ns = clock_now_ns() - begin_ns;
 }
 
 static void open_all(struct bench *b)
@@ -173,7 +189,7 @@ static void restart_agents(struct bench *b, uint32_t path)
 	if (r == 0)
 		return;
 	b->cancelled = b->cancelled || r == -ECANCELED;
-	site_close(take_ptr(b->site[path]));
+	close_site(b, path);
 	if (b->cancelled)
 		return;
 	p->status = STATUS_FAILED;
@@ -408,7 +424,7 @@ int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e)
 	if (r == 0)
 		run_rounds(&b);
 	for (uint32_t i = 0; i < run->n_paths; i++)
-		site_close(b.site[i]);
+		close_site(&b, i);
 	janitor_finish(b.janitor);
 	return r;
 }

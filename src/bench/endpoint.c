@@ -129,6 +129,15 @@ int endpoint_spawn(struct endpoint *ep, const struct spawn_args *args, const cha
 	return r;
 }
 
+int endpoint_attach(struct endpoint *ep, int fd, const char *who, int cancel_fd, struct err *e)
+{
+	ep->pid = 0;
+	ep->chan.fd = fd;
+	ep->chan.cancel_fd = cancel_fd;
+	str_set(ep->chan.who, who);
+	return endpoint_hello(ep, e);
+}
+
 static int read_traits(const struct doc *answer, struct endpoint_traits *ret, struct err *e)
 {
 	const struct doc *meters = doc_get(answer, "meters");

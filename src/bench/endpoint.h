@@ -22,6 +22,9 @@ struct endpoint {
 /* Starts an agent and greets it. @who: "agent far of path 'nat'"; @cancel_fd: see wire/chan.h. */
 int endpoint_spawn(struct endpoint *ep, const struct spawn_args *args, const char *who,
 	int cancel_fd, struct err *e) must_check_;
+/* The same for an agent at the other end of @fd, which is the endpoint's from now on. */
+int endpoint_attach(struct endpoint *ep, int fd, const char *who, int cancel_fd, struct err *e)
+	must_check_;
 /* The first words on a channel that is open: versions are compared. */
 int endpoint_hello(struct endpoint *ep, struct err *e) must_check_;
 

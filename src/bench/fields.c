@@ -20,6 +20,9 @@ const struct field path_result_fields[] = {
 	FIELD_STR(struct path_result, far_offloads, "offloads of far_dev"),
 	FIELD_DOUBLE(struct path_result, ceiling_bps, "bit/s",
 		"most TCP payload the shaped wire can carry one way; 0: not shaped"),
+	FIELD_U64(struct path_result, open_ns, "ns",
+		"what it took to build and verify the path and to start its agents; 0: not built"),
+	FIELD_U64(struct path_result, close_ns, "ns", "what it took to remove it"),
 	FIELD_END,
 };
 

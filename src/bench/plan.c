@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct bench_cfg bench_cfg_default = {
@@ -47,18 +48,66 @@ const struct opt bench_opts[] = {
 	OPT_END,
 };
 
-static bool has_path(const struct run *run, const struct path_ops *ops)
+static bool has_path(const struct run *run, const char *name)
 {
 	for (uint32_t i = 0; i < run->n_paths; i++)
-		if (run->path[i].ops == ops)
+		if (strcmp(run->path[i].spec.name, name) == 0)
 			return true;
 	return false;
 }
 
-static void add_path(struct run *run, const struct path_ops *ops)
+static int add_path(struct run *run, const struct path_spec *spec, struct err *e)
 {
-	if (!has_path(run, ops) && run->n_paths < RUN_MAX_PATHS)
-		run->path[run->n_paths++] = (struct path_result){.ops = ops};
+	if (has_path(run, spec->name))
+		return 0;
+	if (run->n_paths == RUN_MAX_PATHS)
+		return err_say(e, E2BIG, "more than %d paths", RUN_MAX_PATHS);
+	run->path[run->n_paths++] = (struct path_result){.spec = *spec};
+	return 0;
+}
+
+/* All of a family ("all": of every one) that need no argument and fit the configuration. */
+static int add_set(struct run *run, int set, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && path_table[i]; i++) {
+		struct path_spec spec = path_spec_of(path_table[i], &run->path_cfg);
+
+		if ((set < 0 || (int)path_table[i]->set == set) && !path_table[i]->arg &&
+			path_check(&spec, NULL) == 0)
+			r = add_path(run, &spec, e);
+	}
+	return r;
+}
+
+/*
+ * "veth,vm-virtio:vcpus=2,queues=2,cni:FILE": a part with "=" but no ":" belongs to the path before
+ * it, and so does one of its flags.
+ */
+static bool goes_on(const char *before, const char *part)
+{
+	const struct path_ops *ops;
+	char name[64];
+
+	if (!*before)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(before, ":"), before);
+	ops = path_find(name);
+	return (strchr(part, '=') && !strchr(part, ':')) ||
+	       (ops && ops->opts && opt_find(ops->opts, part));
+}
+
+static int add_named(struct run *run, const char *text, struct err *e)
+{
+	int set = str_index(text, path_set_name, PATH_SET_N);
+	struct path_spec spec;
+	int r;
+
+	if (set >= 0 || strcmp(text, "all") == 0)
+		return add_set(run, set, e);
+	r = path_parse(&spec, text, &run->path_cfg, e);
+	return r < 0 ? r : add_path(run, &spec, e);
 }
 
 static int unknown(const char *what, const char *name, struct err *e)
@@ -68,25 +117,22 @@ static int unknown(const char *what, const char *name, struct err *e)
 
 int plan_paths(struct run *run, const char *names, struct err *e)
 {
+	const struct path_spec native = path_spec_of(path_table[0], &run->path_cfg);
 	_cleanup_(freep) char *copy = xstrdup(names);
-	char *rest = copy, *name;
+	char *rest = copy, *part;
+	char one[sizeof(native.name)] = "";
+	int r = add_path(run, &native, e);
 
-	add_path(run, path_table[0]);
-	if (strcmp(names, "all") == 0) {
-		for (size_t i = 0; path_table[i]; i++)
-			if (path_check(path_table[i], &run->path_cfg, NULL) == 0)
-				add_path(run, path_table[i]);
-		return 0;
-	}
-	while ((name = strsep(&rest, ","))) {
-		const struct path_ops *ops = path_find(name);
-		int r = ops ? path_check(ops, &run->path_cfg, e) : unknown("path", name, e);
+	while (r == 0 && (part = strsep(&rest, ","))) {
+		bool more = goes_on(one, part);
 
-		if (r < 0)
-			return r;
-		add_path(run, ops);
+		if (*one && !more)
+			r = add_named(run, one, e);
+		if (!more)
+			one[0] = '\0';
+		str_addf(one, sizeof(one), "%s%s", more ? "," : "", part);
 	}
-	return 0;
+	return r < 0 ? r : add_named(run, one, e);
 }
 
 /* "stream-tx", "rr-tcp-idle", "crr": the load's name and the value of its telling option. */

@@ -4,7 +4,8 @@
 #include "bench/result.h"
 
 /*
- * plan_paths() - set run->path from "bridge,nat" ("all": every path). native comes first in any
+ * plan_paths() - set run->path from "bridge,vm-virtio:vcpus=2,overlay" (a family stands for its
+ *                paths, "all" for every one that needs no argument). native comes first in any
  * case, for it is the baseline.
  *
  * Return: 0, or -EINVAL (unknown name, or nothing that fits run->path_cfg).

@@ -65,12 +65,15 @@ extern const char *const stop_reason_name[STOP_N];
 #define RESULT_REASON_BYTES sizeof(((struct err *)0)->text)
 
 struct path_result {
-	const struct path_ops *ops;
+	struct path_spec spec;
 	enum status status; /* of the path itself */
 	char reason[RESULT_REASON_BYTES];
 	char near_dev[16], far_dev[16];
 	char near_offloads[128], far_offloads[128];
-	double ceiling_bps; /* 0: none */
+	double ceiling_bps;         /* 0: none */
+	uint64_t open_ns, close_ns; /* what building and removing it took; 0: was not built */
+	uint32_t n_notes;
+	char note[PATH_MAX_NOTES][256]; /* what to know of its numbers */
 };
 
 struct load_spec {

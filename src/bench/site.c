@@ -56,7 +56,7 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 
 	if (!args->janitor)
 		return 0;
-	snprintf(name, sizeof(name), "%s-%s", args->ops->name, i ? "far" : "near");
+	snprintf(name, sizeof(name), "%s-%s", args->spec->ops->name, i ? "far" : "near");
 	r = cgroup_make(&s->cgroup[i], name, args->janitor, e);
 	if (r == CGROUP_UNAVAILABLE) {
 		char limit[600];
@@ -83,6 +83,11 @@ static int start_agent(struct site *s, bool far, struct endpoint *ep, struct err
 	char who[32];
 
 	snprintf(who, sizeof(who), "agent %s", far ? "far" : "near");
+	if (end->attach) {
+		int fd, r = end->attach(end, &fd, e);
+
+		return r < 0 ? r : endpoint_attach(ep, fd, who, ep->chan.cancel_fd, e);
+	}
 	return endpoint_spawn(ep, &args, who, ep->chan.cancel_fd, e);
 }
 
@@ -149,7 +154,7 @@ static int open_remote(struct site *s, const struct site_args *args, struct run 
 
 static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
-	int r = path_open(&s->path, args->ops, args->cfg, e);
+	int r = path_open(&s->path, args->spec, args->cancel_fd, e);
 
 	if (r != 0)
 		return r;
@@ -287,7 +292,7 @@ static int run_both(struct site *s, const struct load_spec *load, const struct b
 	struct pair_args args = {.end = {&s->near, &s->far},
 		.drives = {load->ops->drives(&load->cfg, true),
 			load->ops->drives(&load->cfg, false)},
-		.same_clock = !s->remote,
+		.same_clock = !s->remote && !s->path->near.guest && !s->path->far.guest,
 		.exact = load->cfg.bytes > 0,
 		.warmup_ns = cfg->warmup_ns,
 		.span_ns = longest_ns(s, cfg),

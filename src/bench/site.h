@@ -25,9 +25,8 @@ struct site {
 };
 
 struct site_args {
-	const struct path_ops *ops;
-	const struct path_cfg *cfg;
-	const struct remote_cfg *remote; /* NULL: build ops with cfg */
+	const struct path_spec *spec;
+	const struct remote_cfg *remote; /* NULL: build the spec's path */
 	struct janitor *janitor;         /* NULL: no cgroups */
 	int cancel_fd;
 	site_interval_fn *interval; /* NULL: not wanted */

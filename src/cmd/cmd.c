@@ -31,7 +31,7 @@ void cmd_cfg_init(struct cmd_cfg *cfg, const struct command *c, struct opt_group
 {
 	*cfg = (struct cmd_cfg){
 		.command = c,
-		.ask = {.paths = "all", .loads = "stream,rr"},
+		.ask = {.paths = "basic", .loads = "stream,rr"},
 		.bench = bench_cfg_default,
 		.path = path_cfg_default,
 		.serve = serve_cfg_default,

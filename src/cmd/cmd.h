@@ -18,11 +18,11 @@ enum exit_code {
 };
 
 #define CMD_MAX_LOADS  16 /* rows of load_table, at most */
-#define CMD_MAX_GROUPS 24
+#define CMD_MAX_GROUPS 32
 
 /* What is asked for besides how to measure. */
 struct ask_cfg {
-	char paths[256];
+	char paths[2048];
 	char loads[1024];
 	bool quick;
 	bool json, json_stream, csv;

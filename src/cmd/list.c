@@ -21,7 +21,8 @@ static void list_paths(const struct path_cfg *cfg, struct grid *g)
 {
 	for (size_t i = 0; path_table[i]; i++) {
 		struct err e = {0};
-		int r = path_probe(path_table[i], cfg, &e);
+		const struct path_spec spec = path_spec_of(path_table[i], cfg);
+		int r = path_probe(&spec, &e);
 
 		add_row(g, path_table[i]->name, r, &e, path_table[i]->summary);
 	}

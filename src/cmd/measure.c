@@ -24,7 +24,8 @@
 
 const struct opt ask_compare_opts[] = {
 	OPT_STR(struct ask_cfg, paths, "path", 'p', "<list>",
-		"paths to compare with native, separated by commas, or all"),
+		"paths to compare with native, and families of them, separated by commas, each "
+		"with its own options if wanted: nat,overlay,vm-virtio:vcpus=2; all: every one"),
 	OPT_STR(struct ask_cfg, loads, "load", 'L', "<list>",
 		"loads, each with its own options if wanted: stream,rr:proto=udp,req=1"),
 	ASK_OUTPUT_OPTS,
@@ -39,11 +40,31 @@ const struct opt ask_run_opts[] = {
 	OPT_END,
 };
 
+/* Option tables that paths have of their own, each once. */
+static struct opt_group *family_groups(struct opt_group *ret, struct cmd_cfg *cfg)
+{
+	const struct opt_group *first = ret;
+
+	for (size_t i = 0; path_table[i]; i++) {
+		const struct path_ops *ops = path_table[i];
+		const struct opt_group *g = first;
+
+		while (g < ret && g->opts != ops->opts)
+			g++;
+		if (!ops->opts || g < ret)
+			continue;
+		*ret++ =
+			(struct opt_group){ops->opts_title, ops->opts, &cfg->path, .stored = false};
+	}
+	return ret;
+}
+
 void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cmd_cfg *cfg)
 {
 	*ret++ = (struct opt_group){"Options", ask_opts, &cfg->ask, .stored = false};
 	*ret++ = (struct opt_group){"Repetition", bench_opts, &cfg->bench, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
+	ret = family_groups(ret, cfg);
 	for (uint32_t i = 0; load_table[i]; i++)
 		*ret++ = (struct opt_group){load_table[i]->summary, load_table[i]->opts,
 			&cfg->load[i], .stored = true};
@@ -90,12 +111,15 @@ static int plan_loads(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 
 static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
+	struct path_cfg machines = cfg->path;
+	struct path_spec native;
 	int r;
 
 	run->bench = cfg->bench;
 	run->path_cfg = cfg->path;
-	r = path_check(path_table[0],
-		&(struct path_cfg){.ipv6 = cfg->path.ipv6, .mtu = cfg->path.mtu}, e);
+	machines.between = PATH_BETWEEN_MACHINES;
+	native = path_spec_of(path_table[0], &machines);
+	r = path_check(&native, e);
 	if (r == 0)
 		r = plan_paths(run, cfg->ask.paths, e);
 	if (r == 0)

@@ -103,7 +103,8 @@ static int plan(struct run *run, const struct cmd_cfg *cfg, const char *host, st
 	run->remote_cfg = cfg->remote;
 	if (!*host || str_copy(run->remote_cfg.host, sizeof(run->remote_cfg.host), host) < 0)
 		return err_say(e, EINVAL, "'%.100s' is not the name of a host", host);
-	run->path[run->n_paths++] = (struct path_result){.ops = &path_remote};
+	run->path[run->n_paths++] =
+		(struct path_result){.spec = path_spec_of(&path_remote, &run->path_cfg)};
 	if (cfg->ask.json + cfg->ask.json_stream + cfg->ask.csv > 1)
 		return err_say(e, EINVAL, "--json, --json-stream and --csv exclude each other");
 	r = remote_check(&run->remote_cfg, e);

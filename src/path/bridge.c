@@ -57,6 +57,8 @@ const struct path_ops path_bridge = {
 	.name = "bridge",
 	.summary = "container on a Linux bridge, routed to the wire without NAT",
 	.hops = "peer, wire, host routing, bridge, veth pair, container",
+	.crosses = "br_handle_frame, br_forward, ip_forward, veth_xmit",
+	.set = PATH_SET_BASIC,
 	.pods_ok = true,
 	.build = bridge_build,
 };

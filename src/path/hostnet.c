@@ -13,6 +13,8 @@ const struct path_ops path_hostnet = {
 	.name = "hostnet",
 	.summary = "a container on the host's own network (docker run --net=host)",
 	.hops = "peer, wire, host",
+	.crosses = "the same as native",
+	.set = PATH_SET_BASIC,
 	.pods_ok = true,
 	.build = hostnet_build,
 };

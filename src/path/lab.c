@@ -53,17 +53,18 @@ static int quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
 }
 
-/* A namespace and its netlink socket. */
-static int add_machine(struct lab *lab, int *fd, struct rt **rt, struct err *e)
+int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e)
 {
-	int r = ns_net_new(fd, e);
+	_cleanup_(closep) int fd = -1;
+	int r = ns_net_new(&fd, e);
 
-	if (r < 0)
-		return r;
-	r = quiet_ipv6(*fd, lab->cfg->ipv6, e);
-	if (r < 0)
-		return r;
-	return rt_open(rt, *fd, e);
+	if (r == 0)
+		r = quiet_ipv6(fd, lab->cfg->ipv6, e);
+	if (r == 0)
+		r = rt_open(ret, fd, e);
+	if (r == 0)
+		*ret_fd = take_fd(fd);
+	return r;
 }
 
 static int address(struct lab *lab, struct rt *rt, const char *dev, const char *addr, struct err *e)
@@ -119,10 +120,10 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->n_pods = cfg->between == PATH_BETWEEN_PODS ? 2 : 1;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
-	r = add_machine(lab, &lab->peer_fd, &lab->peer, e);
+	r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
 	if (r < 0)
 		return r;
-	r = add_machine(lab, &lab->host_fd, &lab->host, e);
+	r = lab_machine_new(lab, &lab->host_fd, &lab->host, e);
 	if (r < 0)
 		return r;
 	r = wire_add(lab, e);
@@ -164,19 +165,24 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
 	return rt_route_add(lab->peer, "wire", net, lab->addrs->host, e);
 }
 
+int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
+{
+	assert(i < lab->n_pods);
+	return lab_machine_new(lab, &lab->pod_fd[i], &lab->pod[i], e);
+}
+
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	char outer[16];
-	int r;
+	int r = lab_pod_new(lab, i, e);
 
-	assert(i < lab->n_pods);
-	r = add_machine(lab, &lab->pod_fd[i], &lab->pod[i], e);
 	if (r < 0)
 		return r;
 	snprintf(outer, sizeof(outer), "pod%u", i);
 	r = rt_veth_add(lab->host, outer, "eth0", lab->pod_fd[i], lab->cfg->mtu, e);
 	if (r < 0)
 		return r;
+	lab->pod_veth[i] = true;
 	return rt_set_up(lab->host, outer, e);
 }
 
@@ -198,8 +204,10 @@ int lab_wait_up(struct lab *lab, struct err *e)
 	for (uint32_t i = 0; i < lab->n_pods; i++) {
 		char outer[16];
 
-		if (r < 0 || !lab->pod[i])
+		if (r < 0)
 			return r;
+		if (!lab->pod_veth[i])
+			continue;
 		snprintf(outer, sizeof(outer), "pod%u", i);
 		r = rt_wait_up(lab->host, outer, deadline_ns, e);
 		if (r == 0)
@@ -221,6 +229,7 @@ void lab_ends(struct path *p, const char *const *addr)
 {
 	struct lab *lab = p->lab;
 
+	path_add_hop(p, lab->host_fd);
 	p->far = pod_end(lab, 0, addr[0]);
 	if (lab->n_pods > 1) {
 		p->near = pod_end(lab, 1, addr[1]);

@@ -26,6 +26,7 @@ struct lab {
 	uint32_t n_pods; /* 1, or 2 when between = pods */
 	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
 	struct rt *peer, *host, *pod[LAB_N_PODS];
+	bool pod_veth[LAB_N_PODS]; /* is pod<i> - eth0 a veth pair of the lab's? */
 };
 
 /* Creates peer and host, joined by the wire, which is up, addressed and shaped. */
@@ -35,6 +36,12 @@ void lab_close(struct lab *lab);
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_check_;
+
+/* The namespace of pod @i, with nothing but loopback in it. */
+int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
+
+/* One more machine, for a path that needs it: a namespace and its netlink socket, the caller's. */
+int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e) must_check_;
 
 /*
  * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on the host.
@@ -49,7 +56,7 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 /* Waits until every link of the lab carries packets. */
 int lab_wait_up(struct lab *lab, struct err *e) must_check_;
 
-/* Both ends of a path whose container ends are pods at @addr [LAB_N_PODS]. */
+/* Both ends of a path whose container ends are pods at @addr [LAB_N_PODS]; the host is a hop. */
 void lab_ends(struct path *p, const char *const *addr);
 
 /* Both ends of a path whose far end is in the host's own network namespace. */

@@ -62,6 +62,8 @@ const struct path_ops path_nat = {
 	.name = "nat",
 	.summary = "bridge, masquerade out, published ports in: Docker's default",
 	.hops = "peer, wire, host NAT (conntrack), bridge, veth pair, container",
+	.crosses = "nf_conntrack_in, nf_nat_ipv4_pre_routing, ip_forward, br_forward, veth_xmit",
+	.set = PATH_SET_BASIC,
 	.pods_ok = true,
 	.build = nat_build,
 };

@@ -13,5 +13,7 @@ const struct path_ops path_native = {
 	.name = "native",
 	.summary = "the bare machine: no container; every ratio is to this",
 	.hops = "peer, wire, host",
+	.crosses = "ip_rcv, tcp_v4_rcv",
+	.set = PATH_SET_BASIC,
 	.build = native_build,
 };

@@ -1,10 +1,13 @@
 #include "path/path.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "path/lab.h"
 #include "path/verify.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const path_between_name[] = {
@@ -12,6 +15,18 @@ const char *const path_between_name[] = {
 	[PATH_BETWEEN_PODS] = "pods",
 };
 static_assert(ARRAY_SIZE(path_between_name) == PATH_BETWEEN_N);
+
+const char *const path_set_name[] = {
+	[PATH_SET_BASIC] = "basic",
+	[PATH_SET_KERNEL] = "kernel",
+	[PATH_SET_OVERLAY] = "overlay",
+	[PATH_SET_NAT] = "nat-all",
+	[PATH_SET_EBPF] = "ebpf",
+	[PATH_SET_VM] = "vm",
+	[PATH_SET_SWITCH] = "switch",
+	[PATH_SET_GIVEN] = "given",
+};
+static_assert(ARRAY_SIZE(path_set_name) == PATH_SET_N);
 
 const struct path_cfg path_cfg_default = {.mtu = 1500};
 
@@ -35,11 +50,70 @@ const struct path_ops *path_find(const char *name)
 	return NULL;
 }
 
-int path_check(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg *cfg)
 {
-	if (cfg->between == PATH_BETWEEN_PODS && !ops->pods_ok)
+	struct path_spec spec = {.ops = ops, .cfg = *cfg};
+
+	str_set(spec.name, ops->name);
+	return spec;
+}
+
+/* A path's own options first; those of all paths may be set for one as well. */
+static int set_options(struct path_spec *spec, char *pairs, struct err *e)
+{
+	const struct opt *own = spec->ops->opts;
+	char *one;
+	int r = 0;
+
+	while (r == 0 && (one = strsep(&pairs, ","))) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(one, "="), one);
+		r = opt_set_pairs(own && opt_find(own, name) ? own : path_opts, &spec->cfg, one, e);
+	}
+	return r;
+}
+
+/* What stands behind ":": the argument of a path that takes one, then options. */
+static int set_rest(struct path_spec *spec, char *rest, struct err *e)
+{
+	const char *arg = spec->ops->arg ? strsep(&rest, ",") : "";
+
+	if (spec->ops->arg && (!arg || !*arg))
+		return err_say(e, EINVAL, "it needs its %s: %s:%s", spec->ops->arg, spec->ops->name,
+			spec->ops->arg);
+	str_set(spec->arg, arg);
+	return rest ? set_options(spec, rest, e) : 0;
+}
+
+int path_parse(struct path_spec *ret, const char *text, const struct path_cfg *base, struct err *e)
+{
+	struct path_spec spec = {.cfg = *base};
+	_cleanup_(freep) char *copy = xstrdup(text);
+	char *rest = copy, *name = strsep(&rest, ":");
+	int r;
+
+	if (strlen(text) >= sizeof(spec.name))
+		return err_say(e, EINVAL, "path '%.40s...' is too long", text);
+	str_set(spec.name, text);
+	spec.ops = path_find(name);
+	if (!spec.ops)
+		return err_say(e, EINVAL, "unknown path '%s' (see tare list)", name);
+	r = set_rest(&spec, rest, e);
+	if (r < 0)
+		return err_wrap(e, "path '%s'", name);
+	*ret = spec;
+	return path_check(ret, e);
+}
+
+int path_check(const struct path_spec *spec, struct err *e)
+{
+	const struct path_cfg *cfg = &spec->cfg;
+
+	if (cfg->between == PATH_BETWEEN_PODS && !spec->ops->pods_ok)
 		return err_say(e, EINVAL,
-			"path '%s' has no container: it can't have both ends in pods", ops->name);
+			"path '%s' has no container: it can't have both ends in pods",
+			spec->ops->name);
 	/* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 	if (cfg->ipv6 && cfg->mtu < 1280)
 		return err_say(e, EINVAL, "--mtu %u is too small for IPv6, which needs 1280",
@@ -47,7 +121,7 @@ int path_check(const struct path_ops *ops, const struct path_cfg *cfg, struct er
 	if (cfg->between == PATH_BETWEEN_PODS && cfg->wire_rate_bps)
 		return err_say(e, EINVAL,
 			"--wire-rate shapes the wire, which pods of one host do not cross");
-	return 0;
+	return spec->ops->check ? spec->ops->check(spec, e) : 0;
 }
 
 /* Missing kernel parts and missing rights make a path unavailable; the rest is a failure. */
@@ -63,42 +137,53 @@ static int build(struct path *p, struct err *e)
 	return r < 0 ? r : p->ops->build(p, e);
 }
 
-static int path_new(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
-	struct err *e)
+static int path_new(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
 {
 	_cleanup_(path_closep) struct path *p = xcalloc(1, sizeof(*p));
-	int r = path_check(ops, cfg, e);
+	int r = path_check(spec, e);
 
+	p->ops = spec->ops;
+	p->spec = *spec;
+	p->cfg = spec->cfg;
+	p->cancel_fd = cancel_fd;
 	if (r < 0)
 		return r;
-	p->ops = ops;
-	p->cfg = *cfg;
 	r = build(p, e);
-	if (r < 0)
+	if (r != 0)
 		return classify(r);
 	*ret = take_ptr(p);
 	return 0;
 }
 
-int path_probe(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+int path_probe(const struct path_spec *spec, struct err *e)
 {
 	_cleanup_(path_closep) struct path *p = NULL;
+	int r = path_check(spec, e);
 
-	return path_new(&p, ops, cfg, e);
+	if (r == 0 && spec->ops->probe)
+		return classify(spec->ops->probe(spec, e));
+	return r < 0 ? r : path_new(&p, spec, -1, e);
 }
 
-int path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
-	struct err *e)
+static int verify(struct path *p, struct err *e)
+{
+	int r = lab_wait_up(p->lab, e);
+
+	if (r < 0)
+		return r;
+	return p->ops->verify ? p->ops->verify(p, e) : path_verify(p, e);
+}
+
+int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
 {
 	_cleanup_(path_closep) struct path *p = NULL;
-	int r = path_new(&p, ops, cfg, e);
+	int r = spec->ops->probe ? path_probe(spec, e) : 0;
 
-	if (r != 0)
-		return r;
-	r = lab_wait_up(p->lab, e);
 	if (r == 0)
-		r = path_verify(p, e);
-	if (r < 0)
+		r = path_new(&p, spec, cancel_fd, e);
+	if (r == 0)
+		r = verify(p, e);
+	if (r != 0)
 		return r;
 	*ret = take_ptr(p);
 	return 0;
@@ -108,8 +193,26 @@ void path_close(struct path *p)
 {
 	if (!p)
 		return;
+	if (p->state)
+		p->ops->close(p);
 	lab_close(p->lab);
 	free(p);
+}
+
+void path_add_hop(struct path *p, int netns_fd)
+{
+	assert(p->n_hops < PATH_MAX_HOPS);
+	p->hop_fd[p->n_hops++] = netns_fd;
+}
+
+void path_note(struct path *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(p->n_notes < PATH_MAX_NOTES);
+	va_start(ap, fmt);
+	vsnprintf(p->note[p->n_notes++], sizeof(p->note[0]), fmt, ap);
+	va_end(ap);
 }
 
 double path_ceiling_bps(const struct path *p)

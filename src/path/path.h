@@ -22,6 +22,21 @@ enum path_between {
 };
 extern const char *const path_between_name[PATH_BETWEEN_N];
 
+/* Families of paths. A family's name on the command line stands for all its paths. */
+enum path_set {
+	PATH_SET_BASIC,   /* quick to build everywhere: what is measured when nothing is said */
+	PATH_SET_KERNEL,  /* the kernel's other devices */
+	PATH_SET_OVERLAY, /* tunnels between two nodes */
+	PATH_SET_NAT,     /* NAT and connection tracking in all their forms */
+	PATH_SET_EBPF,
+	PATH_SET_VM,
+	PATH_SET_SWITCH, /* switches in user space */
+	PATH_SET_GIVEN,  /* what the user has: a CNI configuration, an engine's network */
+	PATH_SET_N,
+};
+extern const char *const path_set_name[PATH_SET_N];
+
+/* Members below the first block are options of some paths only (struct path_ops.opts). */
 struct path_cfg {
 	bool ipv6;
 	uint64_t wire_rate_bps; /* 0: as fast as the machine */
@@ -31,59 +46,128 @@ struct path_cfg {
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
 
+/* One path as asked for: "bridge", "vm-virtio:vcpus=2,queues=2", "cni:FILE.conflist". */
+struct path_spec {
+	const struct path_ops *ops;
+	char name[256]; /* as it was said; distinct in a run */
+	char arg[256];  /* what stands behind ":", for a path that takes something; else "" */
+	struct path_cfg cfg;
+};
+
 /* Ports published for one end, TCP and UDP, from its first port on. */
 #define PATH_N_PORTS 1024
 
 struct path_end {
-	int netns_fd;   /* borrowed from the lab */
+	int netns_fd;   /* borrowed; -1: not a namespace of this kernel */
 	bool container; /* its process gets namespaces and a cgroup of its own */
+	bool guest;     /* another kernel: its clock and CPU time are not this machine's */
 	char addr[46];  /* where the other end reaches this one (behind NAT: the host) */
 	uint16_t port;  /* first of PATH_N_PORTS ports reachable there */
 	char dev[16];   /* its device on the path */
+
+	/*
+	 * Connects to a new agent at an end where tare can't fork one (a guest, an engine's
+	 * container); it may be asked for again once the last one is closed. NULL: fork.
+	 * *ret_fd: a stream to the agent, the caller's
+	 */
+	int (*attach)(const struct path_end *end, int *ret_fd, struct err *e);
+	void *host; /* attach's own */
 };
+
+#define PATH_MAX_HOPS  4
+#define PATH_MAX_NOTES 4
 
 struct lab;
 
 struct path {
 	const struct path_ops *ops;
-	struct path_cfg cfg;
+	struct path_spec spec;
+	struct path_cfg cfg; /* of the spec */
+	int cancel_fd;       /* readable: give up building with -ECANCELED; -1: none. Borrowed. */
 	struct lab *lab;
+	void *state; /* ops' own; close gives it back */
 	struct path_end near, far;
+
+	/* Namespaces on the way besides the ends': their counters say where packets died. */
+	uint32_t n_hops;
+	int hop_fd[PATH_MAX_HOPS]; /* borrowed */
+
+	/* What a reader must know of this path's numbers: "accel=tcg: ..." */
+	uint32_t n_notes;
+	char note[PATH_MAX_NOTES][256];
 };
 
 struct path_ops {
 	const char *name;
 	const char *summary; /* one line */
 	const char *hops;    /* what a packet crosses, in order */
-	bool pods_ok;        /* can have both ends in containers */
+	const char *crosses; /* kernel functions or programs that make the difference */
+	const char *needs;   /* "Linux 6.7 (CONFIG_NETKIT)"; NULL: namespaces only */
+	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
+	enum path_set set;
+	bool pods_ok;           /* can have both ends in containers */
+	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
+	const char *opts_title; /* "Overlays" */
 
-	/* Builds inside p->lab and fills near and far. */
+	/* Checks the argument and options. NULL: nothing to check. */
+	int (*check)(const struct path_spec *spec, struct err *e);
+	/*
+	 * Can it be built here? For a path whose build is dear; cheap, and leaves nothing.
+	 * Return: 0, PATH_UNAVAILABLE with the reason, or negative errno. NULL: build says it.
+	 */
+	int (*probe)(const struct path_spec *spec, struct err *e);
+	/*
+	 * Builds inside p->lab and fills near and far.
+	 * Return: 0, PATH_UNAVAILABLE, or negative errno; -EOPNOTSUPP, -EPERM and -ENOSYS mean
+	 * unavailable, too. p->state is closed in any case.
+	 */
 	int (*build)(struct path *p, struct err *e);
+	/* Sends a packet each way. NULL: by UDP between the ends' namespaces. */
+	int (*verify)(struct path *p, struct err *e);
+	/* Gives p->state back, if there is one; before the lab is closed. */
+	void (*close)(struct path *p);
 };
 
 extern const struct path_ops *const path_table[]; /* NULL-terminated, native first */
 const struct path_ops *path_find(const char *name);
 
+/*
+ * path_parse() - "name", "name:option=value,...", "name:argument,option=value,...".
+ * @base: the options to start from
+ *
+ * Return: 0, or -EINVAL or -ERANGE with the part that is wrong.
+ */
+int path_parse(struct path_spec *ret, const char *text, const struct path_cfg *base, struct err *e)
+	must_check_;
+/* The same of a path without argument and options of its own. */
+struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg *cfg);
+
 /* Return: 0, or -EINVAL when this path can't exist with this configuration. */
-int path_check(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e) must_check_;
+int path_check(const struct path_spec *spec, struct err *e) must_check_;
 
 /*
- * path_probe() - can this kind of path be built here at all? Creates and drops a namespace.
+ * path_probe() - can this kind of path be built here at all? May create and drop a namespace.
  *
  * Return: 0, PATH_UNAVAILABLE with the reason in @e, or negative errno.
  */
 #define PATH_UNAVAILABLE 1
-int path_probe(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e) must_check_;
+int path_probe(const struct path_spec *spec, struct err *e) must_check_;
 
 /*
  * path_open() - build the path and verify it with a packet each way.
+ * @cancel_fd: readable: give up; -1: none
  *
- * Return: 0; PATH_UNAVAILABLE, with the reason, when the kernel lacks a part; or negative errno.
+ * Return: 0; PATH_UNAVAILABLE, with the reason, when the kernel or the machine lacks a part; or
+ * negative errno.
  */
-int path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
-	struct err *e) must_check_;
+int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
+	must_check_;
 void path_close(struct path *p);
 DEFINE_CLEANUP(struct path *, path_close, path_closep)
+
+/* Adds a namespace on the way, or a sentence for the reader; for build. */
+void path_add_hop(struct path *p, int netns_fd);
+void path_note(struct path *p, const char *fmt, ...) printf_(2, 3);
 
 /*
  * path_ceiling_bps() - the most TCP payload the shaped wire can carry, 0 when it is not shaped or

@@ -41,6 +41,8 @@ const struct path_ops path_veth = {
 	.name = "veth",
 	.summary = "container on a routed veth pair: no bridge, no NAT",
 	.hops = "peer, wire, host routing, veth pair, container",
+	.crosses = "ip_forward, veth_xmit, net_rx_action",
+	.set = PATH_SET_BASIC,
 	.pods_ok = true,
 	.build = veth_build,
 };

@@ -22,7 +22,7 @@ static void number(FILE *out, double v)
 static void row_head(const struct run *run, const struct cell *c, const char *metric,
 	const char *unit, FILE *out)
 {
-	fprintf(out, "%s,%s,%s,%s", run->path[c->path].ops->name, run->load[c->load].id, metric,
+	fprintf(out, "%s,%s,%s,%s", run->path[c->path].spec.name, run->load[c->load].id, metric,
 		unit);
 }
 
@@ -82,7 +82,7 @@ static void interval_rows(const struct run *run, const struct trial *t, uint32_t
 	const struct interval *x = &t->intervals.at[n];
 
 	for (const struct field *f = interval_fields; x->has[far] && f->name; f++)
-		fprintf(out, "%s,%s,%s.%s,%s,%u,%llu,,,,,,,,,,%s\n", run->path[t->path].ops->name,
+		fprintf(out, "%s,%s,%s.%s,%s,%u,%llu,,,,,,,,,,%s\n", run->path[t->path].spec.name,
 			run->load[t->load].id, far ? "far" : "near", f->name, f->unit, n,
 			(unsigned long long)member(f, &x->end[far]), status_name[t->status]);
 }

@@ -50,11 +50,21 @@ static struct doc *paths(const struct run *run)
 	for (uint32_t i = 0; i < run->n_paths; i++) {
 		const struct path_result *p = &run->path[i];
 		struct doc *d = doc_object();
+		struct doc *cfg = doc_object();
+		struct doc *notes = doc_array();
 
-		doc_put_str(d, "name", p->ops->name);
-		doc_put_str(d, "summary", p->ops->summary);
-		doc_put_str(d, "hops", p->ops->hops);
+		doc_put_str(d, "name", p->spec.name);
+		doc_put_str(d, "kind", p->spec.ops->name);
+		doc_put_str(d, "summary", p->spec.ops->summary);
+		doc_put_str(d, "hops", p->spec.ops->hops);
 		doc_put_str(d, "status", status_name[p->status]);
+		doc_put_opts(cfg, path_opts, &p->spec.cfg);
+		if (p->spec.ops->opts)
+			doc_put_opts(cfg, p->spec.ops->opts, &p->spec.cfg);
+		for (uint32_t k = 0; k < p->n_notes; k++)
+			doc_append_str(notes, p->note[k]);
+		doc_put(d, "config", cfg);
+		doc_put(d, "notes", notes);
 		doc_put_fields(d, path_result_fields, p);
 		doc_append(list, d);
 	}
@@ -142,7 +152,7 @@ struct doc *json_cells(const struct run *run)
 		const struct cell *c = &run->cell[i];
 		struct doc *d = doc_object();
 
-		doc_put_str(d, "path", run->path[c->path].ops->name);
+		doc_put_str(d, "path", run->path[c->path].spec.name);
 		doc_put_str(d, "load", run->load[c->load].id);
 		doc_put_str(d, "stop", stop_reason_name[c->stop]);
 		doc_put_fields(d, cell_fields, c);
@@ -203,7 +213,7 @@ static struct doc *intervals(const struct interval_list *list)
 
 void json_put_trial(struct doc *d, const struct run *run, const struct trial *t)
 {
-	doc_put_str(d, "path", run->path[t->path].ops->name);
+	doc_put_str(d, "path", run->path[t->path].spec.name);
 	doc_put_str(d, "load", run->load[t->load].id);
 	doc_put_str(d, "status", status_name[t->status]);
 	doc_put_fields(d, trial_fields, t);

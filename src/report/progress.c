@@ -14,7 +14,7 @@ static void bar(const struct progress *pr, const struct run *run, const struct b
 		(double)p->left_ns / 1e9);
 	if (p->last)
 		fprintf(pr->out, "  %s on %s", run->load[p->last->load].id,
-			run->path[p->last->path].ops->name);
+			run->path[p->last->path].spec.name);
 }
 
 static void line(const struct progress *pr, const struct run *run, const struct bench_progress *p)
@@ -27,7 +27,7 @@ static void line(const struct progress *pr, const struct run *run, const struct 
 		return;
 	}
 	fprintf(pr->out, "tare: trial %u of at most %u: %s on %s, round %u: %s%s%s, %.0f s left\n",
-		p->done, p->expected, run->load[t->load].id, run->path[t->path].ops->name,
+		p->done, p->expected, run->load[t->load].id, run->path[t->path].spec.name,
 		t->round + 1, status_name[t->status], *t->reason ? ": " : "", t->reason,
 		(double)p->left_ns / 1e9);
 }

@@ -183,14 +183,30 @@ static struct doc *config(void)
 	return object_end(&o);
 }
 
+/* Options of all paths, which every path has, and those of its kind. */
+static struct doc *path_config(void)
+{
+	struct object o = object_new();
+
+	add_opts(&o, path_opts);
+	doc_put_bool(o.schema, "additionalProperties", true);
+	doc_put_str(o.schema, "type", "object");
+	doc_put(o.schema, "properties", o.properties);
+	doc_put(o.schema, "required", o.required);
+	return o.schema;
+}
+
 static struct doc *path(void)
 {
 	struct object o = object_new();
 
 	object_add(&o, "name", type("string"));
+	object_add(&o, "kind", type("string"));
 	object_add(&o, "summary", type("string"));
 	object_add(&o, "hops", type("string"));
 	object_add(&o, "status", one_of(status_name, STATUS_N));
+	object_add(&o, "config", path_config());
+	object_add(&o, "notes", array_of(type("string")));
 	add_fields(&o, path_result_fields);
 	return object_end(&o);
 }

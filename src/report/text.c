@@ -91,7 +91,7 @@ static void glance(const struct run *run, FILE *out)
 	for (uint32_t path = 0; path < run->n_paths; path++) {
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].ops->name);
+		grid_add(g, "%s", run->path[path].spec.name);
 		for (uint32_t i = 0; i < run->n_loads; i++) {
 			const struct cell *c = run_cell(run, i, path);
 			const struct kind *k = kind_of(run, i);
@@ -217,7 +217,7 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 	const struct metric_value *main = &c->metric[k->main];
 	bool compared = !run_is_remote(run);
 
-	grid_add(g, "%s", run->path[c->path].ops->name);
+	grid_add(g, "%s", run->path[c->path].spec.name);
 	add_value(g, c, main, k->main_scale, compared);
 	if (k->latencies) {
 		add_percentile(g, c, LOAD_HIST_LATENCY, 0.5);
@@ -315,7 +315,7 @@ static void phases(const struct run *run, uint32_t load, FILE *out)
 
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].ops->name);
+		grid_add(g, "%s", run->path[path].spec.name);
 		for (uint32_t i = LOAD_HIST_LATENCY + 1; i < LOAD_HIST_N; i++) {
 			if (!has_hist(run, load, i))
 				continue;
@@ -383,7 +383,7 @@ static void under(const struct run *run, uint32_t load, uint32_t idle_load, FILE
 
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].ops->name);
+		grid_add(g, "%s", run->path[path].spec.name);
 		add_quantiles(g, idle, loaded, 0.5);
 		add_quantiles(g, idle, loaded, 0.99);
 		grid_add(g, bps->n ? "%.4g" : "-", bps->mean * 1e-9);
@@ -425,18 +425,25 @@ static void foot_stops(const struct run *run, FILE *out)
 		width, *text ? text : "none");
 }
 
+static void foot_notes(const struct run *run, FILE *out)
+{
+	for (uint32_t i = 0; i < run->n_paths; i++)
+		for (uint32_t k = 0; k < run->path[i].n_notes; k++)
+			fprintf(out, "  %s: %s\n", run->path[i].spec.name, run->path[i].note[k]);
+}
+
 static void foot_failures(const struct run *run, FILE *out)
 {
 	for (uint32_t i = 0; i < run->n_paths; i++)
 		if (run->path[i].status != STATUS_OK)
-			fprintf(out, "  %s %s: %s\n", run->path[i].ops->name,
+			fprintf(out, "  %s %s: %s\n", run->path[i].spec.name,
 				status_name[run->path[i].status], run->path[i].reason);
 	for (uint32_t i = 0; i < run->n_trials; i++) {
 		const struct trial *t = &run->trial[i];
 
 		if (t->attempts > 1)
 			fprintf(out, "  %s on %s %s: %s\n", run->load[t->load].id,
-				run->path[t->path].ops->name,
+				run->path[t->path].spec.name,
 				t->status == STATUS_OK ? "succeeded at the second attempt, after"
 						       : "failed",
 				t->reason);
@@ -460,6 +467,7 @@ static void foot(const struct run *run, FILE *out)
 			"every CPU figure\n",
 			run->background_cpus);
 	foot_stops(run, out);
+	foot_notes(run, out);
 	foot_failures(run, out);
 	for (uint32_t i = 0; i < run->n_limits; i++)
 		fprintf(out, "  %s\n", run->limit[i]);

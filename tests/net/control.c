@@ -706,9 +706,8 @@ static void kill_mid_trial(bool far)
 {
 	_cleanup_(site_closep) struct site *s = NULL;
 	_cleanup_(run_freep) struct run *run = xcalloc(1, sizeof(*run));
-	const struct site_args args = {.ops = &path_veth,
-		.cfg = &path_cfg_default,
-		.cancel_fd = -1};
+	const struct path_spec spec = path_spec_of(&path_veth, &path_cfg_default);
+	const struct site_args args = {.spec = &spec, .cancel_fd = -1};
 	uint32_t n_unnamed = 0;
 
 	assert_int_equal(must(site_open(&s, &args, run, &e_)), 0);

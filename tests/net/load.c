@@ -21,7 +21,7 @@ static struct path *path;
 static int open_path(void **state)
 {
 	(void)state;
-	return must(path_open(&path, &path_veth, &path_cfg_default, &e_));
+	return must(net_path_open(&path, &path_veth, &path_cfg_default, &e_));
 }
 
 static int close_path(void **state)

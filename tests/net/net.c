@@ -167,3 +167,25 @@ int pair_stop(struct pair *p, struct err *e)
 
 	return near < 0 ? near : far;
 }
+
+int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
+	struct err *e)
+{
+	const struct path_spec spec = path_spec_of(ops, cfg);
+
+	return path_open(ret, &spec, -1, e);
+}
+
+int net_path_check(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+{
+	const struct path_spec spec = path_spec_of(ops, cfg);
+
+	return path_check(&spec, e);
+}
+
+int net_path_probe(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+{
+	const struct path_spec spec = path_spec_of(ops, cfg);
+
+	return path_probe(&spec, e);
+}

@@ -52,6 +52,14 @@ void net_wait_until(uint64_t at_ns);
 int net_bind(const struct path *p, const struct path_end *end, int type, uint16_t port,
 	struct err *e) must_check_;
 
+/* The path functions on a path without options of its own. */
+int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
+	struct err *e) must_check_;
+int net_path_check(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+	must_check_;
+int net_path_probe(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+	must_check_;
+
 /* A load at both ends of a path, in this process. */
 struct pair {
 	const struct path *path;

@@ -108,7 +108,7 @@ static void workers_allocate_nothing(void **state)
 	struct path *path = NULL;
 
 	(void)state;
-	must(path_open(&path, &path_veth, &path_cfg_default, &e_));
+	must(net_path_open(&path, &path_veth, &path_cfg_default, &e_));
 	for (uint32_t flows = 1; flows <= 3; flows += 2) {
 		struct load_cfg cfg = *load_stream.defaults;
 

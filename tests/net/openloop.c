@@ -25,7 +25,7 @@ static struct path *path;
 static int open_path(void **state)
 {
 	(void)state;
-	return must(path_open(&path, &path_veth, &path_cfg_default, &e_));
+	return must(net_path_open(&path, &path_veth, &path_cfg_default, &e_));
 }
 
 static int close_path(void **state)
@@ -207,9 +207,8 @@ static void a_stall_shows_in_all_it_delays(void **state)
 {
 	_cleanup_(site_closep) struct site *s = NULL;
 	_cleanup_(run_freep) struct run *r = xcalloc(1, sizeof(*r));
-	const struct site_args args = {.ops = &path_native,
-		.cfg = &path_cfg_default,
-		.cancel_fd = -1};
+	const struct path_spec spec = path_spec_of(&path_native, &path_cfg_default);
+	const struct site_args args = {.spec = &spec, .cancel_fd = -1};
 	struct trial open = {0}, closed = {0};
 	const struct hist *h;
 	double p99 = 0, p99_closed = 0;
@@ -251,9 +250,8 @@ static void a_load_runs_under_a_stream(void **state)
 	_cleanup_(site_closep) struct site *s = NULL;
 	_cleanup_(run_freep) struct run *r = xcalloc(1, sizeof(*r));
 	const struct load_ops *const ops[] = {&load_rr, &load_rr, &load_crr};
-	const struct site_args args = {.ops = &path_veth,
-		.cfg = &path_cfg_default,
-		.cancel_fd = -1};
+	const struct path_spec spec = path_spec_of(&path_veth, &path_cfg_default);
+	const struct site_args args = {.spec = &spec, .cancel_fd = -1};
 	const struct bench_cfg cfg = {.time_ns = SPAN_NS, .warmup_ns = SPAN_NS};
 	const bool meters[METER_N] = {0};
 

@@ -168,7 +168,7 @@ static void carries_exactly(void **state)
 	struct path *p = NULL;
 	struct err e = {0};
 	int near, far;
-	int r = path_open(&p, v->ops, &v->cfg, &e);
+	int r = net_path_open(&p, v->ops, &v->cfg, &e);
 
 	if (r == PATH_UNAVAILABLE) {
 		net_skip(v->name, &e);
@@ -229,7 +229,7 @@ static void nat_hides_the_container(void **state)
 	const char *private;
 	int near, far, tcp;
 
-	if (path_open(&p, v->ops, &v->cfg, &e) != 0) {
+	if (net_path_open(&p, v->ops, &v->cfg, &e) != 0) {
 		net_skip(v->name, &e);
 		return;
 	}
@@ -263,8 +263,8 @@ static void two_at_once(void **state)
 	struct path *a = NULL, *b = NULL;
 
 	(void)state;
-	must(path_open(&a, &path_veth, &path_cfg_default, &e_));
-	must(path_open(&b, &path_veth, &path_cfg_default, &e_));
+	must(net_path_open(&a, &path_veth, &path_cfg_default, &e_));
+	must(net_path_open(&b, &path_veth, &path_cfg_default, &e_));
 	path_close(a);
 	path_close(b);
 }
@@ -281,16 +281,16 @@ static void check_refuses_what_cannot_be(void **state)
 	pods.between = PATH_BETWEEN_PODS;
 	small.ipv6 = true;
 	small.mtu = 1000;
-	assert_int_equal(path_check(&path_native, &pods, &e), -EINVAL);
+	assert_int_equal(net_path_check(&path_native, &pods, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "native"));
-	assert_int_equal(path_open(&p, &path_native, &pods, &e), -EINVAL);
-	assert_int_equal(path_probe(&path_native, &pods, &e), -EINVAL);
+	assert_int_equal(net_path_open(&p, &path_native, &pods, &e), -EINVAL);
+	assert_int_equal(net_path_probe(&path_native, &pods, &e), -EINVAL);
 	for (size_t i = 0; path_table[i]; i++)
-		assert_int_equal(path_check(path_table[i], &small, &e), -EINVAL);
+		assert_int_equal(net_path_check(path_table[i], &small, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "1280"));
-	assert_int_equal(path_open(&p, &path_veth, &small, &e), -EINVAL);
+	assert_int_equal(net_path_open(&p, &path_veth, &small, &e), -EINVAL);
 	small.mtu = 1280;
-	assert_int_equal(path_check(&path_veth, &small, &e), 0);
+	assert_int_equal(net_path_check(&path_veth, &small, &e), 0);
 	assert_null(p);
 	assert_int_equal(net_count_fds(), n_fds);
 }

@@ -37,12 +37,14 @@ static void wire_is_as_fast_as_said(void **state)
 	_cleanup_(run_freep) struct run *run = xcalloc(1, sizeof(*run));
 	struct load_spec load = {.ops = &load_stream, .cfg = *load_stream.defaults};
 	struct path_cfg cfg = path_cfg_default;
-	const struct site_args args = {.ops = &path_veth, .cfg = &cfg, .cancel_fd = -1};
+	struct path_spec spec;
+	const struct site_args args = {.spec = &spec, .cancel_fd = -1};
 	double bps = 0, ceiling;
 
 	(void)state;
 	load.cfg.dir = LOAD_DIR_TX;
 	cfg.wire_rate_bps = 100000000;
+	spec = path_spec_of(&path_veth, &cfg);
 	assert_int_equal(must(site_open(&s, &args, run, &e_)), 0);
 	ceiling = path_ceiling_bps(s->path);
 	for (int i = 0; i < MAX_TRIES && bps < 0.90 * ceiling; i++) {

@@ -106,7 +106,7 @@ static void counts_are_exact(void **state)
 	struct pair p;
 
 	path_cfg.ipv6 = v->ipv6;
-	must(path_open(&path, &path_veth, &path_cfg, &e_));
+	must(net_path_open(&path, &path_veth, &path_cfg, &e_));
 	must(pair_open(&p, path, &load_udp, &v->cfg, &e_));
 	must(pair_connect(&p, net_deadline(), &e_));
 	run_to_end(&p, receivers, &t);
@@ -176,7 +176,7 @@ static void each_loss_is_in_a_counter(void **state)
 	cfg.packet_bytes = PACKET_BYTES;
 	cfg.gso = cfg.gro = LOAD_SWITCH_OFF;
 	cfg.bytes = 6000ULL * PACKET_BYTES;
-	must(path_open(&path, &path_native, &path_cfg, &e_));
+	must(net_path_open(&path, &path_native, &path_cfg, &e_));
 	must(pair_open(&p, path, &load_udp, &cfg, &e_));
 	must(pair_connect(&p, net_deadline(), &e_));
 	watch_begin(&near, &path->near);
@@ -212,7 +212,7 @@ static void by_hand_open(struct by_hand *h, const struct load_cfg *cfg)
 	const char greeting[8] = "";
 
 	*h = (struct by_hand){.fd = -1};
-	must(path_open(&h->path, &path_native, &path_cfg_default, &e_));
+	must(net_path_open(&h->path, &path_native, &path_cfg_default, &e_));
 	must(load_open(&h->far, &args, &e_));
 	must(ns_scope_enter(&scope, h->path->far.netns_fd, &e_));
 	must(load_listen(h->far, "0.0.0.0", h->path->far.port, &e_));
@@ -344,7 +344,7 @@ static void fq_keeps_the_schedule(void **state)
 	cfg.rcvbuf_bytes = RCVBUF_BYTES;
 	cfg.bytes = BYTES;
 	cfg.rate_bps = PACED_PPS * PACKET_BYTES * 8ULL;
-	must(path_open(&path, &path_native, &path_cfg_default, &e_));
+	must(net_path_open(&path, &path_native, &path_cfg_default, &e_));
 	must(rt_open(&rt, path->near.netns_fd, &e_));
 	if (rt_qdisc_set(rt, path->near.dev, "fq", &e) < 0) {
 		net_skip("pacing by sch_fq", &e);
@@ -381,7 +381,7 @@ static void segments_larger_than_the_mtu_go_singly(void **state)
 	cfg.dir = LOAD_DIR_TX;
 	cfg.gso = LOAD_SWITCH_ON;
 	cfg.bytes = 50ULL * cfg.packet_bytes;
-	must(path_open(&path, &path_native, &path_cfg, &e_));
+	must(net_path_open(&path, &path_native, &path_cfg, &e_));
 	must(pair_open(&p, path, &load_udp, &cfg, &e_));
 	must(pair_connect(&p, net_deadline(), &e_));
 	run_to_end(&p, 1, &t);
