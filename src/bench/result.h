@@ -8,6 +8,7 @@
 #include "bench/interval.h"
 #include "bench/metric.h"
 #include "bench/remote.h"
+#include "bench/watch.h"
 #include "load/load.h"
 #include "meter/env.h"
 #include "path/path.h"
@@ -92,8 +93,10 @@ struct trial {
 	uint64_t span_ns; /* planned; of an exact amount, and if interrupted, real */
 	bool interrupted; /* ended early by the user; what is here is whole */
 	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
-	bool same_machine; /* both ends' cpu and cycles readings are one, taken at near */
+	bool same_machine;          /* both ends' cpu and cycles readings are one, taken at near */
+	bool near_guest, far_guest; /* a guest of this machine, whose CPU time watch has */
 	struct end_report near, far;
+	struct watch_report watch;
 	struct interval_list intervals; /* empty unless they were asked for */
 	struct hist *hist[LOAD_HIST_N]; /* NULL: not filled by this load */
 };

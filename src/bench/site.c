@@ -158,7 +158,9 @@ static int open_path(struct site *s, const struct site_args *args, struct run *r
 
 	if (r != 0)
 		return r;
-	r = make_cgroup(s, 0, args, run, e);
+	r = watch_open(&s->watch, s->path, e);
+	if (r == 0)
+		r = make_cgroup(s, 0, args, run, e);
 	if (r == 0)
 		r = make_cgroup(s, 1, args, run, e);
 	return r < 0 ? r : start_agents(s, e);
@@ -187,6 +189,7 @@ void site_close(struct site *s)
 		return;
 	endpoint_close(&s->near);
 	endpoint_close(&s->far);
+	watch_close(s->watch);
 	path_close(s->path);
 	free(s->far_traits);
 	free(s->remote);
@@ -298,11 +301,13 @@ static int run_both(struct site *s, const struct load_spec *load, const struct b
 		.span_ns = longest_ns(s, cfg),
 		.interval_ns = s->remote ? s->remote->cfg->interval_ns : 0,
 		.stop_fd = s->remote ? s->near.chan.cancel_fd : -1,
+		.watch = s->watch,
 		.interval = pass_interval,
 		.ctx = &listener};
 	struct pair_result ret = {.report = {&t->near, &t->far},
 		.hist = t->hist,
-		.intervals = &t->intervals};
+		.intervals = &t->intervals,
+		.watch = &t->watch};
 	int r = pair_run(&args, &ret, e);
 
 	t->interrupted = ret.stopped;
@@ -345,7 +350,10 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	int r;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
+	t->near_guest = s->path && s->path->near.guest;
+	t->far_guest = s->path && s->path->far.guest;
 	t->span_ns = longest_ns(s, cfg);
+	t->watch = (struct watch_report){0};
 	set_cpus(s, load, cfg, t);
 	hists_init(t->hist, load->ops->hists);
 	interval_list_fini(&t->intervals);

@@ -178,6 +178,25 @@ static struct doc *end_report(const struct end_report *end)
 	return d;
 }
 
+static void put_reading(struct doc *d, enum meter_id id, const void *reading)
+{
+	struct doc *one = doc_object();
+
+	doc_put_fields(one, meter_table[id]->fields, reading);
+	doc_put(d, meter_table[id]->name, one);
+}
+
+static struct doc *watch(const struct watch_report *w)
+{
+	struct doc *d = doc_object();
+
+	if (w->has_cpu)
+		put_reading(d, METER_CPU, &w->cpu);
+	if (w->has_drops)
+		put_reading(d, METER_DROPS, &w->drops);
+	return d;
+}
+
 static void put_interval_end(struct doc *d, const char *key, const struct interval *x, bool far)
 {
 	struct doc *one;
@@ -220,6 +239,7 @@ void json_put_trial(struct doc *d, const struct run *run, const struct trial *t)
 	if (t->status == STATUS_OK) {
 		doc_put(d, "near", end_report(&t->near));
 		doc_put(d, "far", end_report(&t->far));
+		doc_put(d, "watch", watch(&t->watch));
 	}
 }
 

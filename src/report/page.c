@@ -65,12 +65,23 @@ static void run_page(FILE *out)
 
 static void plan_page(FILE *out)
 {
-	section(out, "PATHS", "What was built.");
-	key(out, "name", "", "name of the path, or of the load");
+	const struct opt *last = NULL;
+
+	section(out, "PATHS",
+		"What was built. Its config has the options of all paths, see CONFIG, and those of "
+		"its kind.");
+	key(out, "name", "", "the path as it was asked for; of a load, its name");
+	key(out, "kind", "", "the path without argument and options");
+	key(out, "notes", "", "sentences: what to know of the numbers of this path");
 	key(out, "summary", "", "what it is");
 	key(out, "hops", "", "what a packet crosses, in order");
 	key(out, "status", "", "ok, skipped or failed; of a trial too");
 	fields(out, path_result_fields);
+	for (size_t i = 0; path_table[i]; i++) {
+		if (path_table[i]->opts && path_table[i]->opts != last)
+			opts(out, path_table[i]->opts);
+		last = path_table[i]->opts;
+	}
 	section(out, "LOADS", "What was offered, with its options under config.");
 	key(out, "id", "", "what cells and trials call it");
 	for (size_t i = 0; load_table[i]; i++) {
@@ -130,6 +141,9 @@ static void trial_page(FILE *out)
 	fields(out, trial_fields);
 	key(out, "near", "", "what the near end counted");
 	key(out, "far", "", "what the far end counted");
+	key(out, "watch", "",
+		"what the controller read around the span: meter drops of the namespaces between "
+		"the ends, added up; meter cpu of this machine when an end is a guest on it");
 	key(out, "intervals", "",
 		"list of the parts of the counted span, of runs between two machines: at most "
 		"100,000 of a trial");

@@ -335,7 +335,19 @@ static struct doc *remote(void)
 	return object_end(&o);
 }
 
-/* near and far are absent from a trial that failed. */
+/* What the controller read; empty when there was nothing for it to read. */
+static struct doc *watch(void)
+{
+	static const enum meter_id by_controller[] = {METER_CPU, METER_DROPS};
+	struct object o = object_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_controller); i++)
+		doc_put(o.properties, meter_table[by_controller[i]]->name,
+			of_fields(meter_table[by_controller[i]]->fields));
+	return object_end(&o);
+}
+
+/* near, far and watch are absent from a trial that failed. */
 static struct doc *trial(void)
 {
 	struct object o = object_new();
@@ -347,6 +359,7 @@ static struct doc *trial(void)
 	object_add(&o, "intervals", array_of(interval()));
 	doc_put(o.properties, "near", end_report());
 	doc_put(o.properties, "far", end_report());
+	doc_put(o.properties, "watch", watch());
 	return object_end(&o);
 }
 
