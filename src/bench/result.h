@@ -73,6 +73,8 @@ struct path_result {
 	char near_offloads[128], far_offloads[128];
 	double ceiling_bps;         /* 0: none */
 	uint64_t open_ns, close_ns; /* what building and removing it took; 0: was not built */
+	bool has_guest_env;         /* an end is a guest; of two, far's */
+	struct env guest_env;
 	uint32_t n_notes;
 	char note[PATH_MAX_NOTES][256]; /* what to know of its numbers */
 };

@@ -347,7 +347,7 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	const bool *meters, struct trial *t)
 {
 	struct err e = {0};
-	int r;
+	int r = 0;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
 	t->near_guest = s->path && s->path->near.guest;
@@ -358,7 +358,11 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	hists_init(t->hist, load->ops->hists);
 	interval_list_fini(&t->intervals);
 
-	r = prepare(s, true, load, meters, t, &e);
+	/* Begun anew with the span; a trial that does not get there is explained by it as well. */
+	if (s->watch)
+		r = watch_begin(s->watch, &e);
+	if (r == 0)
+		r = prepare(s, true, load, meters, t, &e);
 	if (r == 0)
 		r = prepare(s, false, load, meters, t, &e);
 	if (r == 0)
@@ -372,6 +376,9 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	t->status = r == 0 ? STATUS_OK : STATUS_FAILED;
 	if (r < 0)
 		str_set(t->reason, e.text);
+	/* It only explains: when it can't be read, too, nothing is said. */
+	if (r < 0 && s->watch && !t->watch.has_drops && watch_end(s->watch, &t->watch, NULL) < 0)
+		t->watch = (struct watch_report){0};
 	if (r == -ECANCELED)
 		return r;
 	return t->interrupted ? SITE_STOPPED : 0;

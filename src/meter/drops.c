@@ -40,11 +40,19 @@ static const struct field drops_fields[] = {
 	FIELD_U64(struct drops_reading, ip_out_no_routes, "", "packets without a route"),
 	FIELD_U64(struct drops_reading, ip_reasm_fails, "",
 		"packets whose fragments did not all come"),
+	FIELD_U64(struct drops_reading, ip_frag_creates, "",
+		"fragments that packets too large for their way were cut into"),
+	FIELD_U64(struct drops_reading, ip_frag_fails, "",
+		"packets too large for their way that must not be cut, dropped"),
 	FIELD_U64(struct drops_reading, qdisc_drops, "",
 		"packets that queueing disciplines dropped, all devices of the namespace"),
 	FIELD_U64(struct drops_reading, dev_rx_drops, "", "packets devices dropped on the way in"),
 	FIELD_U64(struct drops_reading, dev_tx_drops, "", "packets devices dropped on the way out"),
 	FIELD_U64(struct drops_reading, conntrack_drops, "", "packets connection tracking dropped"),
+	FIELD_U64(struct drops_reading, conntrack_early_drops, "",
+		"entries of a full tracking table that were pushed out by new ones"),
+	FIELD_U64(struct drops_reading, conntrack_insert_failed, "",
+		"packets dropped because their connection was being entered a second time"),
 	FIELD_U64(struct drops_reading, softnet_drops, "",
 		"packets the CPUs' backlogs dropped, whole machine"),
 	FIELD_U64(struct drops_reading, softnet_squeezed, "",
@@ -79,6 +87,8 @@ static void sample_ip(struct drops_state *s, struct drops_reading *x)
 	x->ip_out_discards = procnet_snmp(t, "Ip", "OutDiscards");
 	x->ip_out_no_routes = procnet_snmp(t, "Ip", "OutNoRoutes");
 	x->ip_reasm_fails = procnet_snmp(t, "Ip", "ReasmFails");
+	x->ip_frag_creates = procnet_snmp(t, "Ip", "FragCreates");
+	x->ip_frag_fails = procnet_snmp(t, "Ip", "FragFails");
 
 	(void)read_text(s, "/proc/thread-self/net/snmp6");
 	x->udp_in_errors += procnet_snmp6(t, "Udp6InErrors");
@@ -94,6 +104,8 @@ static void sample_ip(struct drops_state *s, struct drops_reading *x)
 	x->ip_out_discards += procnet_snmp6(t, "Ip6OutDiscards");
 	x->ip_out_no_routes += procnet_snmp6(t, "Ip6OutNoRoutes");
 	x->ip_reasm_fails += procnet_snmp6(t, "Ip6ReasmFails");
+	x->ip_frag_creates += procnet_snmp6(t, "Ip6FragCreates");
+	x->ip_frag_fails += procnet_snmp6(t, "Ip6FragFails");
 }
 
 static int sample(struct drops_state *s, struct drops_reading *x, struct err *e)
@@ -113,6 +125,8 @@ static int sample(struct drops_state *s, struct drops_reading *x, struct err *e)
 	x->softnet_squeezed = procnet_column(s->text, 2);
 	(void)read_text(s, "/proc/thread-self/net/stat/nf_conntrack");
 	x->conntrack_drops = procnet_named_column(s->text, "drop");
+	x->conntrack_early_drops = procnet_named_column(s->text, "early_drop");
+	x->conntrack_insert_failed = procnet_named_column(s->text, "insert_failed");
 	return 0;
 }
 

@@ -9,6 +9,8 @@ struct drops_reading {
 	uint64_t udp_no_ports, udp_sndbuf_errors;
 	uint64_t ip_in_discards, ip_in_errors, ip_out_discards, ip_out_no_routes;
 	uint64_t ip_reasm_fails;
+	uint64_t ip_frag_creates, ip_frag_fails;
+	uint64_t conntrack_early_drops, conntrack_insert_failed;
 	uint64_t qdisc_drops, dev_rx_drops, dev_tx_drops;
 	uint64_t conntrack_drops;
 	/* Of the whole machine. */

@@ -208,6 +208,7 @@ static struct doc *path(void)
 	object_add(&o, "config", path_config());
 	object_add(&o, "notes", array_of(type("string")));
 	add_fields(&o, path_result_fields);
+	object_add(&o, "guest", or_null(of_fields(env_fields)));
 	return object_end(&o);
 }
 
@@ -347,7 +348,7 @@ static struct doc *watch(void)
 	return object_end(&o);
 }
 
-/* near, far and watch are absent from a trial that failed. */
+/* near and far are absent from a trial that failed. */
 static struct doc *trial(void)
 {
 	struct object o = object_new();
@@ -357,9 +358,20 @@ static struct doc *trial(void)
 	object_add(&o, "status", one_of(status_name, STATUS_N));
 	add_fields(&o, trial_fields);
 	object_add(&o, "intervals", array_of(interval()));
+	object_add(&o, "watch", watch());
 	doc_put(o.properties, "near", end_report());
 	doc_put(o.properties, "far", end_report());
-	doc_put(o.properties, "watch", watch());
+	return object_end(&o);
+}
+
+static struct doc *finding(void)
+{
+	struct object o = object_new();
+
+	object_add(&o, "finding", type("string"));
+	object_add(&o, "path", type("string"));
+	object_add(&o, "load", type("string"));
+	object_add(&o, "text", type("string"));
 	return object_end(&o);
 }
 
@@ -383,6 +395,7 @@ int report_schema(FILE *out)
 	object_add(&o, "paths", array_of(path()));
 	object_add(&o, "loads", array_of(load()));
 	object_add(&o, "cells", array_of(cell()));
+	object_add(&o, "findings", array_of(finding()));
 	object_add(&o, "trials", array_of(trial()));
 	d = object_end(&o);
 	return doc_write(d, out);
