@@ -13,14 +13,14 @@
 
 static const struct {
 	const char *name;
-	uint32_t get;
+	uint32_t get, set;
 } offload[] = {
-	{"rx-csum", ETHTOOL_GRXCSUM},
-	{"tx-csum", ETHTOOL_GTXCSUM},
-	{"sg", ETHTOOL_GSG},
-	{"tso", ETHTOOL_GTSO},
-	{"gso", ETHTOOL_GGSO},
-	{"gro", ETHTOOL_GGRO},
+	{"rx-csum", ETHTOOL_GRXCSUM, ETHTOOL_SRXCSUM},
+	{"tx-csum", ETHTOOL_GTXCSUM, ETHTOOL_STXCSUM},
+	{"sg", ETHTOOL_GSG, ETHTOOL_SSG},
+	{"tso", ETHTOOL_GTSO, ETHTOOL_STSO},
+	{"gso", ETHTOOL_GGSO, ETHTOOL_SGSO},
+	{"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},
 };
 
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
@@ -45,6 +45,30 @@ int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, stru
 			return err_set(e, errno, "cannot read offloads of '%s'", dev);
 		str_addf(ret, size, "%s%s=%s", i ? " " : "", offload[i].name,
 			v.data ? "on" : "off");
+	}
+	return 0;
+}
+
+/* What depends on another one goes first: segmentation needs checksums and scattered buffers. */
+int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(closep) int fd = -1;
+	int r = netns_fd >= 0 ? ns_scope_enter(&scope, netns_fd, e) : 0;
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(e, errno, "cannot open a socket for ethtool");
+	for (size_t i = ARRAY_SIZE(offload); i-- > 0;) {
+		struct ethtool_value v = {.cmd = offload[i].set};
+		struct ifreq ifr = {.ifr_data = (char *)&v};
+
+		str_set(ifr.ifr_name, dev);
+		if (ioctl(fd, SIOCETHTOOL, &ifr) < 0 && errno != EOPNOTSUPP)
+			return err_set(e, errno, "cannot switch off %s of '%s'", offload[i].name,
+				dev);
 	}
 	return 0;
 }

@@ -10,3 +10,9 @@
  */
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
 	must_check_;
+
+/*
+ * ethtool_offloads_off() - switch off what @dev can switch off.
+ * @netns_fd: as above; -1: the calling thread's
+ */
+int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e) must_check_;

@@ -34,6 +34,7 @@ int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e) 
 int rt_set_up(struct rt *rt, const char *name, struct err *e) must_check_;
 /* Waits until the link carries packets: the kernel finds that out a moment after it is set up. */
 int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e) must_check_;
+int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;
 int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e) must_check_;
 
 /* @prefix is "198.18.0.1/24" or "2001:2::1/64"; IPv6 addresses skip duplicate detection. */

@@ -104,6 +104,17 @@ static _Noreturn void child_main(const struct spawn_args *args, int ctl_fd)
 	_exit(args->main(SPAWN_CTL_FD));
 }
 
+pid_t spawn_agent_on(int ctl_fd, const struct spawn_args *args, struct err *e)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_set(e, errno, "cannot fork an agent");
+	if (pid == 0)
+		child_main(args, ctl_fd);
+	return pid;
+}
+
 int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *e)
 {
 	_cleanup_(closep) int parent_fd = -1;
@@ -115,11 +126,9 @@ int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *
 		return err_set(e, errno, "cannot create a control socket");
 	parent_fd = fd[0];
 	child_fd = fd[1];
-	pid = fork();
+	pid = spawn_agent_on(child_fd, args, e);
 	if (pid < 0)
-		return err_set(e, errno, "cannot fork an agent");
-	if (pid == 0)
-		child_main(args, child_fd);
+		return pid;
 	ret->pid = pid;
 	ret->ctl_fd = take_fd(parent_fd);
 	return 0;

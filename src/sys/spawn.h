@@ -24,6 +24,9 @@ struct spawned {
 
 int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *e) must_check_;
 
+/* The same with the agent's end of a channel that there is; it is borrowed. Return: pid. */
+pid_t spawn_agent_on(int ctl_fd, const struct spawn_args *args, struct err *e) must_check_;
+
 /*
  * spawn_reap() - reap an agent whose control socket has been closed; kills it if it does not end
  * by itself. pid <= 0 is fine.
