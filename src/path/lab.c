@@ -37,10 +37,10 @@ static const struct lab_addrs lab_v6 = {
  * Without this the kernel sends router solicitations and multicast reports at its own times,
  * which would be packets nobody asked for in the counters of an IPv4 trial.
  */
-static int quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
+int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r = netns_fd >= 0 ? ns_scope_enter(&scope, netns_fd, e) : 0;
 
 	if (r < 0)
 		return r;
@@ -59,7 +59,7 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
 	int r = ns_net_new(&fd, e);
 
 	if (r == 0)
-		r = quiet_ipv6(fd, lab->cfg->ipv6, e);
+		r = lab_quiet_ipv6(fd, lab->cfg->ipv6, e);
 	if (r == 0)
 		r = rt_open(ret, fd, e);
 	if (r == 0)

@@ -33,6 +33,12 @@ struct lab {
 int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e) must_check_;
 void lab_close(struct lab *lab);
 
+/*
+ * lab_quiet_ipv6() - have devices yet to come send no IPv6 packets of their own.
+ * @netns_fd: where; -1: the calling thread's namespace
+ */
+int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e) must_check_;
+
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_check_;
