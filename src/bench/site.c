@@ -152,6 +152,17 @@ static int open_remote(struct site *s, const struct site_args *args, struct run 
 	return r < 0 ? r : describe_far(s, run, e);
 }
 
+/* A guest's kernel may lack a meter that this machine has. */
+static int list_guest_meters(struct site *s, bool far, struct err *e)
+{
+	const struct path_end *end = far ? &s->path->far : &s->path->near;
+	_cleanup_(freep) struct endpoint_traits *traits = xcalloc(1, sizeof(*traits));
+	int r = end->guest ? endpoint_describe(far ? &s->far : &s->near, traits, e) : 0;
+
+	memcpy(s->guest_meters[far], traits->meters, sizeof(traits->meters));
+	return r;
+}
+
 static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
 	int r = path_open(&s->path, args->spec, args->cancel_fd, e);
@@ -160,10 +171,14 @@ static int open_path(struct site *s, const struct site_args *args, struct run *r
 		return r;
 	r = watch_open(&s->watch, s->path, e);
 	if (r == 0)
-		r = make_cgroup(s, 0, args, run, e);
+		r = s->path->near.guest ? 0 : make_cgroup(s, 0, args, run, e);
 	if (r == 0)
-		r = make_cgroup(s, 1, args, run, e);
-	return r < 0 ? r : start_agents(s, e);
+		r = s->path->far.guest ? 0 : make_cgroup(s, 1, args, run, e);
+	if (r == 0)
+		r = start_agents(s, e);
+	if (r == 0)
+		r = list_guest_meters(s, false, e);
+	return r < 0 ? r : list_guest_meters(s, true, e);
 }
 
 int site_open(struct site **ret, const struct site_args *args, struct run *run, struct err *e)
@@ -222,9 +237,11 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 				 : s->path->near.port,
 		.cpus = far ? t->far_cpus : t->near_cpus,
 	};
+	bool guest = far ? t->far_guest : t->near_guest;
 
 	for (enum meter_id i = 0; i < METER_N; i++)
-		p.meters[i] = meters[i] && !(far && t->same_machine && meter_table[i]->per_machine);
+		p.meters[i] = meters[i] && (!guest || s->guest_meters[far][i]) &&
+			      !(far && t->same_machine && meter_table[i]->per_machine);
 	for (enum meter_id i = 0; far && s->far_traits && i < METER_N; i++)
 		p.meters[i] = s->far_traits->meters[i] &&
 			      !(t->same_machine && meter_table[i]->per_machine);
@@ -339,8 +356,11 @@ static void set_cpus(const struct site *s, const struct load_spec *load,
 		remote_cpus(s->remote->cfg, true, t->far_cpus, sizeof(t->far_cpus));
 		return;
 	}
-	str_set(t->near_cpus, cpus_for(s, false, load, pin));
-	str_set(t->far_cpus, cpus_for(s, true, load, pin));
+	/* A guest's CPUs are not the machine's. */
+	if (!t->near_guest)
+		str_set(t->near_cpus, cpus_for(s, false, load, pin));
+	if (!t->far_guest)
+		str_set(t->far_cpus, cpus_for(s, true, load, pin));
 }
 
 int site_trial(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,

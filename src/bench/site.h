@@ -18,6 +18,7 @@ struct site {
 	struct endpoint near, far;
 	struct watch *watch;                /* NULL: nothing to watch */
 	struct endpoint_traits *far_traits; /* of the remote */
+	bool guest_meters[2][METER_N];      /* those that a guest at near, at far has */
 	uint16_t load_port[2]; /* where the load of near and far listens, as they say */
 	bool has_cgroup[2];
 	struct cgroup cgroup[2];                          /* of near and far */

@@ -28,7 +28,14 @@ const char *const path_set_name[] = {
 };
 static_assert(ARRAY_SIZE(path_set_name) == PATH_SET_N);
 
-const struct path_cfg path_cfg_default = {.mtu = 1500};
+const struct path_cfg path_cfg_default = {
+	.mtu = 1500,
+	.guest_dir = "/var/lib/tare/guest",
+	.qemu = "qemu-system-x86_64",
+	.guest_memory_bytes = 512 << 20,
+	.vcpus = 1,
+	.queues = 1,
+};
 
 const struct opt path_opts[] = {
 	OPT_FLAG(struct path_cfg, ipv6, "ipv6", '6', "use IPv6 instead of IPv4"),

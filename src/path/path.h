@@ -42,6 +42,15 @@ struct path_cfg {
 	uint64_t wire_rate_bps; /* 0: as fast as the machine */
 	uint32_t mtu;
 	uint32_t between; /* enum path_between */
+
+	/* Of guests, see vm_opts in path/vm.c. */
+	uint32_t accel; /* enum vm_accel */
+	char guest_dir[256];
+	char qemu[256];
+	uint64_t guest_memory_bytes;
+	uint32_t vcpus, queues;
+	uint32_t offloads;    /* enum vm_offloads */
+	char guest_cpus[256]; /* CPU list for the vCPU threads; "": not pinned */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
@@ -108,6 +117,7 @@ struct path_ops {
 	bool pods_ok;           /* can have both ends in containers */
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
+	const void *model;      /* the ops' own, where one file has several paths; else NULL */
 
 	/* Checks the argument and options. NULL: nothing to check. */
 	int (*check)(const struct path_spec *spec, struct err *e);

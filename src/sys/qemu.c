@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/exec.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 /* A guest that was told to power off is gone by then; one that hangs is killed. */
 #define QEMU_FAREWELL_NS (500 * NSEC_PER_MSEC)
 #define QEMU_HELP_NS     (10 * NSEC_PER_SEC)
+#define QEMU_EARLY_BYTES (16 << 10)
 
 struct qemu {
 	pid_t pid;
@@ -161,26 +163,9 @@ void qemu_argv_fini(struct qemu_argv *argv)
 	*argv = (struct qemu_argv){0};
 }
 
-/* Is @name an executable file, here or in PATH? */
-static bool is_program(const char *name)
-{
-	_cleanup_(freep) char *dirs = xstrdup(getenv("PATH") ?: "/usr/bin:/bin");
-	char *rest = dirs, *dir;
-
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0;
-	while ((dir = strsep(&rest, ":"))) {
-		_cleanup_(freep) char *path = xasprintf("%s/%s", dir, name);
-
-		if (access(path, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 int qemu_find(const char *binary, struct err *e)
 {
-	if (is_program(binary))
+	if (exec_find(binary, NULL, 0))
 		return 0;
 	return err_say(e, EOPNOTSUPP,
 		"no program '%s': install QEMU (make deps-vm, or the package qemu-system-x86)",
@@ -249,46 +234,19 @@ static _Noreturn void child_main(const struct qemu *q, const struct qemu_args *a
 	_exit(127);
 }
 
-/* Asking what it has: the same child with its output in a file in memory */
-
-static int run_help(const char *binary, int out_fd)
-{
-	pid_t parent = getpid();
-	pid_t pid = fork();
-	_cleanup_(closep) int pidfd = -1;
-	struct pollfd p = {.events = POLLIN};
-	int status;
-
-	if (pid == 0) {
-		become_child(parent);
-		if (set_streams(out_fd, out_fd))
-			execlp(binary, binary, "-device", "help", (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0)
-		return -errno;
-	p.fd = pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (poll(&p, 1, QEMU_HELP_NS / NSEC_PER_MSEC) <= 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status == 0 ? 0 : -EIO;
-}
-
 int qemu_has_device(const char *binary, const char *device, struct err *e)
 {
-	_cleanup_(closep) int fd = memfd_create("tare-qemu-help", MFD_CLOEXEC);
-	_cleanup_(freep) char *text = NULL;
+	const char *const argv[] = {binary, "-device", "help", NULL};
+	const struct exec_args args = {.argv = argv,
+		.netns_fd = -1,
+		.cancel_fd = -1,
+		.timeout_ns = QEMU_HELP_NS};
+	_cleanup_(freep) struct exec_result *res = NULL;
 	_cleanup_(freep) char *name = xasprintf("name \"%s\"", device);
-	struct stat st;
-	int r = fd < 0 ? -errno : run_help(binary, fd);
 
-	if (r < 0 || fstat(fd, &st) < 0)
+	if (exec_run(&res, &args, e) != 0)
 		return err_say(e, EOPNOTSUPP, "'%s' does not tell which devices it has", binary);
-	text = xcalloc(1, (size_t)st.st_size + 1);
-	if (pread(fd, text, (size_t)st.st_size, 0) < 0)
-		return err_set(e, errno, "cannot read what '%s' said", binary);
-	if (strstr(text, name))
+	if (strstr(res->out, name))
 		return 0;
 	return err_say(e, EOPNOTSUPP, "'%s' has no device '%s': a newer QEMU may", binary, device);
 }
@@ -318,16 +276,12 @@ int qemu_start(struct qemu **ret, const struct qemu_args *args, struct err *e)
 	return 0;
 }
 
-pid_t qemu_pid(const struct qemu *q)
+bool qemu_console_said(const struct qemu *q, const char *text)
 {
-	return q->pid;
-}
+	char said[QEMU_EARLY_BYTES];
+	ssize_t n = pread(q->console_fd, said, sizeof(said), 0);
 
-bool qemu_console_spoke(const struct qemu *q)
-{
-	struct stat st;
-
-	return fstat(q->console_fd, &st) == 0 && st.st_size > 0;
+	return n > 0 && memmem(said, (size_t)n, text, strlen(text));
 }
 
 bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns)

@@ -62,10 +62,8 @@ struct qemu;
 
 int qemu_start(struct qemu **ret, const struct qemu_args *args, struct err *e) must_check_;
 
-pid_t qemu_pid(const struct qemu *q);
-
-/* Has the guest's serial console said anything? */
-bool qemu_console_spoke(const struct qemu *q);
+/* Has the guest said this on its serial console, early on (in the first 16 KiB)? */
+bool qemu_console_said(const struct qemu *q, const char *text);
 
 /* Waits until it has ended. Return: has it? */
 bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns);
