@@ -3,6 +3,7 @@
 
 #include "base/opt.h"
 #include "bench/result.h"
+#include "guest/run.h"
 #include "load/load.h"
 #include "path/path.h"
 #include "serve/serve.h"
@@ -38,6 +39,7 @@ struct cmd_cfg {
 	struct bench_cfg bench;
 	struct path_cfg path;
 	struct serve_cfg serve;
+	struct guest_run_cfg guest;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/iperf.h"
 #include "cmd/iperf_opts.h"
+#include "guest/command.h"
 #include "guest/init.h"
 
 #include <fcntl.h>
@@ -64,8 +65,11 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : NULL;
 	const struct command *c;
 
-	if (getpid() == 1 && strcmp(argv[0], "/init") == 0)
-		guest_main();
+	if (strcmp(argv[0], "/init") == 0) {
+		if (getpid() == 1)
+			guest_main();
+		return command_modprobe(argv);
+	}
 	prepare_streams();
 	if (iperf_opts_wanted(argc, argv))
 		return iperf_main(argc, argv);

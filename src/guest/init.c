@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "bench/agent.h"
+#include "guest/boot.h"
+#include "guest/command.h"
 #include "guest/net.h"
 #include "path/guest_link.h"
 #include "path/lab.h"
@@ -12,19 +14,9 @@
 #include "sys/spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
-/* Ports are announced a moment after their driver is loaded. */
-#define PORT_NS  (10 * NSEC_PER_SEC)
 #define TOKEN_NS (10 * NSEC_PER_SEC)
 #define PING_NS  (10 * NSEC_PER_SEC)
 #define SAY_NS   (10 * NSEC_PER_SEC)
@@ -38,18 +30,6 @@ struct guest {
 	int pod_fd;   /* network namespace; -1: agents run in the guest's own */
 };
 
-static int mount_all(struct err *e)
-{
-	static const struct {
-		const char *type, *dir;
-	} fs[] = {{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(fs); i++)
-		if (mount(fs[i].type, fs[i].dir, fs[i].type, 0, NULL) < 0)
-			return err_set(e, errno, "cannot mount %s", fs[i].dir);
-	return 0;
-}
-
 static int read_cfg(struct guest_cfg *cfg, struct err *e)
 {
 	char pairs[512];
@@ -58,80 +38,23 @@ static int read_cfg(struct guest_cfg *cfg, struct err *e)
 	return r < 0 ? r : opt_set_pairs(guest_opts, cfg, pairs, e);
 }
 
-static int load_module(const char *path, struct err *e)
-{
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set(e, errno, "cannot open %s", path);
-	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
-		return err_set(e, errno, "cannot load %s", path);
-	return 0;
-}
-
-static int load_modules(struct err *e)
-{
-	glob_t found = {0};
-	int r = 0;
-
-	(void)glob("/" GUEST_MODULES "/*", 0, NULL, &found);
-	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
-		r = load_module(found.gl_pathv[i], e);
-	globfree(&found);
-	return r;
-}
-
-/* Looks the port up among those there are. Return: descriptor, or -ENOENT. */
-static int find_port(const char *name)
-{
-	glob_t found = {0};
-	int fd = -ENOENT;
-
-	(void)glob("/sys/class/virtio-ports/*/name", 0, NULL, &found);
-	for (size_t i = 0; fd < 0 && i < found.gl_pathc; i++) {
-		char text[64], dev[PATH_MAX] = "";
-
-		if (file_read(found.gl_pathv[i], text, sizeof(text), NULL) < 0 ||
-			strcmp(text, name) != 0)
-			continue;
-		(void)sscanf(found.gl_pathv[i], "/sys/class/virtio-ports/%60[^/]/", text);
-		snprintf(dev, sizeof(dev), "/dev/%s", text);
-		fd = open(dev, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	}
-	globfree(&found);
-	return fd;
-}
-
-static int open_port(const char *name, struct err *e)
-{
-	uint64_t deadline_ns = clock_now_ns() + PORT_NS;
-	int fd;
-
-	while ((fd = find_port(name)) < 0) {
-		if (clock_left_ms(deadline_ns) == 0)
-			return err_say(e, ENOENT, "no port '%s'", name);
-		poll(NULL, 0, 1);
-	}
-	return fd;
-}
-
 /* Up to here the host can't hear us. */
 static int start(struct guest *g, struct err *e)
 {
-	int r = mount_all(e);
+	int r = boot_mount(e);
 
 	if (r == 0)
 		r = read_cfg(&g->cfg, e);
 	if (r == 0)
 		r = lab_quiet_ipv6(-1, g->cfg.ipv6, e);
 	if (r == 0)
-		r = load_modules(e);
+		r = boot_modules(e);
 	if (r < 0)
 		return r;
-	g->ctl.fd = open_port(GUEST_PORT_CTL, e);
+	g->ctl.fd = boot_port(GUEST_PORT_CTL, e);
 	if (g->ctl.fd < 0)
 		return g->ctl.fd;
-	g->agent_fd = open_port(GUEST_PORT_AGENT, e);
+	g->agent_fd = boot_port(GUEST_PORT_AGENT, e);
 	return MIN(g->agent_fd, 0);
 }
 
@@ -147,14 +70,6 @@ static int say_result(struct guest *g, int r, const char *good, const struct err
 		      : xstrdup(good);
 
 	return say(g, line);
-}
-
-/* Everybody but us and the kernel. Ref: kill(2) */
-static void kill_all(void)
-{
-	kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
 }
 
 static int fork_agent(struct guest *g, struct err *e)
@@ -185,7 +100,7 @@ static int serve(struct guest *g, const char *line)
 	int r;
 
 	if (strncmp(line, "agent ", 6) == 0) {
-		kill_all();
+		boot_kill_all();
 		r = say(g, "dead");
 		return r < 0 ? r : say_result(g, renew_agent(g, line + 6, &e), "ok", &e);
 	}
@@ -215,12 +130,11 @@ _Noreturn void guest_main(void)
 	struct err e = {0};
 
 	signal(SIGPIPE, SIG_IGN);
+	if (access("/" COMMAND_FILE, F_OK) == 0)
+		command_main();
 	if (start(&g, &e) == 0)
 		serve_host(&g);
 	else
 		dprintf(STDERR_FILENO, "tare: %s\n", e.text);
-	kill_all();
-	reboot(RB_POWER_OFF);
-	for (;;)
-		pause();
+	boot_power_off();
 }

@@ -20,6 +20,20 @@ const struct opt guest_opts[] = {
 	OPT_END,
 };
 
+void guest_cfg_text(const struct guest_cfg *cfg, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	for (const struct opt *o = guest_opts; o->name; o++) {
+		char value[128];
+
+		opt_get(o, cfg, value, sizeof(value));
+		if (o->type != OPT_T_FLAG)
+			str_addf(ret, size, "%s%s=%s", *ret ? "," : "", o->name, value);
+		else if (strcmp(value, "on") == 0)
+			str_addf(ret, size, "%s%s", *ret ? "," : "", o->name);
+	}
+}
+
 static int wait_for(int fd, short events, uint64_t deadline_ns)
 {
 	struct pollfd p = {.fd = fd, .events = events};

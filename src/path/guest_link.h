@@ -35,6 +35,9 @@ struct guest_cfg {
 };
 extern const struct opt guest_opts[];
 
+/* The text of GUEST_CFG. */
+void guest_cfg_text(const struct guest_cfg *cfg, char *ret, size_t size);
+
 struct guest_link {
 	int fd; /* of the control port; owned, non-blocking or a socket */
 	size_t n;

@@ -85,6 +85,7 @@ static int vm_probe(const struct path_spec *spec, struct err *e)
 {
 	const struct vm_model *model = spec->ops->model;
 	const struct path_cfg *cfg = &spec->cfg;
+	const char *modules[VM_MODEL_N_MODULES];
 	struct vm_image image;
 	int r = qemu_find(cfg->qemu, e);
 
@@ -96,7 +97,8 @@ static int vm_probe(const struct path_spec *spec, struct err *e)
 		r = qemu_has_device(cfg->qemu, model->device, e);
 	if (r < 0)
 		return r;
-	r = vm_image_find(&image, cfg->guest_dir, model->module, model->pod, e);
+	vm_model_modules(model, modules);
+	r = vm_image_find(&image, cfg->guest_dir, modules, e);
 	vm_image_fini(&image);
 	return r;
 }

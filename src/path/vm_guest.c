@@ -62,6 +62,14 @@ bool vm_guest_emulated(const struct vm_guest *g)
 	return g->emulated;
 }
 
+void vm_model_modules(const struct vm_model *model, const char *ret[static VM_MODEL_N_MODULES])
+{
+	const char *const modules[VM_MODEL_N_MODULES] = {"virtio_pci", "virtio_console",
+		model->module, model->pod ? "veth" : NULL, "bridge", NULL};
+
+	memcpy(ret, modules, sizeof(modules));
+}
+
 /* A stream whose other end is QEMU's port. Return: our end. */
 static int open_port(struct qemu_port *port, const char *name, int *ret_theirs, struct err *e)
 {
@@ -244,11 +252,13 @@ static int make_initramfs(struct vm_guest *g, const struct lab *lab, const struc
 		.pod = g->model->pod,
 		.no_offloads = g->cfg->offloads == VM_OFFLOADS_OFF,
 		.mtu = g->cfg->mtu};
+	char text[400];
 
 	snprintf(cfg.addr, sizeof(cfg.addr), "%s%s", lab->addrs->bridged_addr[g->index],
 		lab->addrs->wire_len);
 	str_set(cfg.gateway, lab->addrs->pod[0].gateway);
-	g->initrd_fd = vm_image_initramfs(image, &cfg, e);
+	guest_cfg_text(&cfg, text, sizeof(text));
+	g->initrd_fd = vm_image_initramfs(image, GUEST_CFG, text, e);
 	return MIN(g->initrd_fd, 0);
 }
 
@@ -290,8 +300,11 @@ int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, struc
 {
 	_cleanup_(vm_guest_closep) struct vm_guest *g = guest_new(p, i);
 	struct vm_image image;
-	int r = vm_image_find(&image, g->cfg->guest_dir, g->model->module, g->model->pod, e);
+	const char *modules[VM_MODEL_N_MODULES];
+	int r;
 
+	vm_model_modules(g->model, modules);
+	r = vm_image_find(&image, g->cfg->guest_dir, modules, e);
 	if (r < 0)
 		return r;
 	r = make_initramfs(g, p->lab, &image, e);

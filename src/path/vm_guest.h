@@ -13,6 +13,10 @@ struct vm_model {
 	bool both; /* both ends are guests */
 };
 
+/* What a guest with such a NIC needs of its kernel; NULL-terminated. */
+#define VM_MODEL_N_MODULES 6
+void vm_model_modules(const struct vm_model *model, const char *ret[static VM_MODEL_N_MODULES]);
+
 struct vm_guest;
 
 /*

@@ -36,25 +36,19 @@ static int find_kernel(const char *guest_dir, char *ret, size_t size, struct err
 		"no kernel for a guest: there is no %s (make deps-vm, or --guest-dir)", pattern);
 }
 
-static int find_modules(struct vm_image *image, const char *guest_dir, const char *nic_module,
-	bool pod, struct err *e)
-{
-	const char *release = strstr(strrchr(image->kernel, '/'), "vmlinuz-") + 8;
-	_cleanup_(freep) char *dir = xasprintf("%s/lib/modules/%s", guest_dir, release);
-	const char *names[] = {"virtio_pci", "virtio_console", nic_module, pod ? "veth" : NULL,
-		"bridge", NULL};
-
-	return kmodule_resolve(&image->modules, dir, names, e);
-}
-
-int vm_image_find(struct vm_image *ret, const char *guest_dir, const char *nic_module, bool pod,
+int vm_image_find(struct vm_image *ret, const char *guest_dir, const char *const *modules,
 	struct err *e)
 {
+	_cleanup_(freep) char *dir = NULL;
 	int r;
 
 	*ret = (struct vm_image){0};
 	r = find_kernel(guest_dir, ret->kernel, sizeof(ret->kernel), e);
-	return r < 0 ? r : find_modules(ret, guest_dir, nic_module, pod, e);
+	if (r < 0)
+		return r;
+	dir = xasprintf("%s/lib/modules/%s", guest_dir,
+		strstr(strrchr(ret->kernel, '/'), "vmlinuz-") + strlen("vmlinuz-"));
+	return kmodule_resolve(&ret->modules, dir, modules, e);
 }
 
 void vm_image_fini(struct vm_image *image)
@@ -75,24 +69,8 @@ static int add_modules(struct initramfs *fs, const struct kmodule_list *list, st
 	return r;
 }
 
-static int add_cfg(struct initramfs *fs, const struct guest_cfg *cfg, struct err *e)
-{
-	char pairs[400] = "";
-
-	for (const struct opt *o = guest_opts; o->name; o++) {
-		char value[128];
-
-		opt_get(o, cfg, value, sizeof(value));
-		if (o->type != OPT_T_FLAG)
-			str_addf(pairs, sizeof(pairs), "%s%s=%s", *pairs ? "," : "", o->name,
-				value);
-		else if (strcmp(value, "on") == 0)
-			str_addf(pairs, sizeof(pairs), "%s%s", *pairs ? "," : "", o->name);
-	}
-	return initramfs_add_text(fs, GUEST_CFG, pairs, e);
-}
-
-int vm_image_initramfs(const struct vm_image *image, const struct guest_cfg *cfg, struct err *e)
+int vm_image_initramfs(const struct vm_image *image, const char *name, const char *text,
+	struct err *e)
 {
 	_cleanup_(initramfs_freep) struct initramfs *fs = NULL;
 	int r = initramfs_new(&fs, e);
@@ -102,6 +80,6 @@ int vm_image_initramfs(const struct vm_image *image, const struct guest_cfg *cfg
 	if (r == 0)
 		r = add_modules(fs, &image->modules, e);
 	if (r == 0)
-		r = add_cfg(fs, cfg, e);
+		r = initramfs_add_text(fs, name, text, e);
 	return r < 0 ? r : initramfs_finish(fs, e);
 }

@@ -15,14 +15,19 @@ struct vm_image {
 };
 
 /*
- * vm_image_find() - the newest kernel below @guest_dir, and what it needs for @nic_module.
+ * vm_image_find() - the newest kernel below @guest_dir, and its files for @modules.
+ * @modules: NULL-terminated names
  *
  * Return: 0; -EOPNOTSUPP when something is missing, in words that say how to get it.
  */
-int vm_image_find(struct vm_image *ret, const char *guest_dir, const char *nic_module, bool pod,
+int vm_image_find(struct vm_image *ret, const char *guest_dir, const char *const *modules,
 	struct err *e) must_check_;
 void vm_image_fini(struct vm_image *image);
 
-/* Return: descriptor of the first file system, or negative errno. */
-int vm_image_initramfs(const struct vm_image *image, const struct guest_cfg *cfg, struct err *e)
-	must_check_;
+/*
+ * vm_image_initramfs() - the first file system, with @text as /@name.
+ *
+ * Return: its descriptor, or negative errno.
+ */
+int vm_image_initramfs(const struct vm_image *image, const char *name, const char *text,
+	struct err *e) must_check_;

@@ -146,14 +146,24 @@ static void add_nic(struct qemu_argv *v, const struct qemu_args *a)
 	add(v, "%s,netdev=net,mac=%s,romfile=%s", a->nic, a->mac, more);
 }
 
+/* multidevs: files of all mounted disks have distinct numbers in the guest. */
+static void add_root(struct qemu_argv *v)
+{
+	add(v, "-virtfs");
+	add(v, "local,path=/,security_model=none,readonly=on,mount_tag=hostroot,multidevs=remap");
+}
+
 void qemu_argv_init(struct qemu_argv *ret, const struct qemu_args *args)
 {
-	assert(args->queues >= 1 && args->queues <= QEMU_MAX_QUEUES);
+	assert(!args->nic || (args->queues >= 1 && args->queues <= QEMU_MAX_QUEUES));
 	*ret = (struct qemu_argv){0};
 	add_machine(ret, args);
 	add_kernel(ret, args);
 	add_ports(ret, args);
-	add_nic(ret, args);
+	if (args->nic)
+		add_nic(ret, args);
+	if (args->share_root)
+		add_root(ret);
 }
 
 void qemu_argv_fini(struct qemu_argv *argv)
@@ -227,8 +237,8 @@ static _Noreturn void child_main(const struct qemu *q, const struct qemu_args *a
 	struct qemu_argv *v, pid_t parent)
 {
 	become_child(parent);
-	if (set_streams(q->console_fd, q->stderr_fd) && setns(a->netns_fd, CLONE_NEWNET) == 0 &&
-		keep_all(a))
+	if (set_streams(q->console_fd, q->stderr_fd) &&
+		(a->netns_fd < 0 || setns(a->netns_fd, CLONE_NEWNET) == 0) && keep_all(a))
 		execvp(v->arg[0], v->arg);
 	dprintf(STDERR_FILENO, "cannot start: %s\n", strerror(errno));
 	_exit(127);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define QEMU_MAX_PORTS  2
+#define QEMU_MAX_PORTS  3
 #define QEMU_MAX_QUEUES 16
 #define QEMU_MAX_ARGS   96
 
@@ -23,20 +23,21 @@ struct qemu_port {
 
 struct qemu_args {
 	const char *binary; /* "qemu-system-x86_64", or a path */
-	int netns_fd;
-	bool kvm; /* else TCG: the CPU is emulated */
+	int netns_fd;       /* -1: the caller's */
+	bool kvm;           /* else TCG: the CPU is emulated */
 	uint32_t vcpus;
 	uint64_t memory_bytes;
 	const char *kernel;
 	int initrd_fd;
 	const char *append; /* kernel command line */
-	const char *nic;    /* "virtio-net-pci", "e1000", ... */
+	const char *nic;    /* "virtio-net-pci", "e1000", ...; NULL: none */
 	const char *mac;
 	bool vhost;             /* the host's kernel moves the packets */
 	bool no_offloads;       /* of a virtio NIC; others have no such switches */
 	uint32_t queues;        /* more than 1: virtio only */
 	const int *tap_fd;      /* [queues] */
 	const char *vhost_user; /* path of a vhost-user socket, instead of tap_fd; NULL: none */
+	bool share_root; /* this machine's files as 9p file system "hostroot", not to be changed */
 	struct qemu_port port[QEMU_MAX_PORTS]; /* name NULL: none */
 };
 
