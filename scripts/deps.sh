@@ -13,10 +13,11 @@ table() {
 		build ninja-build         runs the build
 		build pkg-config          finds the libraries
 		build libnl-3-dev         speaks netlink
+		build libnl-genl-3-dev    WireGuard's keys and peers
 		build libnl-route-3-dev   makes links, addresses, routes
 		build libnftables-dev     sets NAT rules
 		build libjansson-dev      JSON in and out
-		build libssl-dev          iperf3's logins, the server's pre-shared key
+		build libssl-dev          iperf3's logins, the server's pre-shared key, WireGuard's keys
 		build zlib1g-dev          reads /proc/config.gz
 		build libcap-ng-dev       drops the server's privileges
 		build libseccomp-dev      confines the server to the system calls it uses

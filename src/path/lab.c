@@ -118,6 +118,7 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->cfg = cfg;
 	lab->addrs = cfg->ipv6 ? &lab_v6 : &lab_v4;
 	lab->n_pods = cfg->between == PATH_BETWEEN_PODS ? 2 : 1;
+	lab->pod_mtu = cfg->mtu;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
 	r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
@@ -148,16 +149,32 @@ void lab_close(struct lab *lab)
 	free(lab);
 }
 
-int lab_forward(struct lab *lab, struct err *e)
+void lab_two_nodes(struct lab *lab)
+{
+	lab->n_pods = 2;
+	lab->near_pod_at_peer = true;
+}
+
+struct rt *lab_machine_of(const struct lab *lab, uint32_t i)
+{
+	return lab->near_pod_at_peer && i == 1 ? lab->peer : lab->host;
+}
+
+int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, lab->host_fd, e);
+	int r = ns_scope_enter(&scope, netns_fd, e);
 
 	if (r < 0)
 		return r;
 	if (lab->cfg->ipv6)
 		return file_sysctl_write("net/ipv6/conf/all/forwarding", "1", e);
 	return file_sysctl_write("net/ipv4/ip_forward", "1", e);
+}
+
+int lab_forward(struct lab *lab, struct err *e)
+{
+	return lab_forward_at(lab, lab->host_fd, e);
 }
 
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
@@ -173,17 +190,18 @@ int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
+	struct rt *machine = lab_machine_of(lab, i);
 	char outer[16];
 	int r = lab_pod_new(lab, i, e);
 
 	if (r < 0)
 		return r;
 	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = rt_veth_add(lab->host, outer, "eth0", lab->pod_fd[i], lab->cfg->mtu, e);
+	r = rt_veth_add(machine, outer, "eth0", lab->pod_fd[i], lab->pod_mtu, e);
 	if (r < 0)
 		return r;
 	lab->pod_veth[i] = true;
-	return rt_set_up(lab->host, outer, e);
+	return rt_set_up(machine, outer, e);
 }
 
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
@@ -191,7 +209,7 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 {
 	int r = address(lab, lab->pod[i], "eth0", addr, e);
 
-	return r < 0 ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
+	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
 }
 
 int lab_wait_up(struct lab *lab, struct err *e)
@@ -209,7 +227,7 @@ int lab_wait_up(struct lab *lab, struct err *e)
 		if (!lab->pod_veth[i])
 			continue;
 		snprintf(outer, sizeof(outer), "pod%u", i);
-		r = rt_wait_up(lab->host, outer, deadline_ns, e);
+		r = rt_wait_up(lab_machine_of(lab, i), outer, deadline_ns, e);
 		if (r == 0)
 			r = rt_wait_up(lab->pod[i], "eth0", deadline_ns, e);
 	}

@@ -23,7 +23,9 @@ struct lab_addrs {
 struct lab {
 	const struct path_cfg *cfg;
 	const struct lab_addrs *addrs;
-	uint32_t n_pods; /* 1, or 2 when between = pods */
+	uint32_t n_pods;  /* 1, or 2 when between = pods or the path is one between two nodes */
+	uint32_t pod_mtu; /* of pods' links; a path may set it before it adds pods */
+	bool near_pod_at_peer; /* pod 1 is on the peer: see lab_two_nodes() */
 	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
 	struct rt *peer, *host, *pod[LAB_N_PODS];
 	bool pod_veth[LAB_N_PODS]; /* is pod<i> - eth0 a veth pair of the lab's? */
@@ -38,6 +40,12 @@ void lab_close(struct lab *lab);
  * @netns_fd: where; -1: the calling thread's namespace
  */
 int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e) must_check_;
+/* For a path between two nodes: peer is one of them, pod 1 is the near end and on it. */
+void lab_two_nodes(struct lab *lab);
+/* The machine that pod @i is on. */
+struct rt *lab_machine_of(const struct lab *lab, uint32_t i);
+/* Lets one of the machines forward. */
+int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e) must_check_;
 
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;
@@ -50,12 +58,12 @@ int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
 int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e) must_check_;
 
 /*
- * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on the host.
+ * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on its machine.
  * Both are up; addresses and routes are the path's business.
  */
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
-/* Gives pod @i's eth0 this address and a default route. */
+/* Gives pod @i's eth0 this address and a default route; @gateway NULL: no route. */
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e) must_check_;
 

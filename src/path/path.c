@@ -16,6 +16,12 @@ const char *const path_between_name[] = {
 };
 static_assert(ARRAY_SIZE(path_between_name) == PATH_BETWEEN_N);
 
+const char *const path_overlay_mtu_name[] = {
+	[PATH_OVERLAY_LOWER] = "lower",
+	[PATH_OVERLAY_KEEP] = "keep",
+};
+static_assert(ARRAY_SIZE(path_overlay_mtu_name) == PATH_OVERLAY_N);
+
 const char *const path_set_name[] = {
 	[PATH_SET_BASIC] = "basic",
 	[PATH_SET_KERNEL] = "kernel",
@@ -118,9 +124,9 @@ int path_check(const struct path_spec *spec, struct err *e)
 	const struct path_cfg *cfg = &spec->cfg;
 
 	if (cfg->between == PATH_BETWEEN_PODS && !spec->ops->pods_ok)
-		return err_say(e, EINVAL,
-			"path '%s' has no container: it can't have both ends in pods",
-			spec->ops->name);
+		return err_say(e, EINVAL, "path '%s' %s: it can't have both ends in pods",
+			spec->ops->name,
+			spec->ops->pods_not ? spec->ops->pods_not : "has no container");
 	/* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 	if (cfg->ipv6 && cfg->mtu < 1280)
 		return err_say(e, EINVAL, "--mtu %u is too small for IPv6, which needs 1280",
@@ -153,6 +159,7 @@ static int path_new(struct path **ret, const struct path_spec *spec, int cancel_
 	p->spec = *spec;
 	p->cfg = spec->cfg;
 	p->cancel_fd = cancel_fd;
+	p->mtu = p->cfg.mtu;
 	if (r < 0)
 		return r;
 	r = build(p, e);
@@ -228,5 +235,6 @@ double path_ceiling_bps(const struct path *p)
 
 	if (!p->cfg.wire_rate_bps || p->cfg.between == PATH_BETWEEN_PODS)
 		return 0;
-	return (double)p->cfg.wire_rate_bps * (p->cfg.mtu - headers) / (p->cfg.mtu + 38);
+	return (double)p->cfg.wire_rate_bps * (p->mtu - headers) /
+	       (p->mtu + p->overhead_bytes + 38);
 }

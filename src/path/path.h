@@ -22,6 +22,14 @@ enum path_between {
 };
 extern const char *const path_between_name[PATH_BETWEEN_N];
 
+/* What an overlay does about the bytes it adds to each packet. */
+enum path_overlay_mtu {
+	PATH_OVERLAY_LOWER, /* pods get an MTU that leaves room for them */
+	PATH_OVERLAY_KEEP,  /* pods keep the wire's MTU, and full packets do not fit */
+	PATH_OVERLAY_N,
+};
+extern const char *const path_overlay_mtu_name[PATH_OVERLAY_N];
+
 /* Families of paths. A family's name on the command line stands for all its paths. */
 enum path_set {
 	PATH_SET_BASIC,   /* quick to build everywhere: what is measured when nothing is said */
@@ -51,6 +59,7 @@ struct path_cfg {
 	uint32_t vcpus, queues;
 	uint32_t offloads;    /* enum vm_offloads */
 	char guest_cpus[256]; /* CPU list for the vCPU threads; "": not pinned */
+	uint32_t overlay_mtu; /* enum path_overlay_mtu */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
@@ -96,6 +105,8 @@ struct path {
 	struct lab *lab;
 	void *state; /* ops' own; close gives it back */
 	struct path_end near, far;
+	uint32_t mtu;            /* of the path, as its ends see it; build may lower it */
+	uint32_t overhead_bytes; /* what a tunnel adds to each packet on the wire */
 
 	/* Namespaces on the way besides the ends': their counters say where packets died. */
 	uint32_t n_hops;
@@ -115,6 +126,7 @@ struct path_ops {
 	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
 	enum path_set set;
 	bool pods_ok;           /* can have both ends in containers */
+	const char *pods_not;   /* what it does instead; NULL: "has no container" */
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
 	const void *model;      /* the ops' own, where one file has several paths; else NULL */
@@ -181,7 +193,7 @@ void path_note(struct path *p, const char *fmt, ...) printf_(2, 3);
 
 /*
  * path_ceiling_bps() - the most TCP payload the shaped wire can carry, 0 when it is not shaped or
- * not crossed: rate * (mtu - IP - TCP with timestamps) / (mtu + 38 bytes of Ethernet).
+ * not crossed: rate * (mtu - IP - TCP with timestamps) / (mtu + overhead + 38 bytes of Ethernet).
  * Ref: IEEE 802.3 (14 header, 4 FCS, 8 preamble, 12 gap), RFC 7323 (12 bytes of timestamps).
  */
 double path_ceiling_bps(const struct path *p);

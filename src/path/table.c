@@ -15,5 +15,10 @@ const struct path_ops *const path_table[] = {
 	&path_vm_e1000e,
 	&path_vm_igb,
 	&path_vm_rtl8139,
+	&path_vxlan,
+	&path_geneve,
+	&path_ipip,
+	&path_gre,
+	&path_wireguard,
 	NULL,
 };

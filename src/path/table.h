@@ -17,3 +17,8 @@ extern const struct path_ops path_vm_e1000;
 extern const struct path_ops path_vm_e1000e;
 extern const struct path_ops path_vm_igb;
 extern const struct path_ops path_vm_rtl8139;
+extern const struct path_ops path_vxlan;
+extern const struct path_ops path_geneve;
+extern const struct path_ops path_ipip;
+extern const struct path_ops path_gre;
+extern const struct path_ops path_wireguard;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sys/ns.h"
+#include "sys/rtnl_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,13 +26,7 @@
 #include <netlink/route/route.h>
 #include <netlink/route/tc.h>
 
-struct rt {
-	struct nl_sock *sk;
-};
-
-DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
 DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put, addr_putp)
-DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
 DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
 DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
 DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put, qdisc_putp)
@@ -61,8 +56,8 @@ static int nl_errno(int nl_err)
 	}
 }
 
-#define fail(e, nl_err, ...) fail_(e, nl_err, __VA_ARGS__)
-static int printf_(3, 4) fail_(struct err *e, int nl_err, const char *fmt, ...)
+#define fail(e, nl_err, ...) rt_fail(e, nl_err, __VA_ARGS__)
+int rt_fail(struct err *e, int nl_err, const char *fmt, ...)
 {
 	char what[200];
 	va_list ap;
@@ -203,7 +198,7 @@ int rt_set_master(struct rt *rt, const char *name, const char *master, struct er
 	return r < 0 ? fail(e, r, "cannot add '%s' to '%s'", name, master) : 0;
 }
 
-static int addr_parse(const char *text, struct nl_addr **ret, struct err *e)
+int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e)
 {
 	int r = nl_addr_parse(text, AF_UNSPEC, ret);
 
@@ -215,7 +210,7 @@ int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err 
 	_cleanup_(addr_putp) struct rtnl_addr *addr = rtnl_addr_alloc();
 	_cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = addr_parse(prefix, &local, e);
+	int r = rt_addr_parse(prefix, &local, e);
 
 	if (r < 0)
 		return r;
@@ -249,7 +244,7 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
 	struct rtnl_nexthop *hop; /* owned by the route once added */
 	int r;
 
-	r = addr_parse(gateway ? gateway : prefix, &via, e);
+	r = rt_addr_parse(gateway ? gateway : prefix, &via, e);
 	if (r < 0)
 		return r;
 	r = link_get(rt, name, &link, e);
