@@ -164,6 +164,20 @@ static int wireguard_keys(struct path *p, struct err *e)
 	return r;
 }
 
+static void add_note(struct path *p)
+{
+	if (p->cfg.overlay_mtu == PATH_OVERLAY_KEEP)
+		path_note(p,
+			"pods use the wire's MTU of %u, and the tunnel adds %u bytes to each "
+			"packet: full ones are fragmented or refused",
+			p->mtu, p->overhead_bytes);
+	else
+		path_note(p,
+			"the pods' MTU is %u: UDP payloads above %u bytes are fragmented by their "
+			"sender",
+			p->mtu, p->mtu - 8 - (p->cfg.ipv6 ? 40 : 20));
+}
+
 static int overlay_build(struct path *p, struct err *e)
 {
 	const struct overlay *o = overlay_of(p->ops);
@@ -182,11 +196,7 @@ static int overlay_build(struct path *p, struct err *e)
 		return r;
 	lab_ends(p, o->bridged ? a->bridged_addr : routed);
 	path_add_hop(p, p->lab->peer_fd);
-	if (p->cfg.overlay_mtu == PATH_OVERLAY_KEEP)
-		path_note(p,
-			"overlay-mtu=keep: pods use the wire's MTU of %u, and the tunnel adds %u "
-			"bytes to each packet: full ones are fragmented or refused",
-			p->mtu, p->overhead_bytes);
+	add_note(p);
 	return 0;
 }
 
