@@ -100,7 +100,7 @@ void rt_close(struct rt *rt)
 	free(rt);
 }
 
-static int link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e)
+int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e)
 {
 	int r = rtnl_link_get_kernel(rt->sk, 0, name, ret);
 
@@ -145,7 +145,7 @@ int rt_set_up(struct rt *rt, const char *name, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
@@ -158,7 +158,7 @@ int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err
 {
 	for (;;) {
 		_cleanup_(link_putp) struct rtnl_link *link = NULL;
-		int r = link_get(rt, name, &link, e);
+		int r = rt_link_get(rt, name, &link, e);
 
 		if (r < 0)
 			return r;
@@ -186,12 +186,24 @@ int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
 
 int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
 {
-	_cleanup_(link_putp) struct rtnl_link *port = NULL, *bridge = NULL;
-	int r = link_get(rt, name, &port, e);
+	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
-	r = link_get(rt, master, &bridge, e);
+	rtnl_link_set_mtu(change, mtu);
+	r = rtnl_link_change(rt->sk, link, change, 0);
+	return r < 0 ? fail(e, r, "cannot set the MTU of '%s' to %u", name, mtu) : 0;
+}
+
+int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *port = NULL, *bridge = NULL;
+	int r = rt_link_get(rt, name, &port, e);
+
+	if (r < 0)
+		return r;
+	r = rt_link_get(rt, master, &bridge, e);
 	if (r < 0)
 		return r;
 	r = rtnl_link_enslave(rt->sk, bridge, port);
@@ -214,7 +226,7 @@ int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err 
 
 	if (r < 0)
 		return r;
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
@@ -247,7 +259,7 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
 	r = rt_addr_parse(gateway ? gateway : prefix, &via, e);
 	if (r < 0)
 		return r;
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_route_set_family(route, nl_addr_get_family(via));
@@ -280,7 +292,7 @@ int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_
 
 	if (rate_bytes_per_s > INT32_MAX)
 		return err_say(e, ERANGE, "the wire can be shaped to at most 17Gbps");
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_tc_set_link(TC_CAST(qdisc), link);
@@ -297,7 +309,7 @@ int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
@@ -316,7 +328,7 @@ int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *
 {
 	_cleanup_(qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;

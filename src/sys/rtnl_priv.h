@@ -1,4 +1,5 @@
 /* What rtnl.c and rttunnel.c share of libnl. No other file includes this. */
+/* What the files of rtnetlink (rtnl.c, rtlink.c) share of libnl. No other file includes this. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -20,3 +21,5 @@ int rt_fail(struct err *e, int nl_err, const char *fmt, ...) printf_(3, 4);
 
 /* "198.18.0.1", with or without a length. */
 int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e) must_check_;
+
+int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e) must_check_;

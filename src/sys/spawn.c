@@ -31,12 +31,23 @@ static void detach_from_terminal(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Leaves the agent with standard streams and its control socket, so that it holds nobody's. */
-static bool keep_only(int ctl_fd)
+/*
+ * Leaves the agent with standard streams, its control socket and what it is passed, so that it
+ * holds nobody's. First all go out of the way of their new numbers.
+ */
+static bool keep_only(int ctl_fd, const struct spawn_args *args)
 {
-	if (ctl_fd != SPAWN_CTL_FD && dup3(ctl_fd, SPAWN_CTL_FD, O_CLOEXEC) < 0)
-		return false;
-	return close_range(SPAWN_CTL_FD + 1, ~0U, 0) == 0;
+	int n = 1 + (int)args->n_pass, fd[1 + SPAWN_MAX_PASS];
+
+	for (int i = 0; i < n; i++) {
+		fd[i] = fcntl(i ? args->pass_fd[i - 1] : ctl_fd, F_DUPFD_CLOEXEC, SPAWN_CTL_FD + n);
+		if (fd[i] < 0)
+			return false;
+	}
+	for (int i = 0; i < n; i++)
+		if (dup3(fd[i], SPAWN_CTL_FD + i, O_CLOEXEC) < 0)
+			return false;
+	return close_range((unsigned int)(SPAWN_CTL_FD + n), ~0U, 0) == 0;
 }
 
 /*
@@ -97,7 +108,7 @@ static _Noreturn void child_main(const struct spawn_args *args, int ctl_fd)
 		_exit(SPAWN_CGROUP);
 	if (args->netns_fd >= 0 && setns(args->netns_fd, CLONE_NEWNET) < 0)
 		_exit(SPAWN_NETNS);
-	if (!keep_only(ctl_fd))
+	if (!keep_only(ctl_fd, args))
 		_exit(SPAWN_DESCRIPTORS);
 	if (args->container && !become_container())
 		_exit(SPAWN_CONTAINER);
@@ -122,6 +133,7 @@ int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *
 	int fd[2];
 	pid_t pid;
 
+	assert(args->n_pass <= SPAWN_MAX_PASS);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
 		return err_set(e, errno, "cannot create a control socket");
 	parent_fd = fd[0];

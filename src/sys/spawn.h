@@ -8,12 +8,17 @@
 #include "sys/cgroup.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+#define SPAWN_MAX_PASS 2
 
 struct spawn_args {
 	int netns_fd;                /* -1: the caller's */
 	bool container;              /* with mount, pid, ipc and uts namespaces of its own */
 	const struct cgroup *cgroup; /* joined first; NULL: stay in the caller's */
+	const int *pass_fd;          /* [n_pass]: it gets copies of these as ctl_fd + 1, ... */
+	uint32_t n_pass;             /* at most SPAWN_MAX_PASS */
 	int (*main)(int ctl_fd);     /* its return value is the exit status */
 };
 

@@ -18,6 +18,8 @@ static int open_queue(const char *name, short flags, struct err *e)
 
 	if (fd < 0)
 		return err_say(e, EOPNOTSUPP, "cannot open /dev/net/tun, which a guest needs: %s",
+		return err_say(e, EOPNOTSUPP,
+			"no tap device can be had: /dev/net/tun (CONFIG_TUN, module tun): %s",
 			strerror(errno));
 	str_set(ifr.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
@@ -46,5 +48,14 @@ int tap_open(int netns_fd, const char *name, bool vnet_hdr, uint32_t queues, int
 		}
 		ret_fd[i] = r;
 	}
+	return 0;
+}
+
+int tap_offload(int fd, struct err *e)
+{
+	const unsigned int all = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	if (ioctl(fd, TUNSETOFFLOAD, all) < 0)
+		return err_set(e, errno, "cannot turn on the offloads of a tap device");
 	return 0;
 }
