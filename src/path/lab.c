@@ -21,6 +21,7 @@ static const struct lab_addrs lab_v4 = {
 	.pod = {{"198.18.1.0/24", "198.18.1.1", "198.18.1.2"},
 		{"198.18.2.0/24", "198.18.2.1", "198.18.2.2"}},
 	.bridged_addr = {"198.18.1.2", "198.18.1.3"},
+	.wire_addr = {"198.18.0.3", "198.18.0.4"},
 };
 static const struct lab_addrs lab_v6 = {
 	.any = "::",
@@ -31,6 +32,7 @@ static const struct lab_addrs lab_v6 = {
 	.pod = {{"2001:2:0:1::/64", "2001:2:0:1::1", "2001:2:0:1::2"},
 		{"2001:2:0:2::/64", "2001:2:0:2::1", "2001:2:0:2::2"}},
 	.bridged_addr = {"2001:2:0:1::2", "2001:2:0:1::3"},
+	.wire_addr = {"2001:2::3", "2001:2::4"},
 };
 
 /*
@@ -202,6 +204,8 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 		return r;
 	lab->pod_veth[i] = true;
 	return rt_set_up(machine, outer, e);
+	lab->pod_pair[i] = true;
+	return rt_set_up(lab->host, outer, e);
 }
 
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
@@ -224,7 +228,7 @@ int lab_wait_up(struct lab *lab, struct err *e)
 
 		if (r < 0)
 			return r;
-		if (!lab->pod_veth[i])
+		if (!lab->pod_pair[i])
 			continue;
 		snprintf(outer, sizeof(outer), "pod%u", i);
 		r = rt_wait_up(lab_machine_of(lab, i), outer, deadline_ns, e);

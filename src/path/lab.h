@@ -18,6 +18,7 @@ struct lab_addrs {
 		const char *addr;
 	} pod[LAB_N_PODS];
 	const char *bridged_addr[LAB_N_PODS]; /* of pod i on the bridge */
+	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire itself */
 };
 
 struct lab {
@@ -28,7 +29,7 @@ struct lab {
 	bool near_pod_at_peer; /* pod 1 is on the peer: see lab_two_nodes() */
 	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
 	struct rt *peer, *host, *pod[LAB_N_PODS];
-	bool pod_veth[LAB_N_PODS]; /* is pod<i> - eth0 a veth pair of the lab's? */
+	bool pod_pair[LAB_N_PODS]; /* is pod<i> - eth0 a pair, to be waited for at both ends? */
 };
 
 /* Creates peer and host, joined by the wire, which is up, addressed and shaped. */
@@ -64,6 +65,10 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Gives pod @i's eth0 this address and a default route; @gateway NULL: no route. */
+/*
+ * Gives pod @i's eth0 this address and a default route; a gateway of NULL: no route, what the pod
+ * talks to is on its own link.
+ */
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e) must_check_;
 

@@ -60,6 +60,8 @@ struct path_cfg {
 	uint32_t offloads;    /* enum vm_offloads */
 	char guest_cpus[256]; /* CPU list for the vCPU threads; "": not pinned */
 	uint32_t overlay_mtu; /* enum path_overlay_mtu */
+	uint32_t macvlan_mode; /* index into the names of path/macvlan.c; 0: bridge */
+	uint32_t netkit_mode;  /* of path/netkit.c; 0: l3 */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

@@ -20,5 +20,12 @@ const struct path_ops *const path_table[] = {
 	&path_ipip,
 	&path_gre,
 	&path_wireguard,
+	&path_macvlan,
+	&path_ipvlan_l2,
+	&path_ipvlan_l3,
+	&path_ipvlan_l3s,
+	&path_vlan,
+	&path_netkit,
+	&path_tap,
 	NULL,
 };
