@@ -10,8 +10,4 @@ int bridge_add(struct lab *lab, struct err *e) must_check_;
 int bridge_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Both: bridge br0 and all pods of the lab on it. */
-/* A bridge br0 on the host, addressed and up; the host forwards. */
-int bridge_add(struct lab *lab, struct err *e) must_check_;
-
-/* The same with every pod of the lab on it by a veth pair, addressed. */
 int bridge_pods(struct lab *lab, struct err *e) must_check_;

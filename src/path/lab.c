@@ -202,10 +202,8 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 	r = rt_veth_add(machine, outer, "eth0", lab->pod_fd[i], lab->pod_mtu, e);
 	if (r < 0)
 		return r;
-	lab->pod_veth[i] = true;
-	return rt_set_up(machine, outer, e);
 	lab->pod_pair[i] = true;
-	return rt_set_up(lab->host, outer, e);
+	return rt_set_up(machine, outer, e);
 }
 
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,

@@ -64,7 +64,6 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
  */
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
-/* Gives pod @i's eth0 this address and a default route; @gateway NULL: no route. */
 /*
  * Gives pod @i's eth0 this address and a default route; a gateway of NULL: no route, what the pod
  * talks to is on its own link.

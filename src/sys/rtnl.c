@@ -173,24 +173,12 @@ int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err
 int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
 	if (!change)
 		return err_set(e, ENOMEM, "cannot allocate a link");
-	rtnl_link_set_mtu(change, mtu);
-	r = rtnl_link_change(rt->sk, link, change, 0);
-	return r < 0 ? fail(e, r, "cannot set the MTU of '%s' to %u", name, mtu) : 0;
-}
-
-int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
-{
-	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
-	int r = rt_link_get(rt, name, &link, e);
-
-	if (r < 0)
-		return r;
 	rtnl_link_set_mtu(change, mtu);
 	r = rtnl_link_change(rt->sk, link, change, 0);
 	return r < 0 ? fail(e, r, "cannot set the MTU of '%s' to %u", name, mtu) : 0;

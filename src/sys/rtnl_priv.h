@@ -1,5 +1,4 @@
-/* What rtnl.c and rttunnel.c share of libnl. No other file includes this. */
-/* What the files of rtnetlink (rtnl.c, rtlink.c) share of libnl. No other file includes this. */
+/* What rtnl.c, rtlink.c and rttunnel.c share of libnl. No other file includes this. */
 #pragma once
 
 #include "base/cleanup.h"

@@ -17,7 +17,6 @@ static int open_queue(const char *name, short flags, struct err *e)
 	struct ifreq ifr = {.ifr_flags = flags};
 
 	if (fd < 0)
-		return err_say(e, EOPNOTSUPP, "cannot open /dev/net/tun, which a guest needs: %s",
 		return err_say(e, EOPNOTSUPP,
 			"no tap device can be had: /dev/net/tun (CONFIG_TUN, module tun): %s",
 			strerror(errno));

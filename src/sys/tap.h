@@ -8,8 +8,6 @@
 
 /*
  * tap_open() - create device @name in the namespace @netns_fd, with as many queues as asked for.
- * @vnet_hdr: packets carry a header that says what is left to do: checksum, segmentation
- * @ret_fd: [queues]
  * @vnet_hdr: packets carry a header (struct virtio_net_hdr) that says what is left to do:
  *            checksum, segmentation
  * @ret_fd: [queues], non-blocking

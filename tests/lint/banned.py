@@ -15,9 +15,8 @@ PRINTS_ANYWAY = {'src/base/mem.c'}  # says why it aborts when memory is out
 PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
          r'|\b(?:v?fprintf|fputs|fputc|putc|fwrite)\s*\([^;]*?\b(?:stdout|stderr)\b')
 PLACES = {r'jansson\.h': 'src/wire/doc.c',
-          r'netlink/': 'src/sys/rtnl src/sys/rttunnel.c src/sys/wg.c',
+          r'netlink/': 'src/sys/rt src/sys/wg.c',
           r'libnetfilter_conntrack/': 'src/sys/conntrack.c',
-PLACES = {r'jansson\.h': 'src/wire/doc.c', r'netlink/': 'src/sys/rt',
           r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
           r'openssl/': 'src/wire/ src/sys/wg.c'}
