@@ -12,6 +12,9 @@ table() {
 		build meson               configures the build
 		build ninja-build         runs the build
 		build pkg-config          finds the libraries
+		build clang               compiles BPF programs; second compiler, fuzzing
+		build bpftool             makes headers of them
+		build libbpf-dev          loads them
 		build libnl-3-dev         speaks netlink
 		build libnl-genl-3-dev    WireGuard's keys and peers
 		build libnl-route-3-dev   makes links, addresses, routes
@@ -23,7 +26,6 @@ table() {
 		build libseccomp-dev      confines the server to the system calls it uses
 		build scdoc               man pages
 		build python3             meson, tests
-		check clang               second compiler, fuzzing
 		check libclang-rt-14-dev  clang's sanitizers and fuzzer
 		check clang-format        lint of the C code
 		check shellcheck          lint of the shell scripts

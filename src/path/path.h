@@ -62,6 +62,8 @@ struct path_cfg {
 	uint32_t overlay_mtu; /* enum path_overlay_mtu */
 	uint32_t macvlan_mode; /* index into the names of path/macvlan.c; 0: bridge */
 	uint32_t netkit_mode;  /* of path/netkit.c; 0: l3 */
+	uint32_t ebpf_redirect; /* enum ebpf_redirect */
+	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

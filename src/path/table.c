@@ -27,5 +27,6 @@ const struct path_ops *const path_table[] = {
 	&path_vlan,
 	&path_netkit,
 	&path_tap,
+	&path_ebpf_tc,
 	NULL,
 };

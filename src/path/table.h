@@ -29,3 +29,4 @@ extern const struct path_ops path_ipvlan_l3s;
 extern const struct path_ops path_vlan;
 extern const struct path_ops path_netkit;
 extern const struct path_ops path_tap;
+extern const struct path_ops path_ebpf_tc;

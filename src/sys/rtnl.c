@@ -312,6 +312,22 @@ int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *
 	return 0;
 }
 
+int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = link_get(rt, name, &link, e);
+	const struct nl_addr *mac;
+
+	if (r < 0)
+		return r;
+	mac = rtnl_link_get_addr(link);
+	if (!mac || nl_addr_get_len(mac) != sizeof(ret->mac))
+		return err_say(e, EINVAL, "'%s' has no hardware address", name);
+	ret->ifindex = rtnl_link_get_ifindex(link);
+	memcpy(ret->mac, nl_addr_get_binary_addr(mac), sizeof(ret->mac));
+	return 0;
+}
+
 int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *e)
 {
 	_cleanup_(qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();

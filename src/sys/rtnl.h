@@ -66,4 +66,11 @@ int rt_qdisc_of(struct rt *rt, int fd, char *ret, size_t size, struct err *e) mu
 /* Sums over all devices. A root qdisc counts what its children drop. */
 int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e) must_check_;
 
+/* Number and hardware address of a link. */
+struct rt_id {
+	int ifindex;
+	uint8_t mac[6];
+};
+int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e) must_check_;
+
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e) must_check_;
