@@ -15,7 +15,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* Every address of the host and its pods; what is not in it is beyond the wire. */
+/* The addresses of the host and its pods, and for XDP that of the peer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ROUTE_MAX_ADDRS);

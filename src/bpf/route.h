@@ -10,13 +10,15 @@ struct route_key {
 
 /* Where packets to an address go. */
 struct route_to {
-	__u32 ifindex;     /* the host's side of the pod's veth pair; 0: the host itself */
-	__u16 mac[3];      /* of the pod */
-	__u16 host_mac[3]; /* of the host's side */
+	__u32 ifindex;     /* the host's device to it; 0: it is the host itself */
+	__u16 mac[3];      /* of the next hop */
+	__u16 host_mac[3]; /* of the host's device */
 };
 
 _Static_assert(sizeof(struct route_key) == 16, "no padding: the map compares all bytes");
 _Static_assert(sizeof(struct route_to) == 16, "the same for both sides");
 
-/* Two pods, their gateways and the host's own address. */
+/* Two pods, their gateways, the host's own address and the peer's. */
 #define ROUTE_MAX_ADDRS 8
+/* The wire and two pods. */
+#define ROUTE_MAX_DEVS 4

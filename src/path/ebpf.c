@@ -52,7 +52,7 @@ static struct route_key key_of(const char *addr)
 	return key;
 }
 
-static int route(struct lab *lab, int map_fd, const char *addr, const struct route_to *to,
+static int set(const struct lab *lab, int map_fd, const char *addr, const struct route_to *to,
 	struct err *e)
 {
 	struct route_key key = key_of(addr);
@@ -60,33 +60,51 @@ static int route(struct lab *lab, int map_fd, const char *addr, const struct rou
 	return ebpf_map_set(lab->host_fd, map_fd, &key, to, e);
 }
 
-static int pod_route(struct lab *lab, uint32_t i, int map_fd, struct err *e)
+/* The way over the host's device @dev to @far_dev of @far, its other half. */
+static int way(struct route_to *ret, struct lab *lab, const char *dev, struct rt *far,
+	const char *far_dev, struct err *e)
+{
+	struct rt_id own, other;
+	int r = rt_id(lab->host, dev, &own, e);
+
+	if (r == 0)
+		r = rt_id(far, far_dev, &other, e);
+	if (r < 0)
+		return r;
+	ret->ifindex = (uint32_t)own.ifindex;
+	memcpy(ret->mac, other.mac, sizeof(ret->mac));
+	memcpy(ret->host_mac, own.mac, sizeof(ret->host_mac));
+	return 0;
+}
+
+static int set_pod(struct lab *lab, int map_fd, uint32_t i, struct err *e)
 {
 	const struct route_to host = {0};
 	struct route_to to;
-	struct rt_id outer_id, inner_id;
 	char outer[16];
 	int r;
 
 	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = rt_id(lab->host, outer, &outer_id, e);
+	r = way(&to, lab, outer, lab->pod[i], "eth0", e);
 	if (r == 0)
-		r = rt_id(lab->pod[i], "eth0", &inner_id, e);
-	if (r < 0)
-		return r;
-	to.ifindex = (uint32_t)outer_id.ifindex;
-	memcpy(to.mac, inner_id.mac, sizeof(to.mac));
-	memcpy(to.host_mac, outer_id.mac, sizeof(to.host_mac));
-	r = route(lab, map_fd, lab->addrs->pod[i].addr, &to, e);
-	return r < 0 ? r : route(lab, map_fd, lab->addrs->pod[i].gateway, &host, e);
+		r = set(lab, map_fd, lab->addrs->pod[i].addr, &to, e);
+	return r < 0 ? r : set(lab, map_fd, lab->addrs->pod[i].gateway, &host, e);
 }
 
 int ebpf_routes(struct lab *lab, int map_fd, struct err *e)
 {
 	const struct route_to host = {0};
-	int r = route(lab, map_fd, lab->addrs->host, &host, e);
+	int r = set(lab, map_fd, lab->addrs->host, &host, e);
 
 	for (uint32_t i = 0; r == 0 && i < lab->n_pods; i++)
-		r = pod_route(lab, i, map_fd, e);
+		r = set_pod(lab, map_fd, i, e);
 	return r;
+}
+
+int ebpf_route_peer(struct lab *lab, int map_fd, struct err *e)
+{
+	struct route_to to;
+	int r = way(&to, lab, "wire", lab->peer, "wire", e);
+
+	return r < 0 ? r : set(lab, map_fd, lab->addrs->peer, &to, e);
 }

@@ -1,4 +1,4 @@
-/* What the eBPF paths share: pods on veth pairs, and the table that the programs look them up in. */
+/* What the eBPF paths share: pods on veth pairs, and the table that programs look them up in. */
 #pragma once
 
 #include "path/lab.h"
@@ -18,3 +18,5 @@ int ebpf_pods(struct path *p, struct err *e) must_check_;
 
 /* Puts the addresses of the host and of all pods into the map @map_fd of struct route_to. */
 int ebpf_routes(struct lab *lab, int map_fd, struct err *e) must_check_;
+/* The peer's, too: for a program that asks nobody else for the next hop. */
+int ebpf_route_peer(struct lab *lab, int map_fd, struct err *e) must_check_;

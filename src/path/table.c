@@ -28,5 +28,6 @@ const struct path_ops *const path_table[] = {
 	&path_netkit,
 	&path_tap,
 	&path_ebpf_tc,
+	&path_ebpf_xdp,
 	NULL,
 };

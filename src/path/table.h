@@ -30,3 +30,4 @@ extern const struct path_ops path_vlan;
 extern const struct path_ops path_netkit;
 extern const struct path_ops path_tap;
 extern const struct path_ops path_ebpf_tc;
+extern const struct path_ops path_ebpf_xdp;

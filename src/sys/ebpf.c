@@ -29,7 +29,6 @@ static const struct {
 	const char *name, *since;
 } helper[] = {
 	{BPF_PROG_TYPE_XDP, BPF_FUNC_redirect_map, "bpf_redirect_map", "4.14"},
-	{BPF_PROG_TYPE_XDP, BPF_FUNC_fib_lookup, "bpf_fib_lookup", "4.18"},
 	{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_neigh, "bpf_redirect_neigh", "5.10"},
 	{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_peer, "bpf_redirect_peer", "5.10"},
 };

@@ -23,6 +23,35 @@ static const struct {
 	{"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},
 };
 
+static const struct {
+	const char *name;
+	uint32_t set;
+} offload_switch[] = {
+	[ETHTOOL_TX_CSUM] = {"tx-csum", ETHTOOL_STXCSUM},
+	[ETHTOOL_GRO] = {"gro", ETHTOOL_SGRO},
+};
+static_assert(ARRAY_SIZE(offload_switch) == ETHTOOL_SWITCH_N);
+
+int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
+{
+	struct ethtool_value v = {.cmd = offload_switch[what].set, .data = on};
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(closep) int fd = -1;
+	struct ifreq ifr = {.ifr_data = (char *)&v};
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(e, errno, "cannot open a socket for ethtool");
+	str_set(ifr.ifr_name, dev);
+	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
+		return err_set(e, errno, "cannot turn %s of '%s' %s", offload_switch[what].name,
+			dev, on ? "on" : "off");
+	return 0;
+}
+
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;

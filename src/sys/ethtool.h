@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -16,3 +17,12 @@ int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, stru
  * @netns_fd: as above; -1: the calling thread's
  */
 int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e) must_check_;
+enum ethtool_switch {
+	ETHTOOL_TX_CSUM, /* without it, no TSO either */
+	ETHTOOL_GRO,
+	ETHTOOL_SWITCH_N,
+};
+
+/* Turns an offload of device @dev in namespace @netns_fd on or off. */
+int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
+	must_check_;
