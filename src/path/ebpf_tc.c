@@ -87,6 +87,6 @@ const struct path_ops path_ebpf_tc = {
 	.set = PATH_SET_EBPF,
 	.pods_ok = true,
 	.opts = ebpf_tc_opts,
-	.opts_title = "eBPF",
+	.opts_title = "Path ebpf-tc",
 	.build = ebpf_tc_build,
 };

@@ -124,7 +124,7 @@ static int ebpf_xdp_build(struct path *p, struct err *e)
 	if (r == 0)
 		r = attach_all(p, e);
 	if (r == 0)
-		path_note(p, "ebpf-xdp: both ends checksum and segment in software (tx-csum and "
+		path_note(p, "both ends checksum and segment in software (tx-csum and "
 			     "tso off, gro on): XDP hands frames on, not skbs, so a TCP stream "
 			     "pays for each packet what other paths pay for each 64 KB");
 	return r;
@@ -147,7 +147,7 @@ const struct path_ops path_ebpf_xdp = {
 	.set = PATH_SET_EBPF,
 	.pods_ok = true,
 	.opts = ebpf_xdp_opts,
-	.opts_title = "eBPF",
+	.opts_title = "Path ebpf-xdp",
 	.check = ebpf_xdp_check,
 	.build = ebpf_xdp_build,
 	.close = ebpf_xdp_close,

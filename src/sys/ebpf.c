@@ -64,7 +64,7 @@ static int no_such_kind(int r, const char *what, struct err *e)
 int ebpf_tc_attach(int netns_fd, int ifindex, int prog_fd, struct err *e)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = 1, .priority = 1);
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int r = ns_scope_enter(&scope, netns_fd, e);
 
@@ -90,6 +90,11 @@ int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_
 	if (fd == -EINVAL)
 		return err_say(e, EOPNOTSUPP,
 			"this kernel has no %s XDP with a link on such a device: Linux 5.9",
+			ebpf_xdp_mode_name[mode]);
+	if (fd == -ERANGE)
+		return err_say(e, ERANGE,
+			"the MTU is too large for %s XDP, which wants a packet in one page: a "
+			"veth device takes 3506 bytes with pages of 4 KiB",
 			ebpf_xdp_mode_name[mode]);
 	if (fd < 0)
 		return err_set(e, -fd, "cannot attach an XDP program (%s)",

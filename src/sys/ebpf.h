@@ -18,8 +18,8 @@ void ebpf_quiet(void);
 int ebpf_refused(int r, struct err *e) must_check_;
 
 /*
- * ebpf_tc_attach() - run a program (BPF_PROG_TYPE_SCHED_CLS) on what comes in by a device. It goes
- *                    with the device.
+ * ebpf_tc_attach() - run a program (BPF_PROG_TYPE_SCHED_CLS) on what comes in by a device, as
+ *                    filter 1 of priority 1. It goes with the device.
  */
 int ebpf_tc_attach(int netns_fd, int ifindex, int prog_fd, struct err *e) must_check_;
 
