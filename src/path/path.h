@@ -57,11 +57,11 @@ struct path_cfg {
 	char qemu[256];
 	uint64_t guest_memory_bytes;
 	uint32_t vcpus, queues;
-	uint32_t offloads;    /* enum vm_offloads */
-	char guest_cpus[256]; /* CPU list for the vCPU threads; "": not pinned */
-	uint32_t overlay_mtu; /* enum path_overlay_mtu */
-	uint32_t macvlan_mode; /* index into the names of path/macvlan.c; 0: bridge */
-	uint32_t netkit_mode;  /* of path/netkit.c; 0: l3 */
+	uint32_t offloads;      /* enum vm_offloads */
+	char guest_cpus[256];   /* CPU list for the vCPU threads; "": not pinned */
+	uint32_t overlay_mtu;   /* enum path_overlay_mtu */
+	uint32_t macvlan_mode;  /* index into the names of path/macvlan.c; 0: bridge */
+	uint32_t netkit_mode;   /* of path/netkit.c; 0: l3 */
 	uint32_t ebpf_redirect; /* enum ebpf_redirect */
 	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
 };

@@ -19,9 +19,8 @@ PLACES = {r'jansson\.h': 'src/wire/doc.c',
           r'libnetfilter_conntrack/': 'src/sys/conntrack.c',
           r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
-          r'openssl/': 'src/wire/ src/sys/wg.c'}
-          r'openssl/': 'src/wire/', r'bpf/(?:lib)?bpf\.h': 'src/sys/ebpf.c',
-          r'openssl/': 'src/wire/', r'bpf/(?:lib)?bpf\.h': 'src/sys/ebpf.c tests/net/ebpf.c',
+          r'openssl/': 'src/wire/ src/sys/wg.c',
+          r'bpf/(?:lib)?bpf\.h': 'src/sys/ebpf.c tests/net/ebpf.c',
           r'bpf/bpf_\w+\.h': 'src/bpf/', r'route_\w+\.skel\.h': 'src/path/ebpf_'}
 COLUMNS = 100
 # One token: comment, string, or character constant; whatever is left is code.
