@@ -315,7 +315,7 @@ int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *
 int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 	const struct nl_addr *mac;
 
 	if (r < 0)
