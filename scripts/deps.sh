@@ -19,6 +19,8 @@ table() {
 		build libnl-genl-3-dev    WireGuard's keys and peers
 		build libnl-route-3-dev   makes links, addresses, routes
 		build libnftables-dev     sets NAT rules
+		build libnetfilter-conntrack-dev  fills a connection table
+		build libmnl-dev          the same, in batches
 		build libjansson-dev      JSON in and out
 		build libssl-dev          iperf3's logins, the server's pre-shared key, WireGuard's keys
 		build zlib1g-dev          reads /proc/config.gz
@@ -38,6 +40,7 @@ table() {
 		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
 		check nftables            second opinion on rules tests set
+		check iptables            sets the rules of some NAT paths
 	EOT
 }
 

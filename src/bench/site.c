@@ -341,7 +341,7 @@ static int check_numbers(const struct trial *t, struct err *e)
 	if (t->near.readings.proc.threads_ns == 0 || t->far.readings.proc.threads_ns == 0)
 		return err_say(e, ENODATA,
 			"an end's threads got no CPU time in the counted span: "
-			"the machine is too busy");
+			"nothing reached it, or the machine is too busy");
 	return err_say(e, ENODATA, "no payload arrived in the counted span");
 }
 

@@ -46,7 +46,7 @@ int bridge_pods(struct lab *lab, struct err *e)
 	return r;
 }
 
-static int bridge_build(struct path *p, struct err *e)
+int bridge_build(struct path *p, struct err *e)
 {
 	int r = bridge_pods(p->lab, e);
 

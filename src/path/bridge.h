@@ -1,4 +1,5 @@
 /* Containers on a bridge of the host; what bridge, nat and guests have in common. */
+/* What the bridge, conntrack and NAT paths share. */
 #pragma once
 
 #include "path/lab.h"
@@ -11,3 +12,6 @@ int bridge_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Both: bridge br0 and all pods of the lab on it. */
 int bridge_pods(struct lab *lab, struct err *e) must_check_;
+
+/* The path "bridge". */
+int bridge_build(struct path *p, struct err *e) must_check_;

@@ -22,6 +22,7 @@ static const struct lab_addrs lab_v4 = {
 		{"198.18.2.0/24", "198.18.2.1", "198.18.2.2"}},
 	.bridged_addr = {"198.18.1.2", "198.18.1.3"},
 	.wire_addr = {"198.18.0.3", "198.18.0.4"},
+	.service = "198.18.3.1",
 };
 static const struct lab_addrs lab_v6 = {
 	.any = "::",
@@ -33,6 +34,7 @@ static const struct lab_addrs lab_v6 = {
 		{"2001:2:0:2::/64", "2001:2:0:2::1", "2001:2:0:2::2"}},
 	.bridged_addr = {"2001:2:0:1::2", "2001:2:0:1::3"},
 	.wire_addr = {"2001:2::3", "2001:2::4"},
+	.service = "2001:2:0:3::1",
 };
 
 /*

@@ -22,6 +22,12 @@ const char *const path_overlay_mtu_name[] = {
 };
 static_assert(ARRAY_SIZE(path_overlay_mtu_name) == PATH_OVERLAY_N);
 
+const char *const path_service_by_name[] = {
+	[PATH_SERVICE_NFTABLES] = "nftables",
+	[PATH_SERVICE_IPTABLES] = "iptables",
+};
+static_assert(ARRAY_SIZE(path_service_by_name) == PATH_SERVICE_N);
+
 const char *const path_set_name[] = {
 	[PATH_SET_BASIC] = "basic",
 	[PATH_SET_KERNEL] = "kernel",
@@ -42,6 +48,7 @@ const struct path_cfg path_cfg_default = {
 	.vcpus = 1,
 	.queues = 1,
 };
+const struct path_cfg path_cfg_default = {.mtu = 1500, .backends = 8, .conntrack_fill_pct = 100};
 
 const struct opt path_opts[] = {
 	OPT_FLAG(struct path_cfg, ipv6, "ipv6", '6', "use IPv6 instead of IPv4"),

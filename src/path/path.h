@@ -30,6 +30,14 @@ enum path_overlay_mtu {
 };
 extern const char *const path_overlay_mtu_name[PATH_OVERLAY_N];
 
+/* Whose rules choose the backend of a service. */
+enum path_service_by {
+	PATH_SERVICE_NFTABLES,
+	PATH_SERVICE_IPTABLES,
+	PATH_SERVICE_N,
+};
+extern const char *const path_service_by_name[PATH_SERVICE_N];
+
 /* Families of paths. A family's name on the command line stands for all its paths. */
 enum path_set {
 	PATH_SET_BASIC,   /* quick to build everywhere: what is measured when nothing is said */
@@ -64,6 +72,11 @@ struct path_cfg {
 	uint32_t netkit_mode;   /* of path/netkit.c; 0: l3 */
 	uint32_t ebpf_redirect; /* enum ebpf_redirect */
 	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
+	uint32_t overlay_mtu; /* enum path_overlay_mtu */
+
+	uint32_t backends;
+	uint32_t service_by; /* enum path_service_by */
+	uint32_t conntrack_fill_pct;
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

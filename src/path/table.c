@@ -29,5 +29,10 @@ const struct path_ops *const path_table[] = {
 	&path_tap,
 	&path_ebpf_tc,
 	&path_ebpf_xdp,
+	&path_natiptables,
+	&path_natnotrack,
+	&path_natfull,
+	&path_conntrack,
+	&path_service,
 	NULL,
 };

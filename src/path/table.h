@@ -31,3 +31,8 @@ extern const struct path_ops path_netkit;
 extern const struct path_ops path_tap;
 extern const struct path_ops path_ebpf_tc;
 extern const struct path_ops path_ebpf_xdp;
+extern const struct path_ops path_natiptables;
+extern const struct path_ops path_natnotrack;
+extern const struct path_ops path_natfull;
+extern const struct path_ops path_conntrack;
+extern const struct path_ops path_service;

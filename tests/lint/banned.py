@@ -17,6 +17,8 @@ PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
 PLACES = {r'jansson\.h': 'src/wire/doc.c',
           r'netlink/': 'src/sys/rt src/sys/wg.c',
           r'libnetfilter_conntrack/': 'src/sys/conntrack.c',
+          r'netlink/': 'src/sys/rtnl src/sys/rttunnel.c src/sys/wg.c',
+          r'lib(netfilter_conntrack|mnl)/': 'src/sys/conntrack.c',
           r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
           r'openssl/': 'src/wire/ src/sys/wg.c',

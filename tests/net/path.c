@@ -324,6 +324,8 @@ static size_t list_variants(struct variant *ret)
 			v->cfg = path_cfg_default;
 			v->cfg.ipv6 = k & 1;
 			v->cfg.between = k / 2;
+			/* That it can be filled to the top is another test. */
+			v->cfg.conntrack_fill_pct = 1;
 			if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
 				continue;
 			assert(n++ < MAX_VARIANTS);
