@@ -216,6 +216,11 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
 }
 
+int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)
+{
+	return address(lab, lab->pod[i], "eth0", lab->addrs->wire_addr[i], e);
+}
+
 int lab_wait_up(struct lab *lab, struct err *e)
 {
 	uint64_t deadline_ns = clock_now_ns() + LAB_UP_NS;

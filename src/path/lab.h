@@ -20,6 +20,7 @@ struct lab_addrs {
 	const char *bridged_addr[LAB_N_PODS]; /* of pod i on the bridge */
 	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire itself */
 	const char *service;                  /* belongs to no device: rules of the host's */
+	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire's own segment */
 };
 
 struct lab {
@@ -71,6 +72,9 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
  */
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e) must_check_;
+
+/* Gives pod @i's eth0 an address on the wire's own segment, the host being a switch. */
+int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Waits until every link of the lab carries packets. */
 int lab_wait_up(struct lab *lab, struct err *e) must_check_;

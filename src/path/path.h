@@ -77,6 +77,9 @@ struct path_cfg {
 	uint32_t backends;
 	uint32_t service_by; /* enum path_service_by */
 	uint32_t conntrack_fill_pct;
+	uint32_t switch_offload; /* enum switch_offload */
+	uint32_t ovs_tso;        /* 0 off, 1 on */
+	uint32_t ovs_pmd;        /* enum ovs_pmd */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

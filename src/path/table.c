@@ -34,5 +34,8 @@ const struct path_ops *const path_table[] = {
 	&path_natfull,
 	&path_conntrack,
 	&path_service,
+	&path_ovs_netdev,
+	&path_ovs_afxdp,
+	&path_ovs_kernel,
 	NULL,
 };

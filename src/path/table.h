@@ -36,3 +36,6 @@ extern const struct path_ops path_natnotrack;
 extern const struct path_ops path_natfull;
 extern const struct path_ops path_conntrack;
 extern const struct path_ops path_service;
+extern const struct path_ops path_ovs_netdev;
+extern const struct path_ops path_ovs_afxdp;
+extern const struct path_ops path_ovs_kernel;

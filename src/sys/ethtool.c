@@ -53,25 +53,40 @@ int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on
 }
 
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
+/* Return: a socket of the namespace @netns_fd, or negative errno. */
+static int open_in(int netns_fd, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(closep) int fd = -1;
 	int r = ns_scope_enter(&scope, netns_fd, e);
 
 	if (r < 0)
 		return r;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set(e, errno, "cannot open a socket for ethtool");
+	r = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return r < 0 ? err_set(e, errno, "cannot open a socket for ethtool") : r;
+}
 
+/* Return: 0 or negative errno (no words set). */
+static int request(int fd, const char *dev, struct ethtool_value *v)
+{
+	struct ifreq ifr = {.ifr_data = (char *)v};
+
+	str_set(ifr.ifr_name, dev);
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
+{
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
+
+	if (fd < 0)
+		return fd;
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(offload); i++) {
 		struct ethtool_value v = {.cmd = offload[i].get};
-		struct ifreq ifr = {.ifr_data = (char *)&v};
+		int r = request(fd, dev, &v);
 
-		str_set(ifr.ifr_name, dev);
-		if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
-			return err_set(e, errno, "cannot read offloads of '%s'", dev);
+		if (r < 0)
+			return err_set(e, -r, "cannot read offloads of '%s'", dev);
 		str_addf(ret, size, "%s%s=%s", i ? " " : "", offload[i].name,
 			v.data ? "on" : "off");
 	}
@@ -100,4 +115,13 @@ int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e)
 				dev);
 	}
 	return 0;
+int ethtool_tx_off(int netns_fd, const char *dev, struct err *e)
+{
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
+	struct ethtool_value v = {.cmd = ETHTOOL_STXCSUM, .data = 0};
+	int r = fd < 0 ? fd : request(fd, dev, &v);
+
+	if (fd >= 0 && r < 0)
+		return err_set(e, -r, "cannot turn tx checksum offload of '%s' off", dev);
+	return r;
 }

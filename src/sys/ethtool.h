@@ -27,3 +27,5 @@ enum ethtool_switch {
 /* Turns an offload of device @dev in namespace @netns_fd on or off. */
 int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
 	must_check_;
+/* Checksums of what @dev sends are computed by the stack from now on, which ends TSO, too. */
+int ethtool_tx_off(int netns_fd, const char *dev, struct err *e) must_check_;
