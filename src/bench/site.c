@@ -179,6 +179,10 @@ static int open_path(struct site *s, const struct site_args *args, struct run *r
 	if (r == 0)
 		r = list_guest_meters(s, false, e);
 	return r < 0 ? r : list_guest_meters(s, true, e);
+		r = make_cgroup(s, 1, args, run, e);
+	if (r == 0)
+		r = start_agents(s, e);
+	return r < 0 ? r : path_rest(s->path, true, e);
 }
 
 int site_open(struct site **ret, const struct site_args *args, struct run *run, struct err *e)
@@ -363,11 +367,29 @@ static void set_cpus(const struct site *s, const struct load_spec *load,
 		str_set(t->far_cpus, cpus_for(s, true, load, pin));
 }
 
+/* From the first packet of a trial to its numbers. */
+static int measure(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
+	const bool *meters, struct trial *t, struct err *e)
+{
+	int r = prepare(s, true, load, meters, t, e);
+
+	if (r == 0)
+		r = prepare(s, false, load, meters, t, e);
+	if (r == 0)
+		r = connect_both(s, false, e);
+	if (r == 0 && load->cfg.under == LOAD_UNDER_STREAM)
+		r = connect_both(s, true, e);
+	if (r == 0)
+		r = run_both(s, load, cfg, t, e);
+	return r == 0 ? check_numbers(t, e) : r;
+}
+
 int site_trial(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
 	const bool *meters, struct trial *t)
 {
 	struct err e = {0};
 	int r = 0;
+	int r, resting;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
 	t->near_guest = s->path && s->path->near.guest;
@@ -383,16 +405,11 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 		r = watch_begin(s->watch, &e);
 	if (r == 0)
 		r = prepare(s, true, load, meters, t, &e);
+	r = s->path ? path_rest(s->path, false, &e) : 0;
 	if (r == 0)
-		r = prepare(s, false, load, meters, t, &e);
-	if (r == 0)
-		r = connect_both(s, false, &e);
-	if (r == 0 && load->cfg.under == LOAD_UNDER_STREAM)
-		r = connect_both(s, true, &e);
-	if (r == 0)
-		r = run_both(s, load, cfg, t, &e);
-	if (r == 0)
-		r = check_numbers(t, &e);
+		r = measure(s, load, cfg, meters, t, &e);
+	resting = s->path ? path_rest(s->path, true, r < 0 ? NULL : &e) : 0;
+	r = r < 0 ? r : resting;
 	t->status = r == 0 ? STATUS_OK : STATUS_FAILED;
 	if (r < 0)
 		str_set(t->reason, e.text);

@@ -25,6 +25,11 @@ static void ovs_close(struct path *p)
 	ovs_stop(p->state);
 }
 
+static int ovs_rest(struct path *p, bool rest, struct err *e)
+{
+	return ovs_freeze(p->state, rest, e);
+}
+
 static int add_bridge(struct path *p, const char *datapath, struct err *e)
 {
 	char type[64];
@@ -86,6 +91,18 @@ static int afxdp_build(struct path *p, struct err *e)
 	return switch_offload(p, e);
 }
 
+/* Ref: drivers/net/veth.c veth_xdp_set: page - XDP headroom - Ethernet - skb_shared_info. */
+#define AFXDP_MAX_MTU 3506
+
+static int afxdp_check(const struct path_spec *spec, struct err *e)
+{
+	if (spec->cfg.mtu > AFXDP_MAX_MTU)
+		return err_say(e, EINVAL,
+			"path '%s' takes an MTU of at most %u: a packet in a page", spec->ops->name,
+			AFXDP_MAX_MTU);
+	return switch_check_unshaped(spec, "AF_XDP sockets send", e);
+}
+
 static int kernel_build(struct path *p, struct err *e)
 {
 	int r = build(p, NULL, "system", "system", e);
@@ -108,6 +125,7 @@ const struct path_ops path_ovs_netdev = {
 	.opts = switch_opts,
 	.opts_title = SWITCH_OPTS_TITLE,
 	.build = netdev_build,
+	.rest = ovs_rest,
 	.close = ovs_close,
 };
 
@@ -121,7 +139,9 @@ const struct path_ops path_ovs_afxdp = {
 	.pods_ok = true,
 	.opts = switch_opts,
 	.opts_title = SWITCH_OPTS_TITLE,
+	.check = afxdp_check,
 	.build = afxdp_build,
+	.rest = ovs_rest,
 	.close = ovs_close,
 };
 

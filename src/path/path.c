@@ -210,6 +210,11 @@ int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, st
 	return 0;
 }
 
+int path_rest(struct path *p, bool rest, struct err *e)
+{
+	return p->ops->rest ? p->ops->rest(p, rest, e) : 0;
+}
+
 void path_close(struct path *p)
 {
 	if (!p)

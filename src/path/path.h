@@ -80,6 +80,7 @@ struct path_cfg {
 	uint32_t switch_offload; /* enum switch_offload */
 	uint32_t ovs_tso;        /* 0 off, 1 on */
 	uint32_t ovs_pmd;        /* enum ovs_pmd */
+	uint32_t dpdk_port;      /* enum dpdk_port */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
@@ -166,6 +167,11 @@ struct path_ops {
 	int (*build)(struct path *p, struct err *e);
 	/* Sends a packet each way. NULL: by UDP between the ends' namespaces. */
 	int (*verify)(struct path *p, struct err *e);
+	/*
+	 * Stops what takes CPU time without traffic, while another path is measured; or lets it go
+	 * on. A path is built going. NULL: there is nothing.
+	 */
+	int (*rest)(struct path *p, bool rest, struct err *e);
 	/* Gives p->state back, if there is one; before the lab is closed. */
 	void (*close)(struct path *p);
 };
@@ -205,6 +211,12 @@ int path_probe(const struct path_spec *spec, struct err *e) must_check_;
 int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
 	must_check_;
 void path_close(struct path *p);
+
+/*
+ * path_rest() - stop what the path has running, or let it go on: paths are all open during a run,
+ * and one that polls would take a CPU from the others' trials.
+ */
+int path_rest(struct path *p, bool rest, struct err *e) must_check_;
 DEFINE_CLEANUP(struct path *, path_close, path_closep)
 
 /* Adds a namespace on the way, or a sentence for the reader; for build. */

@@ -16,6 +16,12 @@ static const char *const pmd_name[] = {
 };
 static_assert(ARRAY_SIZE(pmd_name) == OVS_PMD_N);
 
+static const char *const dpdk_port_name[] = {
+	[DPDK_PORT_AF_PACKET] = "af_packet",
+	[DPDK_PORT_AF_XDP] = "af_xdp",
+};
+static_assert(ARRAY_SIZE(dpdk_port_name) == DPDK_PORT_N);
+
 static const char *const off_on[] = {"off", "on"};
 
 const struct opt switch_opts[] = {
@@ -26,6 +32,8 @@ const struct opt switch_opts[] = {
 		"ovs-netdev: carry checksums and segmentation through (userspace-tso-enable)"),
 	OPT_ENUM(struct path_cfg, ovs_pmd, "ovs-pmd", 0, pmd_name,
 		"ovs-afxdp: a thread that polls all the time, or the main thread"),
+	OPT_ENUM(struct path_cfg, dpdk_port, "dpdk-port", 0, dpdk_port_name,
+		"dpdk-testpmd: the poll-mode driver of its ports"),
 	OPT_END,
 };
 

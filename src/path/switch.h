@@ -19,6 +19,12 @@ enum ovs_pmd {
 	OVS_PMD_N,
 };
 
+enum dpdk_port {
+	DPDK_PORT_AF_PACKET,
+	DPDK_PORT_AF_XDP,
+	DPDK_PORT_N,
+};
+
 extern const struct opt switch_opts[];
 #define SWITCH_OPTS_TITLE "Switches in user space"
 

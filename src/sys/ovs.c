@@ -29,7 +29,7 @@ struct ovs {
 };
 
 static const char *const env[] = {"OVS_RUNDIR=" ROOM_DIR, "OVS_LOGDIR=" ROOM_DIR,
-	"OVS_DBDIR=" ROOM_DIR, "OVS_SYSCONFDIR=" ROOM_DIR, NULL};
+	"OVS_DBDIR=" ROOM_DIR, "OVS_SYSCONFDIR=" ROOM_DIR, EXEC_NO_XDP_PINS, NULL};
 
 static int run(const struct ovs *ovs, struct exec_result **ret, const char *const *argv,
 	struct err *e)
@@ -141,6 +141,11 @@ void ovs_stop(struct ovs *ovs)
 		return;
 	room_close(ovs->room);
 	free(ovs);
+}
+
+int ovs_freeze(struct ovs *ovs, bool freeze, struct err *e)
+{
+	return room_freeze(ovs->room, freeze, e);
 }
 
 bool ovs_logged(const struct ovs *ovs, const char *text)

@@ -36,5 +36,8 @@ DEFINE_CLEANUP(struct ovs *, ovs_stop, ovs_stopp)
  */
 int ovs_vsctl(struct ovs *ovs, const char *const *words, struct err *e) must_check_;
 
+/* Stops it, or lets it go on: a polling switch takes a CPU also without traffic. */
+int ovs_freeze(struct ovs *ovs, bool freeze, struct err *e) must_check_;
+
 /* Has the switch logged this? For reasons that ovs_vsctl() does not tell. */
 bool ovs_logged(const struct ovs *ovs, const char *text);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -124,6 +125,45 @@ void room_close(struct room *room)
 	closep(&room->pid_ns_fd);
 	closep(&room->mnt_ns_fd);
 	free(room);
+}
+
+static int exit_status(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+/*
+ * In a child. Ref: kill(2): -1 is all processes but the caller and pid 1; a process enters a pid
+ * namespace only by a fork.
+ */
+static _Noreturn void signal_all(const struct room *room, int sig)
+{
+	pid_t pid;
+
+	if (setns(room->pid_ns_fd, CLONE_NEWPID) < 0)
+		_exit(errno);
+	pid = fork();
+	if (pid == 0)
+		_exit(kill(-1, sig) < 0 && errno != ESRCH ? errno : 0);
+	_exit(pid < 0 ? errno : exit_status(pid));
+}
+
+int room_freeze(struct room *room, bool freeze, struct err *e)
+{
+	const char *what = freeze ? "stop" : "continue";
+	pid_t pid = fork();
+	int r;
+
+	if (pid == 0)
+		signal_all(room, freeze ? SIGSTOP : SIGCONT);
+	if (pid < 0)
+		return err_set(e, errno, "cannot fork to %s programs", what);
+	r = exit_status(pid);
+	return r ? err_set(e, r, "cannot %s the programs of a path", what) : 0;
 }
 
 void room_path(const struct room *room, const char *path, char *ret, size_t size)

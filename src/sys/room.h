@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct room {
@@ -23,6 +24,12 @@ int room_open(struct room **ret, struct err *e) must_check_;
 /* Kills all that is in it, and waits until that is done. */
 void room_close(struct room *room);
 DEFINE_CLEANUP(struct room *, room_close, room_closep)
+
+/*
+ * Stops all that runs in the room, or lets it go on. For programs that use CPU time also when there
+ * is nothing to do.
+ */
+int room_freeze(struct room *room, bool freeze, struct err *e) must_check_;
 
 /* The path from here of the absolute path @path in the room. */
 void room_path(const struct room *room, const char *path, char *ret, size_t size);
