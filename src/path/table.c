@@ -37,5 +37,6 @@ const struct path_ops *const path_table[] = {
 	&path_ovs_netdev,
 	&path_ovs_afxdp,
 	&path_ovs_kernel,
+	&path_dpdk_testpmd,
 	NULL,
 };
