@@ -6,6 +6,7 @@
 
 #include "path/switch.h"
 #include "path/table.h"
+#include "sys/xdp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,8 +82,10 @@ static int netdev_build(struct path *p, struct err *e)
 static int afxdp_build(struct path *p, struct err *e)
 {
 	bool pmd = p->cfg.ovs_pmd == OVS_PMD_PMD;
-	int r = build(p, NULL, "netdev", pmd ? "afxdp" : "afxdp-nonpmd", e);
+	int r = xdp_probe(e);
 
+	if (r == 0)
+		r = build(p, NULL, "netdev", pmd ? "afxdp" : "afxdp-nonpmd", e);
 	if (r < 0)
 		return r;
 	if (pmd)

@@ -11,6 +11,7 @@
 #include "sys/affinity.h"
 #include "sys/exec.h"
 #include "sys/room.h"
+#include "sys/xdp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,7 +127,9 @@ static int testpmd_build(struct path *p, struct err *e)
 
 	p->state = t;
 	t->proc = (struct exec_proc)EXEC_PROC_NONE;
-	r = switch_ends(p, e);
+	r = p->cfg.dpdk_port == DPDK_PORT_AF_XDP ? xdp_probe(e) : 0;
+	if (r == 0)
+		r = switch_ends(p, e);
 	if (r == 0)
 		r = room_open(&t->room, e);
 	if (r == 0)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,8 +55,11 @@ static int run(const struct ovs *ovs, struct exec_result **ret, const char *cons
 static int start(const struct ovs *ovs, const char *const *argv, struct err *e)
 {
 	_cleanup_(freep) struct exec_result *x = NULL;
+	int r = run(ovs, &x, argv, e);
 
-	return run(ovs, &x, argv, e);
+	return r == -ETIMEDOUT
+		       ? err_say(e, -r, "%s did not get ready within %d s", argv[0], OVS_STEP_S)
+		       : r;
 }
 
 static int start_db(const struct ovs *ovs, struct err *e)
@@ -66,6 +70,53 @@ static int start_db(const struct ovs *ovs, struct err *e)
 	int r = start(ovs, create, e);
 
 	return r < 0 ? r : start(ovs, serve, e);
+}
+
+/* Its log so far; "" when it has none. @ret: [OVS_LOG_BYTES] */
+static void read_log(const struct ovs *ovs, char *ret)
+{
+	char path[PATH_MAX];
+
+	room_path(ovs->room, OVS_LOG, path, sizeof(path));
+	if (file_read(path, ret, OVS_LOG_BYTES, NULL) < 0)
+		*ret = '\0';
+}
+
+/* "2026-11-26T01:13:04.000Z|00012|netdev_afxdp|ERR|words": the last one that is no remark. */
+static void last_complaint(const struct ovs *ovs, char *ret, size_t size)
+{
+	_cleanup_(freep) char *log = xcalloc(1, OVS_LOG_BYTES);
+	char *rest = log, *line;
+
+	*ret = '\0';
+	read_log(ovs, log);
+	while ((line = strsep(&rest, "\n"))) {
+		const char *words = strstr(line, "|ERR|") ?: strstr(line, "|WARN|");
+
+		if (words)
+			(void)str_copy(ret, size, strchr(words + 1, '|') + 1);
+	}
+}
+
+static int silent(const struct ovs *ovs, struct err *e)
+{
+	char why[200];
+
+	last_complaint(ovs, why, sizeof(why));
+	return err_say(e, ETIMEDOUT, "the switch did not answer ovs-vsctl%s%s", *why ? ": " : "",
+		why);
+}
+
+static int refused(const struct ovs *ovs, char *what, struct err *e)
+{
+	char *advice = strstr(what, "  See ovs-vswitchd log");
+	char why[200];
+
+	if (advice)
+		*advice = '\0';
+
+	last_complaint(ovs, why, sizeof(why));
+	return err_say(e, EIO, "%s%s%s", what, *why ? " It says: " : "", why);
 }
 
 /* The words that ovs-vsctl begins with; @wait: until the switch has done it. */
@@ -83,11 +134,13 @@ static int vsctl(struct ovs *ovs, bool wait, const char *const *words, struct er
 		argv[n++] = *words;
 	}
 	r = run(ovs, &x, argv, e);
+	if (x && x->status == 128 + SIGALRM)
+		return silent(ovs, e);
 	if (r < 0)
 		return r;
 	/* What the switch could not do is told on standard error, with status 0. */
 	x->error[strcspn(x->error, "\n")] = '\0';
-	return *x->error ? err_say(e, EIO, "%s", x->error) : 0;
+	return *x->error ? refused(ovs, x->error, e) : 0;
 }
 
 int ovs_vsctl(struct ovs *ovs, const char *const *words, struct err *e)
@@ -151,8 +204,7 @@ int ovs_freeze(struct ovs *ovs, bool freeze, struct err *e)
 bool ovs_logged(const struct ovs *ovs, const char *text)
 {
 	_cleanup_(freep) char *log = xcalloc(1, OVS_LOG_BYTES);
-	char path[PATH_MAX];
 
-	room_path(ovs->room, OVS_LOG, path, sizeof(path));
-	return file_read(path, log, OVS_LOG_BYTES, NULL) > 0 && strstr(log, text);
+	read_log(ovs, log);
+	return strstr(log, text);
 }
