@@ -178,10 +178,8 @@ static int open_path(struct site *s, const struct site_args *args, struct run *r
 		r = start_agents(s, e);
 	if (r == 0)
 		r = list_guest_meters(s, false, e);
-	return r < 0 ? r : list_guest_meters(s, true, e);
-		r = make_cgroup(s, 1, args, run, e);
 	if (r == 0)
-		r = start_agents(s, e);
+		r = list_guest_meters(s, true, e);
 	return r < 0 ? r : path_rest(s->path, true, e);
 }
 
@@ -388,7 +386,6 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	const bool *meters, struct trial *t)
 {
 	struct err e = {0};
-	int r = 0;
 	int r, resting;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
@@ -400,12 +397,10 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	hists_init(t->hist, load->ops->hists);
 	interval_list_fini(&t->intervals);
 
-	/* Begun anew with the span; a trial that does not get there is explained by it as well. */
-	if (s->watch)
-		r = watch_begin(s->watch, &e);
-	if (r == 0)
-		r = prepare(s, true, load, meters, t, &e);
 	r = s->path ? path_rest(s->path, false, &e) : 0;
+	/* Begun anew with the span; a trial that does not get there is explained by it as well. */
+	if (r == 0 && s->watch)
+		r = watch_begin(s->watch, &e);
 	if (r == 0)
 		r = measure(s, load, cfg, meters, t, &e);
 	resting = s->path ? path_rest(s->path, true, r < 0 ? NULL : &e) : 0;

@@ -1,5 +1,4 @@
-/* Containers on a bridge of the host; what bridge, nat and guests have in common. */
-/* What the bridge, conntrack and NAT paths share. */
+/* Containers on a bridge of the host; what bridge, conntrack, NAT and guests have in common. */
 #pragma once
 
 #include "path/lab.h"

@@ -18,7 +18,6 @@ struct lab_addrs {
 		const char *addr;
 	} pod[LAB_N_PODS];
 	const char *bridged_addr[LAB_N_PODS]; /* of pod i on the bridge */
-	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire itself */
 	const char *service;                  /* belongs to no device: rules of the host's */
 	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire's own segment */
 };

@@ -3,7 +3,6 @@
  * node, the host the other, the wire the underlay.
  *
  *	pod -- veth -- [br0] -- tun0 -- peer ==== wire ==== host -- tun0 -- [br0] -- veth -- pod
- *	near pod - veth - [br0] - tun0 - peer ==== wire ==== host - tun0 - [br0] - veth - far pod
  *
  * vxlan and geneve carry Ethernet: tun0 is a port of a bridge, and both pods are in one subnet, as
  * in Docker's overlay networks. ipip, gre and wireguard carry IP: each node routes its pods'

@@ -47,8 +47,9 @@ const struct path_cfg path_cfg_default = {
 	.guest_memory_bytes = 512 << 20,
 	.vcpus = 1,
 	.queues = 1,
+	.backends = 8,
+	.conntrack_fill_pct = 100,
 };
-const struct path_cfg path_cfg_default = {.mtu = 1500, .backends = 8, .conntrack_fill_pct = 100};
 
 const struct opt path_opts[] = {
 	OPT_FLAG(struct path_cfg, ipv6, "ipv6", '6', "use IPv6 instead of IPv4"),

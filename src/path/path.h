@@ -72,7 +72,6 @@ struct path_cfg {
 	uint32_t netkit_mode;   /* of path/netkit.c; 0: l3 */
 	uint32_t ebpf_redirect; /* enum ebpf_redirect */
 	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
-	uint32_t overlay_mtu; /* enum path_overlay_mtu */
 
 	uint32_t backends;
 	uint32_t service_by; /* enum path_service_by */
@@ -211,13 +210,13 @@ int path_probe(const struct path_spec *spec, struct err *e) must_check_;
 int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
 	must_check_;
 void path_close(struct path *p);
+DEFINE_CLEANUP(struct path *, path_close, path_closep)
 
 /*
  * path_rest() - stop what the path has running, or let it go on: paths are all open during a run,
  * and one that polls would take a CPU from the others' trials.
  */
 int path_rest(struct path *p, bool rest, struct err *e) must_check_;
-DEFINE_CLEANUP(struct path *, path_close, path_closep)
 
 /* Adds a namespace on the way, or a sentence for the reader; for build. */
 void path_add_hop(struct path *p, int netns_fd);

@@ -67,9 +67,9 @@ int switch_offload(struct path *p, struct err *e)
 
 	if (p->cfg.switch_offload == SWITCH_OFFLOAD_KEEP)
 		return 0;
-	r = ethtool_tx_off(p->near.netns_fd, p->near.dev, e);
+	r = ethtool_set(p->near.netns_fd, p->near.dev, ETHTOOL_TX_CSUM, false, e);
 	if (r == 0)
-		r = ethtool_tx_off(p->far.netns_fd, p->far.dev, e);
+		r = ethtool_set(p->far.netns_fd, p->far.dev, ETHTOOL_TX_CSUM, false, e);
 	if (r < 0)
 		return r;
 	path_note(p, "tx checksum offload, and TSO with it, is off at both ends, as this switch "

@@ -11,7 +11,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static const struct {
+/* What depends on another one stands behind it. */
+static const struct offload {
 	const char *name;
 	uint32_t get, set;
 } offload[] = {
@@ -23,41 +24,18 @@ static const struct {
 	{"gro", ETHTOOL_GGRO, ETHTOOL_SGRO},
 };
 
-static const struct {
-	const char *name;
-	uint32_t set;
-} offload_switch[] = {
-	[ETHTOOL_TX_CSUM] = {"tx-csum", ETHTOOL_STXCSUM},
-	[ETHTOOL_GRO] = {"gro", ETHTOOL_SGRO},
+/* Rows of the table above. */
+static const size_t offload_of[] = {
+	[ETHTOOL_TX_CSUM] = 1,
+	[ETHTOOL_GRO] = 5,
 };
-static_assert(ARRAY_SIZE(offload_switch) == ETHTOOL_SWITCH_N);
+static_assert(ARRAY_SIZE(offload_of) == ETHTOOL_SWITCH_N);
 
-int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
-{
-	struct ethtool_value v = {.cmd = offload_switch[what].set, .data = on};
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(closep) int fd = -1;
-	struct ifreq ifr = {.ifr_data = (char *)&v};
-	int r = ns_scope_enter(&scope, netns_fd, e);
-
-	if (r < 0)
-		return r;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set(e, errno, "cannot open a socket for ethtool");
-	str_set(ifr.ifr_name, dev);
-	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
-		return err_set(e, errno, "cannot turn %s of '%s' %s", offload_switch[what].name,
-			dev, on ? "on" : "off");
-	return 0;
-}
-
-int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
-/* Return: a socket of the namespace @netns_fd, or negative errno. */
+/* Return: a socket of the namespace, or negative errno. */
 static int open_in(int netns_fd, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r = netns_fd >= 0 ? ns_scope_enter(&scope, netns_fd, e) : 0;
 
 	if (r < 0)
 		return r;
@@ -72,6 +50,15 @@ static int request(int fd, const char *dev, struct ethtool_value *v)
 
 	str_set(ifr.ifr_name, dev);
 	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+static int turn(int fd, const char *dev, const struct offload *o, bool on, struct err *e)
+{
+	struct ethtool_value v = {.cmd = o->set, .data = on};
+	int r = request(fd, dev, &v);
+
+	return r < 0 ? err_set(e, -r, "cannot turn %s of '%s' %s", o->name, dev, on ? "on" : "off")
+		     : 0;
 }
 
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
@@ -93,35 +80,24 @@ int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, stru
 	return 0;
 }
 
-/* What depends on another one goes first: segmentation needs checksums and scattered buffers. */
 int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e)
 {
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(closep) int fd = -1;
-	int r = netns_fd >= 0 ? ns_scope_enter(&scope, netns_fd, e) : 0;
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_set(e, errno, "cannot open a socket for ethtool");
+		return fd;
 	for (size_t i = ARRAY_SIZE(offload); i-- > 0;) {
-		struct ethtool_value v = {.cmd = offload[i].set};
-		struct ifreq ifr = {.ifr_data = (char *)&v};
+		int r = turn(fd, dev, &offload[i], false, e);
 
-		str_set(ifr.ifr_name, dev);
-		if (ioctl(fd, SIOCETHTOOL, &ifr) < 0 && errno != EOPNOTSUPP)
-			return err_set(e, errno, "cannot switch off %s of '%s'", offload[i].name,
-				dev);
+		if (r < 0 && r != -EOPNOTSUPP)
+			return r;
 	}
 	return 0;
-int ethtool_tx_off(int netns_fd, const char *dev, struct err *e)
+}
+
+int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
 {
 	_cleanup_(closep) int fd = open_in(netns_fd, e);
-	struct ethtool_value v = {.cmd = ETHTOOL_STXCSUM, .data = 0};
-	int r = fd < 0 ? fd : request(fd, dev, &v);
 
-	if (fd >= 0 && r < 0)
-		return err_set(e, -r, "cannot turn tx checksum offload of '%s' off", dev);
-	return r;
+	return fd < 0 ? fd : turn(fd, dev, &offload[offload_of[what]], on, e);
 }

@@ -16,8 +16,6 @@ PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
          r'|\b(?:v?fprintf|fputs|fputc|putc|fwrite)\s*\([^;]*?\b(?:stdout|stderr)\b')
 PLACES = {r'jansson\.h': 'src/wire/doc.c',
           r'netlink/': 'src/sys/rt src/sys/wg.c',
-          r'libnetfilter_conntrack/': 'src/sys/conntrack.c',
-          r'netlink/': 'src/sys/rtnl src/sys/rttunnel.c src/sys/wg.c',
           r'lib(netfilter_conntrack|mnl)/': 'src/sys/conntrack.c',
           r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
