@@ -50,8 +50,9 @@ int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 		return r;
 	if (access("/proc/sys/net/ipv6", F_OK) < 0)
 		return ipv6 ? err_say(e, EOPNOTSUPP, "this kernel has no IPv6") : 0;
-	if (!ipv6)
-		return file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
+	r = file_sysctl_write("net/ipv6/conf/default/disable_ipv6", ipv6 ? "0" : "1", e);
+	if (r < 0 || !ipv6)
+		return r;
 	/* Nobody else is there to have the address; until that is sure, nothing is forwarded. */
 	r = file_sysctl_write("net/ipv6/conf/default/accept_dad", "0", e);
 	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
@@ -226,7 +227,7 @@ int lab_wait_up(struct lab *lab, struct err *e)
 	uint64_t deadline_ns = clock_now_ns() + LAB_UP_NS;
 	int r = rt_wait_up(lab->peer, "wire", deadline_ns, e);
 
-	if (r == 0)
+	if (r == 0 && !lab->wire_taken)
 		r = rt_wait_up(lab->host, "wire", deadline_ns, e);
 	for (uint32_t i = 0; i < lab->n_pods; i++) {
 		char outer[16];

@@ -1,5 +1,6 @@
 #include "path/path.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "path/lab.h"
@@ -49,6 +50,8 @@ const struct path_cfg path_cfg_default = {
 	.queues = 1,
 	.backends = 8,
 	.conntrack_fill_pct = 100,
+	.cni_timeout_ns = 10 * NSEC_PER_SEC,
+	.cni_ports = 8,
 };
 
 const struct opt path_opts[] = {

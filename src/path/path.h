@@ -80,6 +80,13 @@ struct path_cfg {
 	uint32_t ovs_tso;        /* 0 off, 1 on */
 	uint32_t ovs_pmd;        /* enum ovs_pmd */
 	uint32_t dpdk_port;      /* enum dpdk_port */
+	/* path/cni.c */
+	char cni_path
+		[128]; /* where plugins are; "": CNI_PATH of the environment, or usual places */
+	uint64_t cni_timeout_ns; /* of one call of a plugin */
+	uint32_t cni_ports;      /* published for each end, for plugins that can; 0: none */
+	uint64_t cni_rate_bps;   /* limit asked of plugins that can; 0: none */
+	uint32_t cni_device;     /* enum cni_device: of path/cni.c */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

@@ -38,5 +38,6 @@ const struct path_ops *const path_table[] = {
 	&path_ovs_afxdp,
 	&path_ovs_kernel,
 	&path_dpdk_testpmd,
+	&path_cni,
 	NULL,
 };

@@ -40,3 +40,4 @@ extern const struct path_ops path_ovs_netdev;
 extern const struct path_ops path_ovs_afxdp;
 extern const struct path_ops path_ovs_kernel;
 extern const struct path_ops path_dpdk_testpmd;
+extern const struct path_ops path_cni;
