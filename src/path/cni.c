@@ -328,6 +328,18 @@ static void add_notes(struct path *p)
 			p->cfg.cni_ports);
 }
 
+/*
+ * Where the other end reaches a container. Published ports are the host's: at the wire's address
+ * for the peer; at the gateway's for another container, since portmap masquerades what goes from
+ * one to another of the same subnet to that.
+ */
+static const char *address_of(const struct path *p, const struct cni_ip *ip)
+{
+	if (!publishes(p))
+		return ip->addr;
+	return p->lab->n_pods > 1 && *ip->gateway ? ip->gateway : p->lab->addrs->host;
+}
+
 static int set_ends(struct path *p, struct err *e)
 {
 	const struct cni_ip *ip[LAB_N_PODS] = {0};
@@ -337,7 +349,7 @@ static int set_ends(struct path *p, struct err *e)
 	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++) {
 		r = pod_ip(p, i, &ip[i], e);
 		if (r == 0)
-			addr[i] = publishes(p) ? p->lab->addrs->host : ip[i]->addr;
+			addr[i] = address_of(p, ip[i]);
 	}
 	if (r != 0)
 		return r;

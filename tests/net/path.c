@@ -32,10 +32,32 @@
 #define UDP_BYTES  8
 
 struct variant {
-	char name[48];
+	char name[96];
 	const struct path_ops *ops;
 	struct path_cfg cfg;
+	const char *arg; /* of a path that takes one */
 };
+
+/* Arguments to try paths with that take one: files of examples/. */
+static const struct {
+	const struct path_ops *ops;
+	const char *file;
+} given[] = {
+	{&path_cni, "cni/bridge.conflist"},
+	{&path_cni, "cni/bridge-portmap-firewall.conflist"},
+	{&path_cni, "cni/macvlan.conflist"},
+	{&path_cni, "cni/ptp.conflist"},
+};
+
+static int open_variant(struct path **ret, const struct variant *v, struct err *e)
+{
+	struct path_spec spec = path_spec_of(v->ops, &v->cfg);
+
+	if (v->arg)
+		snprintf(spec.arg, sizeof(spec.arg), "%s/%s", getenv("EXAMPLES") ?: "examples",
+			v->arg);
+	return path_open(ret, &spec, -1, e);
+}
 
 /* A UDP socket at @end, connected to where @other says it can be reached. */
 static int udp_between(const struct path *p, const struct path_end *end,
@@ -180,7 +202,7 @@ static void carries_exactly(void **state)
 	struct path *p = NULL;
 	struct err e = {0};
 	int near, far;
-	int r = net_path_open(&p, v->ops, &v->cfg, &e);
+	int r = open_variant(&p, v, &e);
 
 	if (r == PATH_UNAVAILABLE) {
 		net_skip(v->name, &e);
@@ -311,6 +333,29 @@ static void check_refuses_what_cannot_be(void **state)
 
 #define MAX_VARIANTS 256
 
+/* One path with each family between each pair of ends. Return: how many. */
+static size_t vary(struct variant *ret, const struct path_ops *ops, const char *arg)
+{
+	size_t n = 0;
+
+	for (uint32_t k = 0; k < 2 * PATH_BETWEEN_N; k++) {
+		struct variant *v = &ret[n];
+
+		v->ops = ops;
+		v->arg = arg;
+		v->cfg = path_cfg_default;
+		v->cfg.ipv6 = k & 1;
+		v->cfg.between = k / 2;
+		if (v->cfg.between == PATH_BETWEEN_PODS && !ops->pods_ok)
+			continue;
+		snprintf(v->name, sizeof(v->name), "%s%s%s %s %s", ops->name, arg ? ":" : "",
+			arg ?: "", v->cfg.ipv6 ? "IPv6" : "IPv4",
+			path_between_name[v->cfg.between]);
+		n++;
+	}
+	return n;
+}
+
 /* @ret: [MAX_VARIANTS]. Return: how many. */
 static size_t list_variants(struct variant *ret)
 {
@@ -332,6 +377,13 @@ static size_t list_variants(struct variant *ret)
 			snprintf(v->name, sizeof(v->name), "%s %s %s", v->ops->name,
 				v->cfg.ipv6 ? "IPv6" : "IPv4", path_between_name[v->cfg.between]);
 		}
+		assert(n + 2 * PATH_BETWEEN_N <= MAX_VARIANTS);
+		if (!path_table[i]->arg)
+			n += vary(&ret[n], path_table[i], NULL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		assert(n + 2 * PATH_BETWEEN_N <= MAX_VARIANTS);
+		n += vary(&ret[n], given[i].ops, given[i].file);
 	}
 	return n;
 }
