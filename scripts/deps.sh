@@ -41,6 +41,8 @@ table() {
 		check iproute2            second opinion on what tests build
 		check nftables            second opinion on rules tests set
 		check iptables            sets the rules of some NAT paths
+		check containernetworking-plugins  CNI plugins that tests run
+		check iptables            used by CNI plugins portmap and firewall
 	EOT
 }
 

@@ -200,6 +200,14 @@ bool cni_conf_has(const struct cni_conf *conf, size_t capability_offset)
 	return false;
 }
 
+bool cni_conf_runs(const struct cni_conf *conf, const char *type)
+{
+	for (uint32_t i = 0; i < conf->n_plugins; i++)
+		if (strcmp(conf->plugin[i].type, type) == 0)
+			return true;
+	return false;
+}
+
 void cni_conf_drop_dirs(struct cni_conf *conf)
 {
 	for (uint32_t i = 0; i < conf->n_plugins; i++) {

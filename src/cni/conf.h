@@ -58,6 +58,9 @@ void cni_conf_drop_dirs(struct cni_conf *conf);
  */
 uint32_t cni_conf_replace_device(struct cni_conf *conf, const char *dev, char *ret, size_t size);
 
+/* Is a plugin's program called this? */
+bool cni_conf_runs(const struct cni_conf *conf, const char *type);
+
 /* How a container is joined to a device of the host. */
 enum cni_attach {
 	CNI_ATTACH_NONE,  /* not to it: the host forwards */

@@ -172,10 +172,16 @@ void cni_result_fini(struct cni_result *r)
 	*r = (struct cni_result)CNI_RESULT_NONE;
 }
 
+/* Plugin loopback reports them as any other. */
+static bool is_loopback(const struct cni_ip *ip)
+{
+	return strncmp(ip->addr, "127.", 4) == 0 || strcmp(ip->addr, "::1") == 0;
+}
+
 const struct cni_ip *cni_result_ip(const struct cni_result *r, bool ipv6)
 {
 	for (uint32_t i = 0; i < r->n_ips; i++)
-		if (r->ip[i].ipv6 == ipv6)
+		if (r->ip[i].ipv6 == ipv6 && !is_loopback(&r->ip[i]))
 			return &r->ip[i];
 	return NULL;
 }

@@ -39,7 +39,7 @@ int cni_result_parse(struct cni_result *ret, const char *text, size_t len, struc
 	must_check_;
 void cni_result_fini(struct cni_result *r);
 
-/* The container's first address of this family, or NULL. */
+/* The container's first address of this family that others can reach, or NULL. */
 const struct cni_ip *cni_result_ip(const struct cni_result *r, bool ipv6);
 
 /* An error as a sentence. Return: false when @text is none. */

@@ -97,6 +97,10 @@ static int cni_probe(const struct path_spec *spec, struct err *e)
 
 	if (r == 0)
 		r = cni_find_all(conf, spec->cfg.cni_path, e);
+	if (r == 0 && cni_conf_runs(conf, "vlan"))
+		return err_say(e, EOPNOTSUPP,
+			"plugin 'vlan' needs a peer that tags its frames, which the lab's does "
+			"not");
 	return r == -ENOENT ? PATH_UNAVAILABLE : r;
 }
 

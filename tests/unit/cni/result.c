@@ -50,6 +50,13 @@ static void no_addresses_are_a_result(void **state)
 	assert_int_equal(parse(&r, "{\"ips\":null}", &e), 0);
 	assert_null(cni_result_ip(&r, false));
 	cni_result_fini(&r);
+	assert_int_equal(
+		parse(&r, "{\"ips\":[{\"address\":\"127.0.0.1/8\"},{\"address\":\"::1/128\"}]}",
+			&e),
+		0);
+	assert_null(cni_result_ip(&r, false));
+	assert_null(cni_result_ip(&r, true));
+	cni_result_fini(&r);
 }
 
 static void what_is_no_result(void **state)
