@@ -31,7 +31,6 @@ struct lab {
 	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
 	struct rt *peer, *host, *pod[LAB_N_PODS];
 	bool pod_pair[LAB_N_PODS]; /* is pod<i> - eth0 a pair, to be waited for at both ends? */
-	bool pod_veth[LAB_N_PODS]; /* is pod<i> - eth0 a veth pair of the lab's? */
 	bool wire_taken;           /* has a pod the host's half of the wire? */
 };
 
@@ -57,9 +56,6 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_ch
 
 /* The namespace of pod @i, with nothing but loopback in it. */
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
-
-/* Devices made in a namespace from now on have IPv6, as quiet as it can be, or do not have it. */
-int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e) must_check_;
 
 /* One more machine, for a path that needs it: a namespace and its netlink socket, the caller's. */
 int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e) must_check_;

@@ -346,6 +346,8 @@ static size_t vary(struct variant *ret, const struct path_ops *ops, const char *
 		v->cfg = path_cfg_default;
 		v->cfg.ipv6 = k & 1;
 		v->cfg.between = k / 2;
+		/* That it can be filled to the top is another test. */
+		v->cfg.conntrack_fill_pct = 1;
 		if (v->cfg.between == PATH_BETWEEN_PODS && !ops->pods_ok)
 			continue;
 		snprintf(v->name, sizeof(v->name), "%s%s%s %s %s", ops->name, arg ? ":" : "",
@@ -362,21 +364,6 @@ static size_t list_variants(struct variant *ret)
 	size_t n = 0;
 
 	for (size_t i = 0; path_table[i]; i++) {
-		for (uint32_t k = 0; k < 2 * PATH_BETWEEN_N; k++) {
-			struct variant *v = &ret[n];
-
-			v->ops = path_table[i];
-			v->cfg = path_cfg_default;
-			v->cfg.ipv6 = k & 1;
-			v->cfg.between = k / 2;
-			/* That it can be filled to the top is another test. */
-			v->cfg.conntrack_fill_pct = 1;
-			if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
-				continue;
-			assert(n++ < MAX_VARIANTS);
-			snprintf(v->name, sizeof(v->name), "%s %s %s", v->ops->name,
-				v->cfg.ipv6 ? "IPv6" : "IPv4", path_between_name[v->cfg.between]);
-		}
 		assert(n + 2 * PATH_BETWEEN_N <= MAX_VARIANTS);
 		if (!path_table[i]->arg)
 			n += vary(&ret[n], path_table[i], NULL);
