@@ -43,6 +43,16 @@ static const char *cpus_for(const struct site *s, bool far, const struct load_sp
 	return far ? s->far_half : s->near_half;
 }
 
+/* Paths of one kind differ in their options, which is nothing to name a directory by. */
+static uint32_t path_number(const struct site_args *args, const struct run *run)
+{
+	uint32_t i = 0;
+
+	while (i < run->n_paths && strcmp(run->path[i].spec.name, args->spec->name) != 0)
+		i++;
+	return i;
+}
+
 /*
  * Every end gets a cgroup, native's too: a process on a bare machine is in one as well (its
  * service's), and scheduling within one has a price that is no property of the network.
@@ -54,9 +64,11 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 	char name[64];
 	int r;
 
-	if (!args->janitor)
+	/* What is attached to has one of its engine's. */
+	if (!args->janitor || (i ? &s->path->far : &s->path->near)->attach)
 		return 0;
-	snprintf(name, sizeof(name), "%s-%s", args->spec->ops->name, i ? "far" : "near");
+	snprintf(name, sizeof(name), "%s-%u-%s", args->spec->ops->name, path_number(args, run),
+		i ? "far" : "near");
 	r = cgroup_make(&s->cgroup[i], name, args->janitor, e);
 	if (r == CGROUP_UNAVAILABLE) {
 		char limit[600];
