@@ -75,6 +75,9 @@ int cmd_fail(enum exit_code code, const char *fmt, ...) printf_(2, 3);
 /* Flushes stdout. Return: EXIT_DONE, or EXIT_ENVIRONMENT after saying why it could not. */
 int cmd_finish(void);
 
+/* agent.c: "agent", which no help shows. Return: enum exit_code. */
+int agent_command(int argc, char **argv);
+
 /* help.c: the same option tables as text, man page source and shell completion. */
 void help_overview(FILE *out);
 void help_command(const struct command *c, FILE *out);

@@ -85,6 +85,8 @@ int main(int argc, char **argv)
 		help_overview(stdout);
 		return cmd_finish();
 	}
+	if (strcmp(word, "agent") == 0)
+		return agent_command(argc - 1, argv + 1);
 	c = command_find(word);
 	if (!c)
 		return cmd_fail(EXIT_USAGE, "unknown command '%s' (see tare --help)", word);

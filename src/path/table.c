@@ -39,5 +39,6 @@ const struct path_ops *const path_table[] = {
 	&path_ovs_kernel,
 	&path_dpdk_testpmd,
 	&path_cni,
+	&path_podman,
 	NULL,
 };

@@ -371,6 +371,21 @@ static size_t list_variants(struct variant *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
 		assert(n + 2 * PATH_BETWEEN_N <= MAX_VARIANTS);
 		n += vary(&ret[n], given[i].ops, given[i].file);
+		/* What takes an argument has tests of its own. */
+		for (uint32_t k = path_table[i]->arg ? 2 * PATH_BETWEEN_N : 0;
+			k < 2 * PATH_BETWEEN_N; k++) {
+			struct variant *v = &ret[n];
+
+			v->ops = path_table[i];
+			v->cfg = path_cfg_default;
+			v->cfg.ipv6 = k & 1;
+			v->cfg.between = k / 2;
+			if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
+				continue;
+			assert(n++ < MAX_VARIANTS);
+			snprintf(v->name, sizeof(v->name), "%s %s %s", v->ops->name,
+				v->cfg.ipv6 ? "IPv6" : "IPv4", path_between_name[v->cfg.between]);
+		}
 	}
 	return n;
 }
