@@ -5,6 +5,7 @@
 #include "net.h"
 
 #include "base/macro.h"
+#include "bench/agent_listen.h"
 #include "path/lab.h"
 #include "path/table.h"
 #include "sys/ns.h"
@@ -33,6 +34,8 @@
 
 struct variant {
 	char name[96];
+	char name[64];
+	const char *text; /* as on the command line */
 	const struct path_ops *ops;
 	struct path_cfg cfg;
 	const char *arg; /* of a path that takes one */
@@ -56,6 +59,14 @@ static int open_variant(struct path **ret, const struct variant *v, struct err *
 	if (v->arg)
 		snprintf(spec.arg, sizeof(spec.arg), "%s/%s", getenv("EXAMPLES") ?: "examples",
 			v->arg);
+/* What the table says of a path that takes something: without, there is nothing to test. */
+static const char *const with_argument[] = {"podman:bridge", "podman:macvlan", "podman:host"};
+
+static int open_variant(struct path **ret, const struct variant *v, struct err *e)
+{
+	struct path_spec spec;
+
+	must(path_parse(&spec, v->text, &v->cfg, &e_));
 	return path_open(ret, &spec, -1, e);
 }
 
@@ -358,6 +369,30 @@ static size_t vary(struct variant *ret, const struct path_ops *ops, const char *
 	return n;
 }
 
+/* All that one path can be asked for. */
+static size_t list_one(struct variant *ret, const char *text)
+{
+	char name[32];
+	size_t n = 0;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ":"), text);
+	for (uint32_t k = 0; k < 2 * PATH_BETWEEN_N; k++) {
+		struct variant *v = &ret[n];
+
+		v->text = text;
+		v->ops = path_find(name);
+		v->cfg = path_cfg_default;
+		v->cfg.ipv6 = k & 1;
+		v->cfg.between = k / 2;
+		if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
+			continue;
+		snprintf(v->name, sizeof(v->name), "%s %s %s", text, v->cfg.ipv6 ? "IPv6" : "IPv4",
+			path_between_name[v->cfg.between]);
+		n++;
+	}
+	return n;
+}
+
 /* @ret: [MAX_VARIANTS]. Return: how many. */
 static size_t list_variants(struct variant *ret)
 {
@@ -387,15 +422,24 @@ static size_t list_variants(struct variant *ret)
 				v->cfg.ipv6 ? "IPv6" : "IPv4", path_between_name[v->cfg.between]);
 		}
 	}
+	for (size_t i = 0; path_table[i]; i++)
+		if (!path_table[i]->arg)
+			n += list_one(&ret[n], path_table[i]->name);
+	for (size_t i = 0; i < ARRAY_SIZE(with_argument); i++)
+		n += list_one(&ret[n], with_argument[i]);
+	assert(n < MAX_VARIANTS - 2 * PATH_BETWEEN_N);
 	return n;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct variant variant[MAX_VARIANTS];
 	static struct CMUnitTest tests[2 * MAX_VARIANTS];
 	size_t n = 0;
 
+	/* An engine's container runs the program that asks for it. */
+	if (argc == 4 && strcmp(argv[1], "agent") == 0)
+		return agent_listen(argv[3], NULL) < 0;
 	if (net_begin() < 0)
 		return 0;
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(check_refuses_what_cannot_be);
