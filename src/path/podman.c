@@ -22,6 +22,7 @@
 
 #define PODMAN_DIR    ROOM_DIR "/engine"
 #define PODMAN_ROOTFS PODMAN_DIR "/rootfs"
+#define PODMAN_CONFIG PODMAN_DIR "/containers.conf"
 
 struct podman {
 	struct room *room;
@@ -87,7 +88,7 @@ static int podman_probe(const struct path_spec *spec, struct err *e)
 /* Runs podman in the room with these arguments behind its own. */
 static int podman(const struct path *p, const char *const *words, struct err *e)
 {
-	static const char *const env[] = {"CONTAINERS_CONF=/dev/null",
+	static const char *const env[] = {"CONTAINERS_CONF=" PODMAN_CONFIG,
 		"XDG_RUNTIME_DIR=" PODMAN_DIR, NULL};
 	const struct podman *s = p->state;
 	_cleanup_(freep) struct exec_result *x = NULL;
@@ -114,6 +115,22 @@ static int podman(const struct path *p, const char *const *words, struct err *e)
 		       : r;
 }
 
+/*
+ * Nothing of the machine's configuration counts. Locks are files: the others would be in /dev/shm,
+ * under one name for all engines of the machine.
+ */
+static int write_config(const struct podman *s, struct err *e)
+{
+	_cleanup_(fclosep) FILE *f = NULL;
+	char path[PATH_MAX];
+
+	room_path(s->room, PODMAN_CONFIG, path, sizeof(path));
+	f = fopen(path, "we");
+	if (!f || fputs("[engine]\nlock_type = \"file\"\n", f) < 0 || fflush(f) != 0)
+		return err_set(e, errno, "cannot write %s", path);
+	return 0;
+}
+
 static int open_room(struct podman *s, struct err *e)
 {
 	char dir[PATH_MAX];
@@ -129,7 +146,8 @@ static int open_room(struct podman *s, struct err *e)
 	if (mkdir(dir, 0700) < 0)
 		return err_set(e, errno, "cannot create %s", dir);
 	room_path(s->room, PODMAN_ROOTFS, dir, sizeof(dir));
-	return rootfs_of_self(dir, 0, 0, e);
+	r = rootfs_of_self(dir, 0, 0, e);
+	return r < 0 ? r : write_config(s, e);
 }
 
 /* Podman asks for limits above its own, which takes CAP_SYS_RESOURCE; the caller's will do. */
