@@ -294,6 +294,16 @@ bool qemu_console_said(const struct qemu *q, const char *text)
 	return n > 0 && memmem(said, (size_t)n, text, strlen(text));
 }
 
+uint64_t qemu_cpu_ns(const struct qemu *q)
+{
+	struct timespec ts;
+	clockid_t id;
+
+	if (clock_getcpuclockid(q->pid, &id) != 0 || clock_gettime(id, &ts) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns)
 {
 	struct pollfd p = {.fd = q->pidfd, .events = POLLIN};

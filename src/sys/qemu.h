@@ -66,6 +66,9 @@ int qemu_start(struct qemu **ret, const struct qemu_args *args, struct err *e) m
 /* Has the guest said this on its serial console, early on (in the first 16 KiB)? */
 bool qemu_console_said(const struct qemu *q, const char *text);
 
+/* CPU time that it has used, all threads together. */
+uint64_t qemu_cpu_ns(const struct qemu *q);
+
 /* Waits until it has ended. Return: has it? */
 bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns);
 
