@@ -1,5 +1,5 @@
 # Names for the common commands; meson does the work.
-.PHONY: all deps demo check install lint fuzz clean
+.PHONY: all deps deps-vm demo check check-vm install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -13,12 +13,20 @@ $(BUILD)/build.ninja:
 deps:
 	@scripts/deps.sh build
 
+# QEMU, and a kernel for guests in /var/lib/tare/guest
+deps-vm:
+	@scripts/deps.sh vm
+	@scripts/guest-kernel.sh
+
 demo: deps
 	@$(MAKE) --no-print-directory all
 	$(BUILD)/src/cmd/tare compare
 
 check:
 	@scripts/check.sh
+
+check-vm: all
+	$(MESON) test -C $(BUILD) --suite vm --print-errorlogs
 
 lint: all
 	$(MESON) test -C $(BUILD) --suite lint --print-errorlogs

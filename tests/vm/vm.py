@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Guests as ends of paths, emulated: they carry traffic, leave nothing, and fail in plain words.
+
+usage: vm.py TARE
+TAP. Skips where there is no QEMU, no kernel for guests or no tap device, as tare says it.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "cli"))
+from tap import QUICK, Tap, skip_all, strict_json  # noqa: E402
+
+TARE = os.path.abspath(sys.argv[1])
+RUN_S = 150  # on a busy machine; a boot that hangs is given up earlier
+GONE_S = 5
+TCG = ["--accel", "tcg", *QUICK]
+
+
+def run(*words, **env):
+    with tempfile.TemporaryDirectory() as tmp:
+        begin = time.monotonic()
+        done = subprocess.run([TARE, *words], capture_output=True, text=True, check=False, timeout=RUN_S,
+                              env={**os.environ, "TMPDIR": tmp, **env})
+        assert not os.listdir(tmp), os.listdir(tmp)
+        return done, time.monotonic() - begin
+
+
+def said(done):
+    """A document is long: only its reasons."""
+    return (done.returncode, re.findall(r'"reason": "[^"]+"', done.stdout), done.stderr)
+
+
+def carry_traffic():
+    done, _ = run("compare", "--path", "vm-e1000,vm-virtio-pod", "--load", "stream:dir=both",
+                  "--json", *TCG)
+    assert done.returncode == 0, said(done)
+    doc = strict_json(done.stdout)
+    for path in doc["paths"][1:]:
+        assert path["status"] == "ok", path
+        assert any("accel=tcg" in n for n in path["notes"]), path
+    for trial in doc["trials"]:
+        assert trial["status"] == "ok", trial
+        assert trial["near"]["bytes_rx"] > 0 and trial["far"]["bytes_rx"] > 0, trial
+
+
+def other_ways():
+    """IPv6, two queues, no offloads, UDP; the CPU time is the machine's."""
+    done, _ = run("run", "--path", "vm-virtio:vcpus=2,queues=2,offloads=off", "-6", "--load", "rr:proto=udp",
+                  "--json", *TCG)
+    assert done.returncode == 0, said(done)
+    doc = strict_json(done.stdout)
+    trials = [t for t in doc["trials"] if t["path"].startswith("vm-")]
+    assert all(t["status"] == "ok" and t["watch"]["cpu"] for t in trials), trials
+
+
+def both_ends_guests():
+    done, _ = run("run", "--path", "vm-vm", "--between", "pods", "--load", "rr", "--json", *TCG)
+    assert done.returncode == 0, said(done)
+    assert all(t["status"] == "ok" for t in strict_json(done.stdout)["trials"])
+
+
+def children(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def is_qemu(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("qemu")
+    except OSError:
+        return False
+
+
+def start_guest():
+    """A running tare and the pid of its QEMU."""
+    p = subprocess.Popen([TARE, "run", "--path", "vm-virtio", "--load", "stream", "--accel", "tcg", "--time", "5s"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + RUN_S
+    while time.monotonic() < deadline and p.poll() is None:
+        found = [c for c in children(p.pid) if is_qemu(c)]
+        if found:
+            return p, found[0]
+        time.sleep(0.01)
+    p.kill()
+    raise AssertionError("tare starts no QEMU: " + "".join(p.communicate()))
+
+
+def await_gone(pid):
+    deadline = time.monotonic() + GONE_S
+    while is_qemu(pid):
+        assert time.monotonic() < deadline, f"QEMU {pid} is still there"
+        time.sleep(0.02)
+
+
+def killed():
+    p, qemu = start_guest()
+    p.send_signal(signal.SIGKILL)
+    p.communicate(timeout=RUN_S)
+    await_gone(qemu)
+
+
+def interrupted_while_booting():
+    p, qemu = start_guest()
+    begin = time.monotonic()
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=RUN_S)
+    assert p.returncode == 4, (p.returncode, out, err)
+    assert "interrupted" in (out + err).lower(), out + err
+    assert time.monotonic() - begin < 5, "it took long"
+    await_gone(qemu)
+
+
+def fake_qemu(script):
+    """What is said of vm-virtio when QEMU is this script, and how long that took."""
+    with tempfile.TemporaryDirectory() as where:
+        fake = pathlib.Path(where, "qemu")
+        fake.write_text("#!/bin/sh\n" + script)
+        fake.chmod(0o755)
+        done, took_s = run("run", "--path", "vm-virtio", "--qemu", str(fake), "--load", "rr", "--json", *TCG)
+    assert done.returncode == 4, said(done)
+    return strict_json(done.stdout)["paths"][1]["reason"], took_s
+
+
+def qemu_fails():
+    reason, took_s = fake_qemu("echo 'no such machine' >&2; exit 7\n")
+    assert "QEMU ended with 7: no such machine" in reason, reason
+    assert took_s < 10, took_s
+
+
+def qemu_hangs():
+    reason, took_s = fake_qemu("exec sleep 100\n")
+    assert "did not start within" in reason, reason
+    assert took_s < 25, took_s
+
+
+def what_is_missing():
+    for words, expected in ((["--qemu", "qemu-nosuch"], "make deps-vm"),
+                            (["--guest-dir", "/nowhere"], "no kernel for a guest")):
+        done, took_s = run("run", "--path", "vm-virtio", "--load", "rr", *words, *TCG)
+        assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
+        assert expected in done.stdout + done.stderr, done.stdout + done.stderr
+        assert took_s < 10, took_s
+
+
+def refused():
+    for path, expected in (("vm-e1000:queues=2", "virtio"), ("vm-virtio:queues=2", "vcpus"),
+                           ("vm-vm", "between")):
+        done, _ = run("run", "--path", path, "--load", "rr", *TCG)
+        assert done.returncode == 2 and expected in done.stderr, (path, done.returncode, done.stderr)
+
+
+def mtu_of_a_nic():
+    """What a NIC can't do makes its path unavailable, in the guest's words."""
+    done, _ = run("run", "--path", "vm-rtl8139", "--mtu", "9000", "--load", "rr", *TCG)
+    assert done.returncode == 3 and "MTU of 9000" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def main():
+    done = subprocess.run([TARE, "list", "paths"], capture_output=True, text=True, check=False)
+    row = next(line.split(None, 2) for line in done.stdout.splitlines() if line.split()[:1] == ["vm-virtio"])
+    if row[1] != "yes":
+        skip_all(row[2])
+    tap = Tap()
+    tap.check("guests carry traffic both ways", carry_traffic)
+    tap.check("queues, IPv6, UDP, no offloads", other_ways)
+    tap.check("both ends are guests", both_ends_guests)
+    tap.check("kill -9 leaves no QEMU", killed)
+    tap.check("SIGINT ends a boot", interrupted_while_booting)
+    tap.check("QEMU that fails is quoted", qemu_fails)
+    tap.check("QEMU that hangs is given up", qemu_hangs)
+    tap.check("what is missing is said", what_is_missing)
+    tap.check("what can't be is refused", refused)
+    tap.check("an MTU that the NIC has not", mtu_of_a_nic)
+    tap.done()
+
+
+main()
