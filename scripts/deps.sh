@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
-# Usage: deps.sh [build|check]; check is build plus what the tests need.
+# Usage: deps.sh [build|check|vm]; check is build plus what the tests need, vm what guests need.
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -26,6 +26,8 @@ table() {
 		build zlib1g-dev          reads /proc/config.gz
 		build libcap-ng-dev       drops the server's privileges
 		build libseccomp-dev      confines the server to the system calls it uses
+		build libarchive-dev      packs what a guest boots
+		build libkmod-dev         finds the modules a guest needs
 		build scdoc               man pages
 		build python3             meson, tests
 		check libclang-rt-14-dev  clang's sanitizers and fuzzer
@@ -39,6 +41,8 @@ table() {
 		check iperf3              the peer that tare must agree with
 		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
+		vm qemu-system-x86        runs guests
+		vm kmod                   indexes the modules of their kernel
 		check nftables            second opinion on rules tests set
 		check iptables            sets the rules of some NAT paths
 		check containernetworking-plugins  CNI plugins that tests run
@@ -50,14 +54,14 @@ missing() { # GROUP: "package reason" of those not installed
 	local group package reason
 
 	while read -r group package reason; do
-		[[ $1 == check || $group == build ]] || continue
+		[[ $group == "$1" || ($1 == check && $group == build) ]] || continue
 		dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed ||
 			printf '%s %s\n' "$package" "$reason"
 	done < <(table)
 }
 
 group=${1:-build}
-[[ $group == build || $group == check ]] || { echo "usage: deps.sh [build|check]" >&2 && exit 2; }
+[[ $group =~ ^(build|check|vm)$ ]] || { echo "usage: deps.sh [build|check|vm]" >&2 && exit 2; }
 
 if ! command -v apt-get > /dev/null; then
 	for tool in meson ninja pkg-config; do
