@@ -76,6 +76,15 @@ static int open_ns(const struct room *room, const char *ns, int *ret, struct err
 	return *ret < 0 ? err_set(e, errno, "cannot open %s", path) : 0;
 }
 
+static int open_root(const struct room *room, int *ret, struct err *e)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", room->pid);
+	*ret = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? err_set(e, errno, "cannot open %s", path) : 0;
+}
+
 static int wait_ready(const struct room *room, struct err *e)
 {
 	struct pollfd p = {.fd = room->pipe_fd, .events = POLLIN};
@@ -92,7 +101,7 @@ int room_open(struct room **ret, struct err *e)
 	_cleanup_(room_closep) struct room *room = xcalloc(1, sizeof(*room));
 	int fd[2], r;
 
-	room->pid_ns_fd = room->mnt_ns_fd = room->pipe_fd = -1;
+	room->pid_ns_fd = room->mnt_ns_fd = room->root_fd = room->pipe_fd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
 		return err_set(e, errno, "cannot create a socket pair");
 	room->pid = fork_into_room();
@@ -110,6 +119,8 @@ int room_open(struct room **ret, struct err *e)
 		r = open_ns(room, "pid", &room->pid_ns_fd, e);
 	if (r == 0)
 		r = open_ns(room, "mnt", &room->mnt_ns_fd, e);
+	if (r == 0)
+		r = open_root(room, &room->root_fd, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(room);
@@ -128,6 +139,7 @@ void room_close(struct room *room)
 	closep(&room->pipe_fd);
 	closep(&room->pid_ns_fd);
 	closep(&room->mnt_ns_fd);
+	closep(&room->root_fd);
 	free(room);
 }
 

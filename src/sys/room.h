@@ -15,6 +15,7 @@ struct room {
 	pid_t pid;   /* of its pid 1, as seen from here */
 	int pipe_fd; /* the room lasts as long as this is open */
 	int pid_ns_fd, mnt_ns_fd;
+	int root_fd; /* entering a mount namespace leaves a chroot, which tare may live in */
 };
 
 /* Where files of a room belong: a directory there that every user can pass. */

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Whatever ends a run, nothing of it stays: no link, nft rule, cgroup, process or network namespace.
 
-TAP. Usage: leak.py TARE [SEED]
+TAP. Usage: leak.py TARE [PATHS [SEED]]
+With PATHS, on these instead of veth: signals only, and fewer.
 As root, runs in a pid and network namespace of its own, so that others on the machine are not counted.
 """
 import ctypes
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import time
 
-N_SIGNALS = 20
+N_SIGNALS = 3 if sys.argv[2:] else 20
 MAX_TRIES = 3   # others on the machine may make a trial fail, but not for ever
 JANITOR_S = 6  # sys/janitor.c tries for 5 s
+OURS = ('tare', 'ovs', 'dpdk')
 RUN_S = 60     # a run that takes longer hangs
-RUN = ['compare', '--quick', '--quiet', '--path', 'veth', '--load', 'rr:proto=tcp', '--time', '100ms',
+RUN = ['compare', '--quick', '--quiet', '--path', sys.argv[2] if sys.argv[2:] else 'veth', '--load', 'rr:proto=tcp', '--time', '100ms',
        '--warmup', '20ms']
 
 
@@ -63,7 +65,7 @@ def is_alive(entry):
 def processes():
     def name(entry):
         return (entry / 'comm').read_text().strip() if is_alive(entry) else ''
-    return sorted(n for n in of_processes(name) if n.startswith('tare'))
+    return sorted(n for n in of_processes(name) if n.startswith(OURS))
 
 
 def namespaces():
@@ -191,7 +193,7 @@ def alone():
 
 
 def main():
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(1 << 32)
     random.seed(seed)
     print(f'# seed {seed}')
     m = Machine()
@@ -209,7 +211,8 @@ def main():
     tap.check('a whole run leaves nothing', problems + m.leftovers())
     check_interrupts(tap, m, run_s)
     check_kills(tap, m, run_s)
-    check_failures(tap, m)
+    if not sys.argv[2:]:
+        check_failures(tap, m)
     print(f'1..{tap.n}')
     return tap.n_bad > 0
 
