@@ -1,5 +1,6 @@
 # Names for the common commands; meson does the work.
 .PHONY: all deps deps-vm demo check check-vm install lint fuzz clean
+.PHONY: all deps deps-switch demo check install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -17,6 +18,8 @@ deps:
 deps-vm:
 	@scripts/deps.sh vm
 	@scripts/guest-kernel.sh
+deps-switch:
+	@scripts/deps.sh switch
 
 demo: deps
 	@$(MAKE) --no-print-directory all

@@ -1,6 +1,8 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
 # Usage: deps.sh [build|check|vm]; check is build plus what the tests need, vm what guests need.
+# Usage: deps.sh [build|check|switch]; check is build plus what the tests need, switch is what the paths
+# through switches in user space need as they run.
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -47,6 +49,8 @@ table() {
 		check iptables            sets the rules of some NAT paths
 		check containernetworking-plugins  CNI plugins that tests run
 		check iptables            used by CNI plugins portmap and firewall
+		switch openvswitch-switch  paths ovs-netdev, ovs-afxdp, ovs-kernel
+		switch dpdk-dev            path dpdk-testpmd
 	EOT
 }
 
@@ -62,6 +66,10 @@ missing() { # GROUP: "package reason" of those not installed
 
 group=${1:-build}
 [[ $group =~ ^(build|check|vm)$ ]] || { echo "usage: deps.sh [build|check|vm]" >&2 && exit 2; }
+[[ $group == build || $group == check || $group == switch ]] || {
+	echo "usage: deps.sh [build|check|switch]" >&2
+	exit 2
+}
 
 if ! command -v apt-get > /dev/null; then
 	for tool in meson ninja pkg-config; do

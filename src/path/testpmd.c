@@ -23,6 +23,11 @@
 /* Ref: DPDK drivers/net/af_xdp: frames of 2048 bytes, headroom in them. */
 #define AF_XDP_MAX_MTU 1500
 
+/* More than both ports' rings and what is on its way between them: AF_XDP has 3 * 2048 a port. */
+#define N_MBUFS 12288U
+/* Ref: struct rte_mbuf, mempool header and headroom. */
+#define MBUF_HEADER_BYTES 384U
+
 struct testpmd {
 	struct room *room;
 	struct exec_proc proc;
@@ -83,6 +88,12 @@ static uint32_t frame_bytes(const struct path *p)
 	return size;
 }
 
+/* Its buffers, and 32 MiB for all else. */
+static uint32_t memory_mib(const struct path *p)
+{
+	return (N_MBUFS * (frame_bytes(p) + MBUF_HEADER_BYTES) >> 20) + 32;
+}
+
 static char *vdev(const struct path *p, uint32_t i)
 {
 	const char *name = driver[p->cfg.dpdk_port], *dev = switch_ports(p->lab)[i];
@@ -102,9 +113,11 @@ static int start(struct path *p, struct testpmd *t, struct err *e)
 	/* Behind the headroom that every buffer has (RTE_PKTMBUF_HEADROOM). */
 	_cleanup_(freep) char *mbuf = xasprintf("--mbuf-size=%u", frame_bytes(p) + 128);
 	/* With statistics it does not read its input, at whose end it would stop. */
-	const char *argv[] = {"dpdk-testpmd", cores, "--no-huge", "-m", "256", "--no-pci",
+	_cleanup_(freep) char *count = xasprintf("--total-num-mbufs=%u", N_MBUFS);
+	_cleanup_(freep) char *mib = xasprintf("%u", memory_mib(p));
+	const char *argv[] = {"dpdk-testpmd", cores, "--no-huge", "-m", mib, "--no-pci",
 		"--no-telemetry", port0, port1, "--", "--forward-mode=io", "--auto-start",
-		"--stats-period=86400", "--total-num-mbufs=12288", mbuf, NULL};
+		"--stats-period=86400", count, mbuf, NULL};
 	const char *env[] = {EXEC_NO_XDP_PINS, NULL};
 	const struct exec_args args = {.argv = argv,
 		.env = env,
