@@ -1,6 +1,5 @@
 # Names for the common commands; meson does the work.
-.PHONY: all deps deps-vm demo check check-vm install lint fuzz clean
-.PHONY: all deps deps-switch demo check install lint fuzz clean
+.PHONY: all deps deps-vm deps-engine deps-switch demo check check-vm install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -18,8 +17,10 @@ deps:
 deps-vm:
 	@scripts/deps.sh vm
 	@scripts/guest-kernel.sh
-deps-switch:
-	@scripts/deps.sh switch
+
+# What the paths through engines and switches need as they run
+deps-engine deps-switch:
+	@scripts/deps.sh $(@:deps-%=%)
 
 demo: deps
 	@$(MAKE) --no-print-directory all

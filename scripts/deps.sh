@@ -1,8 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
-# Usage: deps.sh [build|check|vm]; check is build plus what the tests need, vm what guests need.
-# Usage: deps.sh [build|check|switch]; check is build plus what the tests need, switch is what the paths
-# through switches in user space need as they run.
+# Usage: deps.sh [GROUP]; build, or check: that plus what the tests need; or what some paths need as they
+# run: vm (guests), engine (podman), switch (switches in user space).
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -43,14 +42,13 @@ table() {
 		check iperf3              the peer that tare must agree with
 		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
+		check nftables            second opinion on rules tests set
+		check iptables            rules of some NAT paths, of CNI plugins portmap and firewall
+		check containernetworking-plugins  CNI plugins that tests run
 		vm qemu-system-x86        runs guests
 		vm kmod                   indexes the modules of their kernel
-		check nftables            second opinion on rules tests set
-		check iptables            sets the rules of some NAT paths
-		check containernetworking-plugins  CNI plugins that tests run
-		check iptables            used by CNI plugins portmap and firewall
-		switch openvswitch-switch  paths ovs-netdev, ovs-afxdp, ovs-kernel
-		switch dpdk-dev            path dpdk-testpmd
+		switch openvswitch-switch paths ovs-netdev, ovs-afxdp, ovs-kernel
+		switch dpdk-dev           path dpdk-testpmd
 	EOT
 }
 
@@ -65,9 +63,8 @@ missing() { # GROUP: "package reason" of those not installed
 }
 
 group=${1:-build}
-[[ $group =~ ^(build|check|vm)$ ]] || { echo "usage: deps.sh [build|check|vm]" >&2 && exit 2; }
-[[ $group == build || $group == check || $group == switch ]] || {
-	echo "usage: deps.sh [build|check|switch]" >&2
+[[ $group =~ ^(build|check|vm|engine|switch)$ ]] || {
+	echo "usage: deps.sh [build|check|vm|engine|switch]" >&2
 	exit 2
 }
 
