@@ -53,8 +53,8 @@ const struct command command_guest = {
 		"program. So paths that the running kernel lacks can be tried, and nested guests "
 		"where the CPU has them.\n"
 		"\n"
-		"The guest's CPU is emulated: its numbers compare with each other, never with those "
-		"of the machine. The exit status is the command's.",
+		"The guest's CPU is emulated: its numbers compare with each other, never with "
+		"those of the machine. The exit status is the command's.",
 	.examples = {"tare guest -- tare list paths\nwhich paths a stock kernel has",
 		"tare guest -- tare compare --quick --path ipvlan-l2,wireguard\n"
 		"measure paths that the running kernel lacks"},

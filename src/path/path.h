@@ -87,7 +87,7 @@ struct path_cfg {
 	uint32_t cni_ports;      /* published for each end, for plugins that can; 0: none */
 	uint64_t cni_rate_bps;   /* limit asked of plugins that can; 0: none */
 	uint32_t cni_device;     /* enum cni_device: of path/cni.c */
-	char engine_user[32]; /* podman: whose it is; "": root's where that can be */
+	char engine_user[32];    /* podman: whose it is; "": root's where that can be */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];

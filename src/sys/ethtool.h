@@ -17,7 +17,7 @@ int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, stru
 int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e) must_check_;
 
 enum ethtool_switch {
-	ETHTOOL_TX_CSUM, /* without it, no TSO either: the stack computes checksums of whole packets */
+	ETHTOOL_TX_CSUM, /* without it, no TSO either */
 	ETHTOOL_GRO,
 	ETHTOOL_SWITCH_N,
 };
