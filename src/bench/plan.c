@@ -120,7 +120,8 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 	const struct path_spec native = path_spec_of(path_table[0], &run->path_cfg);
 	_cleanup_(freep) char *copy = xstrdup(names);
 	char *rest = copy, *part;
-	char one[sizeof(native.name)] = "";
+	const size_t size = strlen(names) + 1;
+	_cleanup_(freep) char *one = xcalloc(1, size);
 	int r = plan_path(run, &native, e);
 
 	while (r == 0 && (part = strsep(&rest, ","))) {
@@ -130,7 +131,7 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 			r = plan_named(run, one, e);
 		if (!more)
 			one[0] = '\0';
-		str_addf(one, sizeof(one), "%s%s", more ? "," : "", part);
+		str_addf(one, size, "%s%s", more ? "," : "", part);
 	}
 	return r < 0 ? r : plan_named(run, one, e);
 }

@@ -6,5 +6,6 @@ const struct path_ops *const path_table[] = {
 	&path_veth,
 	&path_bridge,
 	&path_nat,
+	&path_existing,
 	NULL,
 };

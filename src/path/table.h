@@ -8,3 +8,4 @@ extern const struct path_ops path_hostnet;
 extern const struct path_ops path_veth;
 extern const struct path_ops path_bridge;
 extern const struct path_ops path_nat;
+extern const struct path_ops path_existing;

@@ -1,7 +1,6 @@
 #include "path/verify.h"
 
 #include "base/clock.h"
-#include "path/lab.h"
 #include "sys/ns.h"
 #include "sys/sock.h"
 
@@ -15,7 +14,7 @@ static int udp_at(const struct path *p, const struct path_end *end, uint16_t por
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int r = ns_scope_enter(&scope, end->netns_fd, e);
 
-	return r < 0 ? r : sock_bind(SOCK_DGRAM, p->lab->addrs->any, port, e);
+	return r < 0 ? r : sock_bind(SOCK_DGRAM, p->cfg.ipv6 ? "::" : "0.0.0.0", port, e);
 }
 
 /* Sends until something arrives: the first packets may wait for a neighbour's address. */

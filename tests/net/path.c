@@ -310,7 +310,8 @@ static size_t list_variants(struct variant *ret)
 			v->cfg = path_cfg_default;
 			v->cfg.ipv6 = k & 1;
 			v->cfg.between = k / 2;
-			if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
+			/* Without its argument, or a container, it can't exist. */
+			if (v->ops->arg || net_path_check(v->ops, &v->cfg, NULL) < 0)
 				continue;
 			assert(n++ < MAX_VARIANTS);
 			snprintf(v->name, sizeof(v->name), "%s %s %s", v->ops->name,
