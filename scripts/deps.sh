@@ -12,17 +12,22 @@ table() {
 		build meson               configures the build
 		build ninja-build         runs the build
 		build pkg-config          finds the libraries
+		build clang               compiles BPF programs; second compiler, fuzzing
+		build bpftool             makes headers of them
+		build libbpf-dev          loads them
 		build libnl-3-dev         speaks netlink
+		build libnl-genl-3-dev    WireGuard's keys and peers
 		build libnl-route-3-dev   makes links, addresses, routes
 		build libnftables-dev     sets NAT rules
+		build libnetfilter-conntrack-dev  fills a connection table
+		build libmnl-dev          the same, in batches
 		build libjansson-dev      JSON in and out
-		build libssl-dev          iperf3's logins, the server's pre-shared key
+		build libssl-dev          iperf3's logins, the server's pre-shared key, WireGuard's keys
 		build zlib1g-dev          reads /proc/config.gz
 		build libcap-ng-dev       drops the server's privileges
 		build libseccomp-dev      confines the server to the system calls it uses
 		build scdoc               man pages
 		build python3             meson, tests
-		check clang               second compiler, fuzzing
 		check libclang-rt-14-dev  clang's sanitizers and fuzzer
 		check clang-format        lint of the C code
 		check shellcheck          lint of the shell scripts
@@ -35,6 +40,9 @@ table() {
 		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
 		check nftables            second opinion on rules tests set
+		check iptables            sets the rules of some NAT paths
+		check containernetworking-plugins  CNI plugins that tests run
+		check iptables            used by CNI plugins portmap and firewall
 	EOT
 }
 

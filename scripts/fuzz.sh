@@ -8,9 +8,9 @@ meson=$(command -v /usr/bin/meson || command -v meson)
 [ -f build-fuzz/build.ninja ] || CC=clang "$meson" setup build-fuzz --native-file dev.ini \
   -Dc_args=-fsanitize=fuzzer-no-link
 ninja -C build-fuzz
-libs=(serve report iperf bench path load wire meter sys stat base)
+libs=(serve report iperf bench path load wire meter cni sys stat base)
 targets=(num opt doc cpustat affinity procnet udp_seq iperf_params iperf_results iperf_ctl rsa_token
-  sniff cidr greet labfile)
+  sniff cidr greet cni_conf cni_result labfile)
 for target in "${targets[@]}"; do
   objects=()
   for lib in "${libs[@]}"; do objects+=("build-fuzz/src/$lib/lib$lib.a"); done

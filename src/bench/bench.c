@@ -83,6 +83,20 @@ static void describe_path(struct path_result *p, const struct path *path)
 	read_offloads(&path->far, p->far_offloads, sizeof(p->far_offloads));
 }
 
+/* What kernel and adapters a guest has. */
+static int describe_guest(struct site *s, struct path_result *p, struct err *e)
+{
+	_cleanup_(freep) struct endpoint_traits *traits = xcalloc(1, sizeof(*traits));
+	int r;
+
+	if (!s->path || !(s->path->near.guest || s->path->far.guest))
+		return 0;
+	r = endpoint_describe(s->path->far.guest ? &s->far : &s->near, traits, e);
+	p->has_guest_env = r == 0;
+	p->guest_env = traits->env;
+	return r;
+}
+
 /* native stays between the machines when the others are between pods: it is the bare wire. */
 static struct path_spec spec_for(const struct run *run, uint32_t path)
 {
@@ -122,11 +136,14 @@ static void open_site(struct bench *b, uint32_t i)
 	struct err e = {0};
 	int r = try_open(b, i, &args, &e);
 
+	if (r == 0)
+		r = describe_guest(b->site[i], p, &e);
 	if (r == 0) {
 		p->open_ns = clock_now_ns() - begin_ns;
 		describe_path(p, b->site[i]->path);
 		return;
 	}
+	site_close(take_ptr(b->site[i]));
 	b->cancelled = b->cancelled || r == -ECANCELED;
 	p->status = r == PATH_UNAVAILABLE ? STATUS_SKIPPED : STATUS_FAILED;
 	str_set(p->reason, e.text);

@@ -40,6 +40,10 @@ const struct field trial_fields[] = {
 	FIELD_STR(struct trial, far_cpus, "CPUs that far's threads were pinned to; empty: none"),
 	FIELD_BOOL(struct trial, same_machine,
 		"both ends share one machine: its cpu and cycles readings are taken once, at near"),
+	FIELD_BOOL(struct trial, near_guest,
+		"near is in a virtual machine on this one: CPU time is watch's, the whole "
+		"machine's"),
+	FIELD_BOOL(struct trial, far_guest, "the same of far"),
 	FIELD_END,
 };
 

@@ -26,6 +26,14 @@ static double transactions_per_s(const struct trial *t)
 	return (double)hists_at(t->hist, LOAD_HIST_LATENCY)->count * 1e9 / (double)t->span_ns;
 }
 
+/* This machine's, guests included, though their own kernels count the same time again. */
+static double watched_cpus(const struct trial *t)
+{
+	if (!t->watch.has_cpu)
+		return NAN;
+	return (double)t->watch.cpu.busy_ns / (double)t->watch.cpu.span_ns;
+}
+
 /* CPUs busy on all machines: near's reading is the whole machine's when both ends share it. */
 static double busy_cpus(const struct trial *t)
 {
@@ -33,6 +41,8 @@ static double busy_cpus(const struct trial *t)
 	const struct cpu_reading *far = &t->far.readings.cpu;
 	double cpus;
 
+	if (t->near_guest || t->far_guest)
+		return watched_cpus(t);
 	if (!t->near.readings.valid[METER_CPU])
 		return NAN;
 	cpus = (double)near->busy_ns / (double)near->span_ns;
@@ -52,14 +62,15 @@ static double threads_cpus(const struct trial *t)
 	       1e9;
 }
 
+/* Counters of the machine run on in its guests, but what a guest counts is its own only. */
 static double cycles_per_s(const struct trial *t)
 {
 	double sum;
 
-	if (!t->near.readings.valid[METER_CYCLES])
+	if (t->near_guest || !t->near.readings.valid[METER_CYCLES])
 		return NAN;
 	sum = rate(&t->near, t->near.readings.cycles.cycles);
-	if (t->same_machine)
+	if (t->same_machine || t->far_guest)
 		return sum;
 	if (!t->far.readings.valid[METER_CYCLES])
 		return NAN;

@@ -19,11 +19,20 @@
 /* The load goes on this long after both spans: what was asked in them may still be answered. */
 #define PAIR_RUN_OUT_MS 30
 
+enum pair_watch {
+	WATCH_WAITS,
+	WATCH_RUNS,
+	WATCH_DONE,
+};
+
 struct pair {
 	const struct pair_args *args;
 	struct pair_result *ret;
 	bool sent[2], done[2];
 	bool stop_said;
+	enum pair_watch watch;
+	uint64_t watch_ns;    /* when it is to be begun, or ended; UINT64_MAX: neither */
+	uint64_t span_end_ns; /* as planned */
 	uint64_t deadline_ns; /* for both to be done */
 	uint64_t grace_ns;    /* when to stop waiting for the rest; UINT64_MAX: not yet known */
 };
@@ -42,6 +51,8 @@ static int send_runs(struct pair *p, struct err *e)
 		.interval_ns = a->interval_ns};
 	int r;
 
+	p->watch_ns = clock_now_ns() + (a->exact ? 0 : run.begin_ns);
+	p->span_end_ns = a->exact ? UINT64_MAX : p->watch_ns + run.span_ns;
 	p->deadline_ns = clock_now_ns() + run.begin_ns + run.span_ns + PAIR_ANSWER_NS;
 	if (a->same_clock)
 		run.begin_ns += clock_now_ns();
@@ -137,6 +148,26 @@ static int watch_exact(struct pair *p, struct err *e)
 	return say_both(p, "stop", e);
 }
 
+/* Begins the watch with the planned span, and ends it with it, or when all is over before. */
+static int keep_watch(struct pair *p, bool over, struct err *e)
+{
+	struct watch *w = p->args->watch;
+	uint64_t now_ns = clock_now_ns();
+	int r = 0;
+
+	if (w && p->watch == WATCH_WAITS && now_ns >= p->watch_ns) {
+		p->watch = WATCH_RUNS;
+		p->watch_ns = p->span_end_ns;
+		r = watch_begin(w, e);
+	}
+	if (r == 0 && p->watch == WATCH_RUNS && (over || now_ns >= p->watch_ns)) {
+		p->watch = WATCH_DONE;
+		p->watch_ns = UINT64_MAX;
+		r = watch_end(w, p->ret->watch, e);
+	}
+	return r;
+}
+
 static int timed_out(const struct pair *p, struct err *e)
 {
 	bool far = p->done[0];
@@ -171,10 +202,16 @@ static int until_done(struct pair *p, int *ret_from, struct err *e)
 	*ret_from = -1;
 	while (r == 0 && !(p->done[0] && p->done[1])) {
 		bool ready[3] = {0};
+		uint64_t wake_ns;
 
 		if (clock_now_ns() > p->deadline_ns)
 			return timed_out(p, e);
-		r = wait_words(p, MIN(p->deadline_ns, p->grace_ns), ready, e);
+		wake_ns = MIN(p->deadline_ns, p->grace_ns);
+		if (p->args->watch)
+			wake_ns = MIN(wake_ns, p->watch_ns);
+		r = wait_words(p, wake_ns, ready, e);
+		if (r == 0)
+			r = keep_watch(p, false, e);
 		if (r == 0)
 			r = hear_all(p, ready, ret_from, e);
 		if (r == 0)
@@ -239,5 +276,6 @@ int pair_run(const struct pair_args *args, struct pair_result *ret, struct err *
 	r = until_done(&p, &from, e);
 	if (r < 0)
 		return from >= 0 ? find_cause(&p, from, r, e) : r;
-	return read_reports(&p, e);
+	r = keep_watch(&p, true, e);
+	return r < 0 ? r : read_reports(&p, e);
 }

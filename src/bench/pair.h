@@ -6,6 +6,7 @@
 
 #include "bench/endpoint.h"
 #include "bench/interval.h"
+#include "bench/watch.h"
 
 struct pair_args {
 	struct endpoint *end[2]; /* near, far */
@@ -19,6 +20,7 @@ struct pair_args {
 	uint64_t warmup_ns, span_ns, interval_ns;
 	/* Readable: end the span now and keep what there is; once more: give up. -1: none. */
 	int stop_fd;
+	struct watch *watch; /* begun and ended with the span; NULL: none */
 	/* Of each interval that both ends have sent; @ctx. NULL: not wanted. */
 	void (*interval)(void *ctx, const struct interval_list *list, const struct interval *x);
 	void *ctx;
@@ -28,7 +30,8 @@ struct pair_result {
 	struct end_report *report[2];
 	struct hist **hist; /* [LOAD_HIST_N]; both ends' are added up; initialised */
 	struct interval_list *intervals;
-	bool stopped; /* by stop_fd */
+	struct watch_report *watch; /* filled if there is a watch */
+	bool stopped;               /* by stop_fd */
 };
 
 int pair_run(const struct pair_args *args, struct pair_result *ret, struct err *e) must_check_;

@@ -8,6 +8,7 @@
 #include "bench/interval.h"
 #include "bench/metric.h"
 #include "bench/remote.h"
+#include "bench/watch.h"
 #include "load/load.h"
 #include "meter/env.h"
 #include "path/path.h"
@@ -72,6 +73,8 @@ struct path_result {
 	char near_offloads[128], far_offloads[128];
 	double ceiling_bps;         /* 0: none */
 	uint64_t open_ns, close_ns; /* what building and removing it took; 0: was not built */
+	bool has_guest_env;         /* an end is a guest; of two, far's */
+	struct env guest_env;
 	uint32_t n_notes;
 	char note[PATH_MAX_NOTES][256]; /* what to know of its numbers */
 };
@@ -92,8 +95,10 @@ struct trial {
 	uint64_t span_ns; /* planned; of an exact amount, and if interrupted, real */
 	bool interrupted; /* ended early by the user; what is here is whole */
 	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
-	bool same_machine; /* both ends' cpu and cycles readings are one, taken at near */
+	bool same_machine;          /* both ends' cpu and cycles readings are one, taken at near */
+	bool near_guest, far_guest; /* a guest of this machine, whose CPU time watch has */
 	struct end_report near, far;
+	struct watch_report watch;
 	struct interval_list intervals; /* empty unless they were asked for */
 	struct hist *hist[LOAD_HIST_N]; /* NULL: not filled by this load */
 };

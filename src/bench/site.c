@@ -43,6 +43,16 @@ static const char *cpus_for(const struct site *s, bool far, const struct load_sp
 	return far ? s->far_half : s->near_half;
 }
 
+/* Paths of one kind differ in their options, which is nothing to name a directory by. */
+static uint32_t path_number(const struct site_args *args, const struct run *run)
+{
+	uint32_t i = 0;
+
+	while (i < run->n_paths && strcmp(run->path[i].spec.name, args->spec->name) != 0)
+		i++;
+	return i;
+}
+
 /*
  * Every end gets a cgroup, native's too: a process on a bare machine is in one as well (its
  * service's), and scheduling within one has a price that is no property of the network.
@@ -54,9 +64,11 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 	char name[64];
 	int r;
 
-	if (!args->janitor)
+	/* What is attached to has one of its engine's. */
+	if (!args->janitor || (i ? &s->path->far : &s->path->near)->attach)
 		return 0;
-	snprintf(name, sizeof(name), "%s-%s", args->spec->ops->name, i ? "far" : "near");
+	snprintf(name, sizeof(name), "%s-%u-%s", args->spec->ops->name, path_number(args, run),
+		i ? "far" : "near");
 	r = cgroup_make(&s->cgroup[i], name, args->janitor, e);
 	if (r == CGROUP_UNAVAILABLE) {
 		char limit[600];
@@ -152,16 +164,35 @@ static int open_remote(struct site *s, const struct site_args *args, struct run 
 	return r < 0 ? r : describe_far(s, run, e);
 }
 
+/* A guest's kernel may lack a meter that this machine has. */
+static int list_guest_meters(struct site *s, bool far, struct err *e)
+{
+	const struct path_end *end = far ? &s->path->far : &s->path->near;
+	_cleanup_(freep) struct endpoint_traits *traits = xcalloc(1, sizeof(*traits));
+	int r = end->guest ? endpoint_describe(far ? &s->far : &s->near, traits, e) : 0;
+
+	memcpy(s->guest_meters[far], traits->meters, sizeof(traits->meters));
+	return r;
+}
+
 static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
 	int r = path_open(&s->path, args->spec, args->cancel_fd, e);
 
 	if (r != 0)
 		return r;
-	r = make_cgroup(s, 0, args, run, e);
+	r = watch_open(&s->watch, s->path, e);
 	if (r == 0)
-		r = make_cgroup(s, 1, args, run, e);
-	return r < 0 ? r : start_agents(s, e);
+		r = s->path->near.guest ? 0 : make_cgroup(s, 0, args, run, e);
+	if (r == 0)
+		r = s->path->far.guest ? 0 : make_cgroup(s, 1, args, run, e);
+	if (r == 0)
+		r = start_agents(s, e);
+	if (r == 0)
+		r = list_guest_meters(s, false, e);
+	if (r == 0)
+		r = list_guest_meters(s, true, e);
+	return r < 0 ? r : path_rest(s->path, true, e);
 }
 
 int site_open(struct site **ret, const struct site_args *args, struct run *run, struct err *e)
@@ -187,6 +218,7 @@ void site_close(struct site *s)
 		return;
 	endpoint_close(&s->near);
 	endpoint_close(&s->far);
+	watch_close(s->watch);
 	path_close(s->path);
 	free(s->far_traits);
 	if (s->remote)
@@ -221,9 +253,11 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 				 : s->path->near.port,
 		.cpus = far ? t->far_cpus : t->near_cpus,
 	};
+	bool guest = far ? t->far_guest : t->near_guest;
 
 	for (enum meter_id i = 0; i < METER_N; i++)
-		p.meters[i] = meters[i] && !(far && t->same_machine && meter_table[i]->per_machine);
+		p.meters[i] = meters[i] && (!guest || s->guest_meters[far][i]) &&
+			      !(far && t->same_machine && meter_table[i]->per_machine);
 	for (enum meter_id i = 0; far && s->far_traits && i < METER_N; i++)
 		p.meters[i] = s->far_traits->meters[i] &&
 			      !(t->same_machine && meter_table[i]->per_machine);
@@ -300,11 +334,13 @@ static int run_both(struct site *s, const struct load_spec *load, const struct b
 		.span_ns = longest_ns(s, cfg),
 		.interval_ns = s->remote ? s->remote->cfg->interval_ns : 0,
 		.stop_fd = s->remote ? s->near.chan.cancel_fd : -1,
+		.watch = s->watch,
 		.interval = pass_interval,
 		.ctx = &listener};
 	struct pair_result ret = {.report = {&t->near, &t->far},
 		.hist = t->hist,
-		.intervals = &t->intervals};
+		.intervals = &t->intervals,
+		.watch = &t->watch};
 	int r = pair_run(&args, &ret, e);
 
 	t->interrupted = ret.stopped;
@@ -321,7 +357,7 @@ static int check_numbers(const struct trial *t, struct err *e)
 	if (t->near.readings.proc.threads_ns == 0 || t->far.readings.proc.threads_ns == 0)
 		return err_say(e, ENODATA,
 			"an end's threads got no CPU time in the counted span: "
-			"the machine is too busy");
+			"nothing reached it, or the machine is too busy");
 	return err_say(e, ENODATA, "no payload arrived in the counted span");
 }
 
@@ -336,36 +372,59 @@ static void set_cpus(const struct site *s, const struct load_spec *load,
 		remote_cpus(s->remote->cfg, true, t->far_cpus, sizeof(t->far_cpus));
 		return;
 	}
-	str_set(t->near_cpus, cpus_for(s, false, load, pin));
-	str_set(t->far_cpus, cpus_for(s, true, load, pin));
+	/* A guest's CPUs are not the machine's. */
+	if (!t->near_guest)
+		str_set(t->near_cpus, cpus_for(s, false, load, pin));
+	if (!t->far_guest)
+		str_set(t->far_cpus, cpus_for(s, true, load, pin));
+}
+
+/* From the first packet of a trial to its numbers. */
+static int measure(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
+	const bool *meters, struct trial *t, struct err *e)
+{
+	int r = prepare(s, true, load, meters, t, e);
+
+	if (r == 0)
+		r = prepare(s, false, load, meters, t, e);
+	if (r == 0)
+		r = connect_both(s, false, e);
+	if (r == 0 && load->cfg.under == LOAD_UNDER_STREAM)
+		r = connect_both(s, true, e);
+	if (r == 0)
+		r = run_both(s, load, cfg, t, e);
+	return r == 0 ? check_numbers(t, e) : r;
 }
 
 int site_trial(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
 	const bool *meters, struct trial *t)
 {
 	struct err e = {0};
-	int r;
+	int r, resting;
 
 	t->same_machine = strcmp(s->near.machine_id, s->far.machine_id) == 0;
+	t->near_guest = s->path && s->path->near.guest;
+	t->far_guest = s->path && s->path->far.guest;
 	t->span_ns = longest_ns(s, cfg);
+	t->watch = (struct watch_report){0};
 	set_cpus(s, load, cfg, t);
 	hists_init(t->hist, load->ops->hists);
 	interval_list_fini(&t->intervals);
 
-	r = prepare(s, true, load, meters, t, &e);
+	r = s->path ? path_rest(s->path, false, &e) : 0;
+	/* Begun anew with the span; a trial that does not get there is explained by it as well. */
+	if (r == 0 && s->watch)
+		r = watch_begin(s->watch, &e);
 	if (r == 0)
-		r = prepare(s, false, load, meters, t, &e);
-	if (r == 0)
-		r = connect_both(s, false, &e);
-	if (r == 0 && load->cfg.under == LOAD_UNDER_STREAM)
-		r = connect_both(s, true, &e);
-	if (r == 0)
-		r = run_both(s, load, cfg, t, &e);
-	if (r == 0)
-		r = check_numbers(t, &e);
+		r = measure(s, load, cfg, meters, t, &e);
+	resting = s->path ? path_rest(s->path, true, r < 0 ? NULL : &e) : 0;
+	r = r < 0 ? r : resting;
 	t->status = r == 0 ? STATUS_OK : STATUS_FAILED;
 	if (r < 0)
 		str_set(t->reason, e.text);
+	/* It only explains: when it can't be read, too, nothing is said. */
+	if (r < 0 && s->watch && !t->watch.has_drops && watch_end(s->watch, &t->watch, NULL) < 0)
+		t->watch = (struct watch_report){0};
 	if (r == -ECANCELED)
 		return r;
 	return t->interrupted ? SITE_STOPPED : 0;

@@ -5,6 +5,7 @@
 #include "bench/pair.h"
 #include "bench/remote.h"
 #include "bench/result.h"
+#include "bench/watch.h"
 #include "sys/cgroup.h"
 
 /* Of each interval that both ends have sent, number @n of its trial. */
@@ -15,7 +16,9 @@ struct site {
 	struct path *path;     /* NULL: there is a remote */
 	struct remote *remote; /* NULL: there is a path */
 	struct endpoint near, far;
+	struct watch *watch;                /* NULL: nothing to watch */
 	struct endpoint_traits *far_traits; /* of the remote */
+	bool guest_meters[2][METER_N];      /* those that a guest at near, at far has */
 	uint16_t load_port[2]; /* where the load of near and far listens, as they say */
 	bool has_cgroup[2];
 	struct cgroup cgroup[2];                          /* of near and far */

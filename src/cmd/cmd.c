@@ -35,6 +35,7 @@ void cmd_cfg_init(struct cmd_cfg *cfg, const struct command *c, struct opt_group
 		.bench = bench_cfg_default,
 		.path = path_cfg_default,
 		.serve = serve_cfg_default,
+		.guest = guest_run_cfg_default,
 		.remote = remote_cfg_default,
 	};
 	for (uint32_t i = 0; load_table[i]; i++) {

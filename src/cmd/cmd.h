@@ -3,6 +3,7 @@
 
 #include "base/opt.h"
 #include "bench/result.h"
+#include "guest/run.h"
 #include "load/load.h"
 #include "path/path.h"
 #include "serve/serve.h"
@@ -42,6 +43,7 @@ struct cmd_cfg {
 	struct bench_cfg bench;
 	struct path_cfg path;
 	struct serve_cfg serve;
+	struct guest_run_cfg guest;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 
@@ -76,6 +78,9 @@ int cmd_fail(enum exit_code code, const char *fmt, ...) printf_(2, 3);
 
 /* Flushes stdout. Return: EXIT_DONE, or EXIT_ENVIRONMENT after saying why it could not. */
 int cmd_finish(void);
+
+/* agent.c: "agent", which no help shows. Return: enum exit_code. */
+int agent_command(int argc, char **argv);
 
 /* help.c: the same option tables as text, man page source and shell completion. */
 void help_overview(FILE *out);

@@ -5,6 +5,8 @@
 #include "cmd/cmd.h"
 #include "cmd/iperf.h"
 #include "cmd/iperf_opts.h"
+#include "guest/command.h"
+#include "guest/init.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -93,6 +95,11 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : NULL;
 	const struct command *c;
 
+	if (strcmp(argv[0], "/init") == 0) {
+		if (getpid() == 1)
+			guest_main();
+		return command_modprobe(argv);
+	}
 	prepare_streams();
 	if (iperf_opts_wanted(argc, argv))
 		return iperf_main(argc, argv);
@@ -108,6 +115,8 @@ int main(int argc, char **argv)
 		help_overview(stdout);
 		return cmd_finish();
 	}
+	if (strcmp(word, "agent") == 0)
+		return agent_command(argc - 1, argv + 1);
 	c = command_find(word);
 	if (!c)
 		return cmd_fail(EXIT_USAGE, "unknown command '%s' (see tare --help)", word);

@@ -1,7 +1,8 @@
 /*
  * All counters are the kernel's own, of everything in the namespace, not of the load alone. Their
  * files are small; a kernel that lacks one of them reads as never having dropped there.
- * Ref: net/ipv4/proc.c, net/ipv6/proc.c, net/core/net-procfs.c softnet_seq_show.
+ * Ref: net/ipv4/proc.c, net/ipv6/proc.c, net/core/net-procfs.c softnet_seq_show,
+ * net/netfilter/nf_conntrack_standalone.c ct_cpu_seq_show.
  */
 #include "meter/drops.h"
 
@@ -40,11 +41,23 @@ static const struct field drops_fields[] = {
 	FIELD_U64(struct drops_reading, ip_out_no_routes, "", "packets without a route"),
 	FIELD_U64(struct drops_reading, ip_reasm_fails, "",
 		"packets whose fragments did not all come"),
+	FIELD_U64(struct drops_reading, ip_reasm_reqds, "",
+		"fragments that came and had to be put together; nothing is lost by that"),
+	FIELD_U64(struct drops_reading, ip_frag_creates, "",
+		"fragments made; nothing is lost by that"),
+	FIELD_U64(struct drops_reading, ip_frag_oks, "", "packets these were made of"),
+	FIELD_U64(struct drops_reading, ip_frag_fails, "",
+		"packets too long for the next link that must not be fragmented, or could not be"),
 	FIELD_U64(struct drops_reading, qdisc_drops, "",
 		"packets that queueing disciplines dropped, all devices of the namespace"),
 	FIELD_U64(struct drops_reading, dev_rx_drops, "", "packets devices dropped on the way in"),
 	FIELD_U64(struct drops_reading, dev_tx_drops, "", "packets devices dropped on the way out"),
-	FIELD_U64(struct drops_reading, conntrack_drops, "", "packets connection tracking dropped"),
+	FIELD_U64(struct drops_reading, conntrack_drops, "",
+		"packets connection tracking dropped, as when its table is full"),
+	FIELD_U64(struct drops_reading, conntrack_early_drops, "",
+		"unanswered or closing connections it forgot early, to make room for new ones"),
+	FIELD_U64(struct drops_reading, conntrack_insert_failed, "",
+		"new connections it could not enter, as one with the same addresses was there"),
 	FIELD_U64(struct drops_reading, softnet_drops, "",
 		"packets the CPUs' backlogs dropped, whole machine"),
 	FIELD_U64(struct drops_reading, softnet_squeezed, "",
@@ -79,6 +92,10 @@ static void sample_ip(struct drops_state *s, struct drops_reading *x)
 	x->ip_out_discards = procnet_snmp(t, "Ip", "OutDiscards");
 	x->ip_out_no_routes = procnet_snmp(t, "Ip", "OutNoRoutes");
 	x->ip_reasm_fails = procnet_snmp(t, "Ip", "ReasmFails");
+	x->ip_reasm_reqds = procnet_snmp(t, "Ip", "ReasmReqds");
+	x->ip_frag_creates = procnet_snmp(t, "Ip", "FragCreates");
+	x->ip_frag_oks = procnet_snmp(t, "Ip", "FragOKs");
+	x->ip_frag_fails = procnet_snmp(t, "Ip", "FragFails");
 
 	(void)read_text(s, "/proc/thread-self/net/snmp6");
 	x->udp_in_errors += procnet_snmp6(t, "Udp6InErrors");
@@ -94,6 +111,10 @@ static void sample_ip(struct drops_state *s, struct drops_reading *x)
 	x->ip_out_discards += procnet_snmp6(t, "Ip6OutDiscards");
 	x->ip_out_no_routes += procnet_snmp6(t, "Ip6OutNoRoutes");
 	x->ip_reasm_fails += procnet_snmp6(t, "Ip6ReasmFails");
+	x->ip_reasm_reqds += procnet_snmp6(t, "Ip6ReasmReqds");
+	x->ip_frag_creates += procnet_snmp6(t, "Ip6FragCreates");
+	x->ip_frag_oks += procnet_snmp6(t, "Ip6FragOKs");
+	x->ip_frag_fails += procnet_snmp6(t, "Ip6FragFails");
 }
 
 static int sample(struct drops_state *s, struct drops_reading *x, struct err *e)
@@ -113,6 +134,8 @@ static int sample(struct drops_state *s, struct drops_reading *x, struct err *e)
 	x->softnet_squeezed = procnet_column(s->text, 2);
 	(void)read_text(s, "/proc/thread-self/net/stat/nf_conntrack");
 	x->conntrack_drops = procnet_named_column(s->text, "drop");
+	x->conntrack_early_drops = procnet_named_column(s->text, "early_drop");
+	x->conntrack_insert_failed = procnet_named_column(s->text, "insert_failed");
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/kconfig.h"
+#include "sys/nics.h"
 #include "sys/ns.h"
 
 #include <dirent.h>
@@ -32,6 +33,9 @@ const struct field env_fields[] = {
 	FIELD_STR(struct env, wmem_max, "net.core.wmem_max"),
 	FIELD_STR(struct env, netdev_max_backlog, "net.core.netdev_max_backlog"),
 	FIELD_STR(struct env, default_qdisc, "net.core.default_qdisc"),
+	FIELD_STR(struct env, nics, "network adapters of this machine and their drivers"),
+	FIELD_STR(struct env, guest_nics,
+		"adapters that QEMU processes on this machine give to their guests"),
 	FIELD_END,
 };
 
@@ -162,4 +166,6 @@ void env_read(struct env *ret, int netns_fd)
 	cgroup_limits(ret->cgroup_limits, sizeof(ret->cgroup_limits));
 	str_set(ret->tester, "co-resident: load and path share this machine's CPUs");
 	read_sysctls(ret, netns_fd);
+	nics_drivers(ret->nics, sizeof(ret->nics));
+	nics_of_guests(ret->guest_nics, sizeof(ret->guest_nics));
 }

@@ -22,6 +22,8 @@ struct env {
 	char rmem_max[24], wmem_max[24];
 	char netdev_max_backlog[24];
 	char default_qdisc[32];
+	char nics[128];
+	char guest_nics[256];
 };
 extern const struct field env_fields[];
 

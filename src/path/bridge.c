@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static int pod_build(struct lab *lab, uint32_t i, struct err *e)
+int bridge_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	char outer[16];
 	int r = lab_pod_add(lab, i, e);
@@ -19,7 +19,7 @@ static int pod_build(struct lab *lab, uint32_t i, struct err *e)
 	return lab_pod_address(lab, i, lab->addrs->bridged_addr[i], lab->addrs->pod[0].gateway, e);
 }
 
-int bridge_pods(struct lab *lab, struct err *e)
+int bridge_add(struct lab *lab, struct err *e)
 {
 	char gateway[64];
 	int r = lab_forward(lab, e);
@@ -34,13 +34,19 @@ int bridge_pods(struct lab *lab, struct err *e)
 		return r;
 	snprintf(gateway, sizeof(gateway), "%s%s", lab->addrs->pod[0].gateway,
 		lab->addrs->wire_len);
-	r = rt_addr_add(lab->host, "br0", gateway, e);
+	return rt_addr_add(lab->host, "br0", gateway, e);
+}
+
+int bridge_pods(struct lab *lab, struct err *e)
+{
+	int r = bridge_add(lab, e);
+
 	for (uint32_t i = 0; r == 0 && i < lab->n_pods; i++)
-		r = pod_build(lab, i, e);
+		r = bridge_pod_add(lab, i, e);
 	return r;
 }
 
-static int bridge_build(struct path *p, struct err *e)
+int bridge_build(struct path *p, struct err *e)
 {
 	int r = bridge_pods(p->lab, e);
 

@@ -21,6 +21,8 @@ static const struct lab_addrs lab_v4 = {
 	.pod = {{"198.18.1.0/24", "198.18.1.1", "198.18.1.2"},
 		{"198.18.2.0/24", "198.18.2.1", "198.18.2.2"}},
 	.bridged_addr = {"198.18.1.2", "198.18.1.3"},
+	.wire_addr = {"198.18.0.3", "198.18.0.4"},
+	.service = "198.18.3.1",
 };
 static const struct lab_addrs lab_v6 = {
 	.any = "::",
@@ -31,23 +33,26 @@ static const struct lab_addrs lab_v6 = {
 	.pod = {{"2001:2:0:1::/64", "2001:2:0:1::1", "2001:2:0:1::2"},
 		{"2001:2:0:2::/64", "2001:2:0:2::1", "2001:2:0:2::2"}},
 	.bridged_addr = {"2001:2:0:1::2", "2001:2:0:1::3"},
+	.wire_addr = {"2001:2::3", "2001:2::4"},
+	.service = "2001:2:0:3::1",
 };
 
 /*
  * Without this the kernel sends router solicitations and multicast reports at its own times,
  * which would be packets nobody asked for in the counters of an IPv4 trial.
  */
-static int quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
+int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r = netns_fd >= 0 ? ns_scope_enter(&scope, netns_fd, e) : 0;
 
 	if (r < 0)
 		return r;
 	if (access("/proc/sys/net/ipv6", F_OK) < 0)
 		return ipv6 ? err_say(e, EOPNOTSUPP, "this kernel has no IPv6") : 0;
-	if (!ipv6)
-		return file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
+	r = file_sysctl_write("net/ipv6/conf/default/disable_ipv6", ipv6 ? "0" : "1", e);
+	if (r < 0 || !ipv6)
+		return r;
 	/* Nobody else is there to have the address; until that is sure, nothing is forwarded. */
 	r = file_sysctl_write("net/ipv6/conf/default/accept_dad", "0", e);
 	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
@@ -59,7 +64,7 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
 	int r = ns_net_new(&fd, e);
 
 	if (r == 0)
-		r = quiet_ipv6(fd, lab->cfg->ipv6, e);
+		r = lab_quiet_ipv6(fd, lab->cfg->ipv6, e);
 	if (r == 0)
 		r = rt_open(ret, fd, e);
 	if (r == 0)
@@ -118,6 +123,7 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->cfg = cfg;
 	lab->addrs = cfg->ipv6 ? &lab_v6 : &lab_v4;
 	lab->n_pods = cfg->between == PATH_BETWEEN_PODS ? 2 : 1;
+	lab->pod_mtu = cfg->mtu;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
 	r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
@@ -148,16 +154,32 @@ void lab_close(struct lab *lab)
 	free(lab);
 }
 
-int lab_forward(struct lab *lab, struct err *e)
+void lab_two_nodes(struct lab *lab)
+{
+	lab->n_pods = 2;
+	lab->near_pod_at_peer = true;
+}
+
+struct rt *lab_machine_of(const struct lab *lab, uint32_t i)
+{
+	return lab->near_pod_at_peer && i == 1 ? lab->peer : lab->host;
+}
+
+int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, lab->host_fd, e);
+	int r = ns_scope_enter(&scope, netns_fd, e);
 
 	if (r < 0)
 		return r;
 	if (lab->cfg->ipv6)
 		return file_sysctl_write("net/ipv6/conf/all/forwarding", "1", e);
 	return file_sysctl_write("net/ipv4/ip_forward", "1", e);
+}
+
+int lab_forward(struct lab *lab, struct err *e)
+{
+	return lab_forward_at(lab, lab->host_fd, e);
 }
 
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
@@ -173,17 +195,18 @@ int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
+	struct rt *machine = lab_machine_of(lab, i);
 	char outer[16];
 	int r = lab_pod_new(lab, i, e);
 
 	if (r < 0)
 		return r;
 	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = rt_veth_add(lab->host, outer, "eth0", lab->pod_fd[i], lab->cfg->mtu, e);
+	r = rt_veth_add(machine, outer, "eth0", lab->pod_fd[i], lab->pod_mtu, e);
 	if (r < 0)
 		return r;
-	lab->pod_veth[i] = true;
-	return rt_set_up(lab->host, outer, e);
+	lab->pod_pair[i] = true;
+	return rt_set_up(machine, outer, e);
 }
 
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
@@ -191,7 +214,12 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 {
 	int r = address(lab, lab->pod[i], "eth0", addr, e);
 
-	return r < 0 ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
+	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
+}
+
+int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)
+{
+	return address(lab, lab->pod[i], "eth0", lab->addrs->wire_addr[i], e);
 }
 
 int lab_wait_up(struct lab *lab, struct err *e)
@@ -199,17 +227,17 @@ int lab_wait_up(struct lab *lab, struct err *e)
 	uint64_t deadline_ns = clock_now_ns() + LAB_UP_NS;
 	int r = rt_wait_up(lab->peer, "wire", deadline_ns, e);
 
-	if (r == 0)
+	if (r == 0 && !lab->wire_taken)
 		r = rt_wait_up(lab->host, "wire", deadline_ns, e);
 	for (uint32_t i = 0; i < lab->n_pods; i++) {
 		char outer[16];
 
 		if (r < 0)
 			return r;
-		if (!lab->pod_veth[i])
+		if (!lab->pod_pair[i])
 			continue;
 		snprintf(outer, sizeof(outer), "pod%u", i);
-		r = rt_wait_up(lab->host, outer, deadline_ns, e);
+		r = rt_wait_up(lab_machine_of(lab, i), outer, deadline_ns, e);
 		if (r == 0)
 			r = rt_wait_up(lab->pod[i], "eth0", deadline_ns, e);
 	}

@@ -18,20 +18,37 @@ struct lab_addrs {
 		const char *addr;
 	} pod[LAB_N_PODS];
 	const char *bridged_addr[LAB_N_PODS]; /* of pod i on the bridge */
+	const char *service;                  /* belongs to no device: rules of the host's */
+	const char *wire_addr[LAB_N_PODS];    /* of pod i on the wire's own segment */
 };
 
 struct lab {
 	const struct path_cfg *cfg;
 	const struct lab_addrs *addrs;
-	uint32_t n_pods; /* 1, or 2 when between = pods */
+	uint32_t n_pods;  /* 1, or 2 when between = pods or the path is one between two nodes */
+	uint32_t pod_mtu; /* of pods' links; a path may set it before it adds pods */
+	bool near_pod_at_peer; /* pod 1 is on the peer: see lab_two_nodes() */
 	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
 	struct rt *peer, *host, *pod[LAB_N_PODS];
-	bool pod_veth[LAB_N_PODS]; /* is pod<i> - eth0 a veth pair of the lab's? */
+	bool pod_pair[LAB_N_PODS]; /* is pod<i> - eth0 a pair, to be waited for at both ends? */
+	bool wire_taken;           /* has a pod the host's half of the wire? */
 };
 
 /* Creates peer and host, joined by the wire, which is up, addressed and shaped. */
 int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e) must_check_;
 void lab_close(struct lab *lab);
+
+/*
+ * lab_quiet_ipv6() - have devices yet to come send no IPv6 packets of their own.
+ * @netns_fd: where; -1: the calling thread's namespace
+ */
+int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e) must_check_;
+/* For a path between two nodes: peer is one of them, pod 1 is the near end and on it. */
+void lab_two_nodes(struct lab *lab);
+/* The machine that pod @i is on. */
+struct rt *lab_machine_of(const struct lab *lab, uint32_t i);
+/* Lets one of the machines forward. */
+int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e) must_check_;
 
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;
@@ -44,14 +61,20 @@ int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
 int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e) must_check_;
 
 /*
- * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on the host.
+ * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on its machine.
  * Both are up; addresses and routes are the path's business.
  */
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
-/* Gives pod @i's eth0 this address and a default route. */
+/*
+ * Gives pod @i's eth0 this address and a default route; a gateway of NULL: no route, what the pod
+ * talks to is on its own link.
+ */
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e) must_check_;
+
+/* Gives pod @i's eth0 an address on the wire's own segment, the host being a switch. */
+int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Waits until every link of the lab carries packets. */
 int lab_wait_up(struct lab *lab, struct err *e) must_check_;

@@ -2,6 +2,8 @@
  * What Docker does by default: a bridge, source NAT (masquerade) of what leaves it, destination
  * NAT of published ports, connection tracking on. The peer knows only the host's address.
  */
+#include "path/nat.h"
+
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "path/bridge.h"
@@ -10,22 +12,45 @@
 
 #include <stdio.h>
 
-/* One end's published ports on the address @daddr of the host. */
-static char *publish(const struct lab *lab, const char *daddr, const char *to, uint16_t port)
+int nat_base_build(struct path *p, const char *published, struct nat_base *ret, struct err *e)
 {
-	return xasprintf("%s daddr %s meta l4proto { tcp, udp } th dport %u-%u dnat to %s\n",
-		lab->cfg->ipv6 ? "ip6" : "ip", daddr, port, port + PATH_N_PORTS - 1, to);
+	const struct lab_addrs *a = p->lab->addrs;
+	const char *host = p->lab->n_pods > 1 ? a->pod[0].gateway : a->host;
+	const char *at = published ? published : host;
+	const char *addr[LAB_N_PODS] = {at, at};
+	int r = bridge_pods(p->lab, e);
+
+	if (r < 0)
+		return r;
+	lab_ends(p, addr);
+	*ret = (struct nat_base){.ip = p->cfg.ipv6 ? "ip6" : "ip",
+		.net = a->pod[0].net,
+		.published = at,
+		.n_ends = p->lab->n_pods};
+	for (uint32_t i = 0; i < ret->n_ends; i++) {
+		uint16_t port = i == 0 ? p->far.port : p->near.port;
+
+		ret->end[i].name = i == 0 ? "far" : "near";
+		ret->end[i].addr = a->bridged_addr[i];
+		ret->end[i].first_port = port;
+		ret->end[i].last_port = (uint16_t)(port + PATH_N_PORTS - 1);
+	}
+	return 0;
 }
 
-static int nat_rules(struct path *p, const char *daddr, struct err *e)
+/* One end's published ports. */
+static char *publish(const struct nat_base *b, uint32_t i)
 {
-	struct lab *lab = p->lab;
-	const char *ip = lab->cfg->ipv6 ? "ip6" : "ip";
-	const char *net = lab->addrs->pod[0].net;
-	const char *const *to = lab->addrs->bridged_addr;
-	_cleanup_(freep) char *far = publish(lab, daddr, to[0], p->far.port);
-	_cleanup_(freep) char *near =
-		lab->n_pods > 1 ? publish(lab, daddr, to[1], p->near.port) : xstrdup("");
+	if (i >= b->n_ends)
+		return xstrdup("");
+	return xasprintf("%s daddr %s meta l4proto { tcp, udp } th dport %u-%u dnat to %s\n", b->ip,
+		b->published, b->end[i].first_port, b->end[i].last_port, b->end[i].addr);
+}
+
+static int nat_rules(const struct path *p, const struct nat_base *b, struct err *e)
+{
+	_cleanup_(freep) char *far = publish(b, 0);
+	_cleanup_(freep) char *near = publish(b, 1);
 	/* The last rule sends a pod's answer to another pod back through the host (hairpin). */
 	_cleanup_(freep) char *script =
 		xasprintf("table %s tare {\n"
@@ -39,23 +64,17 @@ static int nat_rules(struct path *p, const char *daddr, struct err *e)
 			  "    oifname \"br0\" %s saddr %s ct status dnat masquerade\n"
 			  "  }\n"
 			  "}\n",
-			ip, far, near, ip, net, ip, net);
+			b->ip, far, near, b->ip, b->net, b->ip, b->net);
 
-	return nft_run(lab->host_fd, script, e);
+	return nft_run(p->lab->host_fd, script, e);
 }
 
-static int nat_build(struct path *p, struct err *e)
+int nat_build(struct path *p, struct err *e)
 {
-	const struct lab_addrs *a = p->lab->addrs;
-	bool pods = p->lab->n_pods > 1;
-	const char *published = pods ? a->pod[0].gateway : a->host;
-	const char *addr[LAB_N_PODS] = {published, published};
-	int r = bridge_pods(p->lab, e);
+	struct nat_base base;
+	int r = nat_base_build(p, NULL, &base, e);
 
-	if (r < 0)
-		return r;
-	lab_ends(p, addr);
-	return nat_rules(p, published, e);
+	return r < 0 ? r : nat_rules(p, &base, e);
 }
 
 const struct path_ops path_nat = {

@@ -1,5 +1,6 @@
 #include "path/path.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "path/lab.h"
@@ -16,6 +17,18 @@ const char *const path_between_name[] = {
 };
 static_assert(ARRAY_SIZE(path_between_name) == PATH_BETWEEN_N);
 
+const char *const path_overlay_mtu_name[] = {
+	[PATH_OVERLAY_LOWER] = "lower",
+	[PATH_OVERLAY_KEEP] = "keep",
+};
+static_assert(ARRAY_SIZE(path_overlay_mtu_name) == PATH_OVERLAY_N);
+
+const char *const path_service_by_name[] = {
+	[PATH_SERVICE_NFTABLES] = "nftables",
+	[PATH_SERVICE_IPTABLES] = "iptables",
+};
+static_assert(ARRAY_SIZE(path_service_by_name) == PATH_SERVICE_N);
+
 const char *const path_set_name[] = {
 	[PATH_SET_BASIC] = "basic",
 	[PATH_SET_KERNEL] = "kernel",
@@ -28,7 +41,18 @@ const char *const path_set_name[] = {
 };
 static_assert(ARRAY_SIZE(path_set_name) == PATH_SET_N);
 
-const struct path_cfg path_cfg_default = {.mtu = 1500};
+const struct path_cfg path_cfg_default = {
+	.mtu = 1500,
+	.guest_dir = "/var/lib/tare/guest",
+	.qemu = "qemu-system-x86_64",
+	.guest_memory_bytes = 512 << 20,
+	.vcpus = 1,
+	.queues = 1,
+	.backends = 8,
+	.conntrack_fill_pct = 100,
+	.cni_timeout_ns = 10 * NSEC_PER_SEC,
+	.cni_ports = 8,
+};
 
 const struct opt path_opts[] = {
 	OPT_FLAG(struct path_cfg, ipv6, "ipv6", '6', "use IPv6 instead of IPv4"),
@@ -111,9 +135,9 @@ int path_check(const struct path_spec *spec, struct err *e)
 	const struct path_cfg *cfg = &spec->cfg;
 
 	if (cfg->between == PATH_BETWEEN_PODS && !spec->ops->pods_ok)
-		return err_say(e, EINVAL,
-			"path '%s' has no container: it can't have both ends in pods",
-			spec->ops->name);
+		return err_say(e, EINVAL, "path '%s' %s: it can't have both ends in pods",
+			spec->ops->name,
+			spec->ops->pods_not ? spec->ops->pods_not : "has no container");
 	/* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 	if (cfg->ipv6 && cfg->mtu < 1280)
 		return err_say(e, EINVAL, "--mtu %u is too small for IPv6, which needs 1280",
@@ -146,6 +170,7 @@ static int path_new(struct path **ret, const struct path_spec *spec, int cancel_
 	p->spec = *spec;
 	p->cfg = spec->cfg;
 	p->cancel_fd = cancel_fd;
+	p->mtu = p->cfg.mtu;
 	if (r < 0)
 		return r;
 	r = build(p, e);
@@ -198,6 +223,11 @@ int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, st
 	return 0;
 }
 
+int path_rest(struct path *p, bool rest, struct err *e)
+{
+	return p->ops->rest ? p->ops->rest(p, rest, e) : 0;
+}
+
 void path_close(struct path *p)
 {
 	if (!p)
@@ -230,5 +260,6 @@ double path_ceiling_bps(const struct path *p)
 
 	if (!p->cfg.wire_rate_bps || p->cfg.between == PATH_BETWEEN_PODS)
 		return 0;
-	return (double)p->cfg.wire_rate_bps * (p->cfg.mtu - headers) / (p->cfg.mtu + 38);
+	return (double)p->cfg.wire_rate_bps * (p->mtu - headers) /
+	       (p->mtu + p->overhead_bytes + 38);
 }

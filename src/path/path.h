@@ -22,6 +22,22 @@ enum path_between {
 };
 extern const char *const path_between_name[PATH_BETWEEN_N];
 
+/* What an overlay does about the bytes it adds to each packet. */
+enum path_overlay_mtu {
+	PATH_OVERLAY_LOWER, /* pods get an MTU that leaves room for them */
+	PATH_OVERLAY_KEEP,  /* pods keep the wire's MTU, and full packets do not fit */
+	PATH_OVERLAY_N,
+};
+extern const char *const path_overlay_mtu_name[PATH_OVERLAY_N];
+
+/* Whose rules choose the backend of a service. */
+enum path_service_by {
+	PATH_SERVICE_NFTABLES,
+	PATH_SERVICE_IPTABLES,
+	PATH_SERVICE_N,
+};
+extern const char *const path_service_by_name[PATH_SERVICE_N];
+
 /* Families of paths. A family's name on the command line stands for all its paths. */
 enum path_set {
 	PATH_SET_BASIC,   /* quick to build everywhere: what is measured when nothing is said */
@@ -42,6 +58,36 @@ struct path_cfg {
 	uint64_t wire_rate_bps; /* 0: as fast as the machine */
 	uint32_t mtu;
 	uint32_t between; /* enum path_between */
+
+	/* Of guests, see vm_opts in path/vm.c. */
+	uint32_t accel; /* enum vm_accel */
+	char guest_dir[256];
+	char qemu[256];
+	uint64_t guest_memory_bytes;
+	uint32_t vcpus, queues;
+	uint32_t offloads;      /* enum vm_offloads */
+	char guest_cpus[256];   /* CPU list for the vCPU threads; "": not pinned */
+	uint32_t overlay_mtu;   /* enum path_overlay_mtu */
+	uint32_t macvlan_mode;  /* index into the names of path/macvlan.c; 0: bridge */
+	uint32_t netkit_mode;   /* of path/netkit.c; 0: l3 */
+	uint32_t ebpf_redirect; /* enum ebpf_redirect */
+	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
+
+	uint32_t backends;
+	uint32_t service_by; /* enum path_service_by */
+	uint32_t conntrack_fill_pct;
+	uint32_t switch_offload; /* enum switch_offload */
+	uint32_t ovs_tso;        /* 0 off, 1 on */
+	uint32_t ovs_pmd;        /* enum ovs_pmd */
+	uint32_t dpdk_port;      /* enum dpdk_port */
+	/* path/cni.c */
+	char cni_path
+		[128]; /* where plugins are; "": CNI_PATH of the environment, or usual places */
+	uint64_t cni_timeout_ns; /* of one call of a plugin */
+	uint32_t cni_ports;      /* published for each end, for plugins that can; 0: none */
+	uint64_t cni_rate_bps;   /* limit asked of plugins that can; 0: none */
+	uint32_t cni_device;     /* enum cni_device: of path/cni.c */
+	char engine_user[32];    /* podman: whose it is; "": root's where that can be */
 
 	/* Of existing: where its ends are (sys/nsref.h); where each is reached, "": found out. */
 	char near_ns[128], far_ns[128];
@@ -91,6 +137,8 @@ struct path {
 	struct lab *lab;
 	void *state; /* ops' own; close gives it back */
 	struct path_end near, far;
+	uint32_t mtu;            /* of the path, as its ends see it; build may lower it */
+	uint32_t overhead_bytes; /* what a tunnel adds to each packet on the wire */
 
 	/* Namespaces on the way besides the ends': their counters say where packets died. */
 	uint32_t n_hops;
@@ -109,11 +157,13 @@ struct path_ops {
 	const char *needs;   /* "Linux 6.7 (CONFIG_NETKIT)"; NULL: namespaces only */
 	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
 	enum path_set set;
-	bool pods_ok; /* can have both ends in containers */
+	bool pods_ok;         /* can have both ends in containers */
+	const char *pods_not; /* what it does instead; NULL: "has no container" */
 	/* Nothing is built, there is no lab: its namespaces are others', which takes real root. */
 	bool no_lab;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
+	const void *model;      /* the ops' own, where one file has several paths; else NULL */
 
 	/* Checks the argument and options. NULL: nothing to check. */
 	int (*check)(const struct path_spec *spec, struct err *e);
@@ -131,6 +181,11 @@ struct path_ops {
 	int (*build)(struct path *p, struct err *e);
 	/* Sends a packet each way. NULL: by UDP between the ends' namespaces. */
 	int (*verify)(struct path *p, struct err *e);
+	/*
+	 * Stops what takes CPU time without traffic, while another path is measured; or lets it go
+	 * on. A path is built going. NULL: there is nothing.
+	 */
+	int (*rest)(struct path *p, bool rest, struct err *e);
 	/* Gives p->state back, if there is one; before the lab is closed. */
 	void (*close)(struct path *p);
 };
@@ -179,13 +234,19 @@ int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, st
 void path_close(struct path *p);
 DEFINE_CLEANUP(struct path *, path_close, path_closep)
 
+/*
+ * path_rest() - stop what the path has running, or let it go on: paths are all open during a run,
+ * and one that polls would take a CPU from the others' trials.
+ */
+int path_rest(struct path *p, bool rest, struct err *e) must_check_;
+
 /* Adds a namespace on the way, or a sentence for the reader; for build. */
 void path_add_hop(struct path *p, int netns_fd);
 void path_note(struct path *p, const char *fmt, ...) printf_(2, 3);
 
 /*
  * path_ceiling_bps() - the most TCP payload the shaped wire can carry, 0 when it is not shaped or
- * not crossed: rate * (mtu - IP - TCP with timestamps) / (mtu + 38 bytes of Ethernet).
+ * not crossed: rate * (mtu - IP - TCP with timestamps) / (mtu + overhead + 38 bytes of Ethernet).
  * Ref: IEEE 802.3 (14 header, 4 FCS, 8 preamble, 12 gap), RFC 7323 (12 bytes of timestamps).
  */
 double path_ceiling_bps(const struct path *p);

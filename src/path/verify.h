@@ -1,7 +1,22 @@
-/* One UDP packet each way before anything is measured: an unproven path is not a path. */
+/*
+ * A packet each way, and some bytes over TCP each way, before anything is measured: an unproven
+ * path is not a path. One that loses checksums or large packets still passes a ping.
+ */
 #pragma once
 
 #include "path/path.h"
 
-/* Return: 0, or -ETIMEDOUT naming the direction that stayed silent. */
+/*
+ * path_verify() - a UDP packet each way, then path_verify_tcp().
+ *
+ * Return: 0; -ETIMEDOUT naming the direction that stayed silent; -EBADMSG when only packets
+ * without a checksum pass.
+ */
 int path_verify(const struct path *p, struct err *e) must_check_;
+
+/*
+ * path_verify_tcp() - near connects to far, and each sends more than the largest packet holds.
+ *
+ * Return: 0, or -EBADMSG with what is probably wrong.
+ */
+int path_verify_tcp(const struct path *p, struct err *e) must_check_;

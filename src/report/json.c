@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "bench/fields.h"
 #include "bench/hists.h"
+#include "finding/finding.h"
 #include "report/report.h"
 
 static struct doc *config(const struct run *run)
@@ -66,6 +67,10 @@ static struct doc *paths(const struct run *run)
 		doc_put(d, "config", cfg);
 		doc_put(d, "notes", notes);
 		doc_put_fields(d, path_result_fields, p);
+		if (p->has_guest_env)
+			doc_put(d, "guest", environment(&p->guest_env));
+		else
+			doc_put_null(d, "guest");
 		doc_append(list, d);
 	}
 	return list;
@@ -178,6 +183,25 @@ static struct doc *end_report(const struct end_report *end)
 	return d;
 }
 
+static void put_reading(struct doc *d, enum meter_id id, const void *reading)
+{
+	struct doc *one = doc_object();
+
+	doc_put_fields(one, meter_table[id]->fields, reading);
+	doc_put(d, meter_table[id]->name, one);
+}
+
+static struct doc *watch(const struct watch_report *w)
+{
+	struct doc *d = doc_object();
+
+	if (w->has_cpu)
+		put_reading(d, METER_CPU, &w->cpu);
+	if (w->has_drops)
+		put_reading(d, METER_DROPS, &w->drops);
+	return d;
+}
+
 static void put_interval_end(struct doc *d, const char *key, const struct interval *x, bool far)
 {
 	struct doc *one;
@@ -221,6 +245,26 @@ void json_put_trial(struct doc *d, const struct run *run, const struct trial *t)
 		doc_put(d, "near", end_report(&t->near));
 		doc_put(d, "far", end_report(&t->far));
 	}
+	doc_put(d, "watch", watch(&t->watch));
+}
+
+static void put_finding(void *ctx, const struct run *run, const struct finding *f)
+{
+	struct doc *list = ctx, *d = doc_object();
+
+	doc_put_str(d, "finding", f->ops->name);
+	doc_put_str(d, "path", run->path[f->path].spec.name);
+	doc_put_str(d, "load", run->load[f->load].id);
+	doc_put_str(d, "text", f->text);
+	doc_append(list, d);
+}
+
+struct doc *json_findings(const struct run *run)
+{
+	struct doc *list = doc_array();
+
+	finding_each(run, put_finding, list);
+	return list;
 }
 
 static struct doc *trials(const struct run *run)
@@ -261,6 +305,7 @@ int report_json(const struct run *run, FILE *out)
 
 	json_put_head(d, run);
 	doc_put(d, "cells", json_cells(run));
+	doc_put(d, "findings", json_findings(run));
 	doc_put(d, "trials", trials(run));
 	return doc_write(d, out);
 }

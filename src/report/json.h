@@ -13,3 +13,4 @@ void json_put_trial(struct doc *d, const struct run *run, const struct trial *t)
 void json_put_interval(struct doc *d, uint32_t n, const struct interval *x);
 
 struct doc *json_cells(const struct run *run);
+struct doc *json_findings(const struct run *run);

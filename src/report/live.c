@@ -133,6 +133,7 @@ int live_end(const struct run *run, FILE *out)
 	if (run->n_trials > 1)
 		for (uint32_t i = 0; i < run->n_loads; i++)
 			report_block(run, i, out);
+	report_findings(run, out);
 	fputs("\nNotes\n", out);
 	if (!run->complete)
 		fputs("  INTERRUPTED: what is here is partial\n", out);

@@ -1,6 +1,7 @@
 /* tare-result(5) as scdoc source: every key of the JSON document, from the same tables. */
 #include "base/str.h"
 #include "bench/fields.h"
+#include "finding/finding.h"
 #include "report/report.h"
 
 static void key(FILE *out, const char *name, const char *unit, const char *doc)
@@ -50,6 +51,7 @@ static void run_page(FILE *out)
 	key(out, "paths", "", "one object per path, native first: PATHS");
 	key(out, "loads", "", "one object per load: LOADS");
 	key(out, "cells", "", "one object per load and path, all its trials together: CELLS");
+	key(out, "findings", "", "what the numbers say is wrong, and what to change: FINDINGS");
 	key(out, "trials", "", "every trial in the order it was run: TRIALS");
 	section(out, "CONFIG", "Options in the units they are stored in.");
 	opts(out, bench_opts);
@@ -65,12 +67,25 @@ static void run_page(FILE *out)
 
 static void plan_page(FILE *out)
 {
-	section(out, "PATHS", "What was built.");
-	key(out, "name", "", "name of the path, or of the load");
+	const struct opt *last = NULL;
+
+	section(out, "PATHS",
+		"What was built. Its config has the options of all paths, see CONFIG, and those of "
+		"its kind.");
+	key(out, "name", "", "the path as it was asked for; of a load, its name");
+	key(out, "kind", "", "the path without argument and options");
+	key(out, "guest", "",
+		"environment of the guest that is an end of the path, see ENVIRONMENT; null: none");
+	key(out, "notes", "", "sentences: what to know of the numbers of this path");
 	key(out, "summary", "", "what it is");
 	key(out, "hops", "", "what a packet crosses, in order");
 	key(out, "status", "", "ok, skipped or failed; of a trial too");
 	fields(out, path_result_fields);
+	for (size_t i = 0; path_table[i]; i++) {
+		if (path_table[i]->opts && path_table[i]->opts != last)
+			opts(out, path_table[i]->opts);
+		last = path_table[i]->opts;
+	}
 	section(out, "LOADS", "What was offered, with its options under config.");
 	key(out, "id", "", "what cells and trials call it");
 	for (size_t i = 0; load_table[i]; i++) {
@@ -124,12 +139,24 @@ static void cell_page(FILE *out)
 	key(out, "buckets", "", "bucket, samples, bucket, samples, ...; empty ones left out");
 }
 
+static void finding_page(FILE *out)
+{
+	section(out, "FINDINGS", "Claims that the trials bear out, each of a path under a load.");
+	key(out, "finding", "", "its name, one of those below");
+	key(out, "text", "", "the claim with its numbers, and what to change");
+	for (size_t i = 0; finding_table[i]; i++)
+		key(out, finding_table[i]->name, "", finding_table[i]->claim);
+}
+
 static void trial_page(FILE *out)
 {
 	section(out, "TRIALS", "What they are made of.");
 	fields(out, trial_fields);
 	key(out, "near", "", "what the near end counted");
 	key(out, "far", "", "what the far end counted");
+	key(out, "watch", "",
+		"what the controller read around the span: meter drops of the namespaces between "
+		"the ends, added up; meter cpu of this machine when an end is a guest on it");
 	key(out, "intervals", "",
 		"list of the parts of the counted span, of runs between two machines: at most "
 		"100,000 of a trial");
@@ -167,6 +194,7 @@ int report_result_page(FILE *out)
 	run_page(out);
 	plan_page(out);
 	cell_page(out);
+	finding_page(out);
 	trial_page(out);
 	interval_page(out);
 	fputs("# SEE ALSO\n\n*tare*(1), *tare-compare*(1), *tare-run*(1)\n", out);

@@ -13,6 +13,12 @@ int report_csv(const struct run *run, FILE *out);
 /* The table of one load in report_text(): a row for each path. */
 void report_block(const struct run *run, uint32_t load, FILE *out);
 
+/* Notes at the end of report_text(). */
+void report_foot(const struct run *run, FILE *out);
+
+/* What the numbers say is wrong, with a heading; nothing when nothing is. */
+void report_findings(const struct run *run, FILE *out);
+
 /* Flushes @out. Return: 0, or the negative errno of any write to it that failed. */
 int report_flush(FILE *out);
 

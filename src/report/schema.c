@@ -204,6 +204,7 @@ static struct doc *path(void)
 	schema_object_add(&o, "config", path_config());
 	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
 	add_fields(&o, path_result_fields);
+	schema_object_add(&o, "guest", or_null(of_fields(env_fields)));
 	return schema_object_end(&o);
 }
 
@@ -331,6 +332,18 @@ static struct doc *remote(void)
 	return schema_object_end(&o);
 }
 
+/* What the controller read; empty when there was nothing for it to read. */
+static struct doc *watch(void)
+{
+	static const enum meter_id by_controller[] = {METER_CPU, METER_DROPS};
+	struct schema_object o = schema_object_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_controller); i++)
+		doc_put(o.properties, meter_table[by_controller[i]]->name,
+			of_fields(meter_table[by_controller[i]]->fields));
+	return schema_object_end(&o);
+}
+
 /* near and far are absent from a trial that failed. */
 static struct doc *trial(void)
 {
@@ -341,8 +354,20 @@ static struct doc *trial(void)
 	schema_object_add(&o, "status", schema_one_of(status_name, STATUS_N));
 	add_fields(&o, trial_fields);
 	schema_object_add(&o, "intervals", schema_array_of(interval()));
+	schema_object_add(&o, "watch", watch());
 	doc_put(o.properties, "near", end_report());
 	doc_put(o.properties, "far", end_report());
+	return schema_object_end(&o);
+}
+
+static struct doc *finding(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "finding", schema_type("string"));
+	schema_object_add(&o, "path", schema_type("string"));
+	schema_object_add(&o, "load", schema_type("string"));
+	schema_object_add(&o, "text", schema_type("string"));
 	return schema_object_end(&o);
 }
 
@@ -366,6 +391,7 @@ int report_schema(FILE *out)
 	schema_object_add(&o, "paths", schema_array_of(path()));
 	schema_object_add(&o, "loads", schema_array_of(load()));
 	schema_object_add(&o, "cells", schema_array_of(cell()));
+	schema_object_add(&o, "findings", schema_array_of(finding()));
 	schema_object_add(&o, "trials", schema_array_of(trial()));
 	d = schema_object_end(&o);
 	return doc_write(d, out);

@@ -49,6 +49,7 @@ int stream_end(const struct run *run, FILE *out)
 
 	doc_put_bool(d, "complete", run->complete);
 	doc_put(d, "cells", json_cells(run));
+	doc_put(d, "findings", json_findings(run));
 	return put_line(d, out);
 }
 

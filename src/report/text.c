@@ -12,8 +12,6 @@
 #include <string.h>
 
 #define BAR_COLUMNS 20
-/* Half of what moves a one-CPU load's cost by 10 %: said, not corrected for. */
-#define BACKGROUND_CPUS 0.05
 
 /* A column of a block's own, besides goodput or latency and cost. */
 struct column {
@@ -408,71 +406,6 @@ static void head(const struct run *run, FILE *out)
 		path_between_name[run->path_cfg.between], run->rootless ? ", not root" : "");
 }
 
-/* "stopped: width 12 cells, repeat-max 4 cells" */
-static void foot_stops(const struct run *run, FILE *out)
-{
-	uint32_t count[STOP_N] = {0};
-	char width[32], text[256] = "";
-
-	for (uint32_t i = 0; i < run->n_loads * run->n_paths; i++)
-		count[run->cell[i].stop]++;
-	num_format(run->bench.width_ppm, NUM_PERCENT, width, sizeof(width));
-	for (uint32_t i = STOP_WIDTH; i < STOP_N; i++)
-		if (count[i] && i != STOP_BASELINE)
-			str_addf(text, sizeof(text), "%s%u by %s", *text ? ", " : "", count[i],
-				stop_reason_name[i]);
-	fprintf(out, "  cells repeated until the ratio's interval was narrower than %s: %s\n",
-		width, *text ? text : "none");
-}
-
-static void foot_notes(const struct run *run, FILE *out)
-{
-	for (uint32_t i = 0; i < run->n_paths; i++)
-		for (uint32_t k = 0; k < run->path[i].n_notes; k++)
-			fprintf(out, "  %s: %s\n", run->path[i].spec.name, run->path[i].note[k]);
-}
-
-static void foot_failures(const struct run *run, FILE *out)
-{
-	for (uint32_t i = 0; i < run->n_paths; i++)
-		if (run->path[i].status != STATUS_OK)
-			fprintf(out, "  %s %s: %s\n", run->path[i].spec.name,
-				status_name[run->path[i].status], run->path[i].reason);
-	for (uint32_t i = 0; i < run->n_trials; i++) {
-		const struct trial *t = &run->trial[i];
-
-		if (t->attempts > 1)
-			fprintf(out, "  %s on %s %s: %s\n", run->load[t->load].id,
-				run->path[t->path].spec.name,
-				t->status == STATUS_OK ? "succeeded at the second attempt, after"
-						       : "failed",
-				t->reason);
-	}
-}
-
-static void foot(const struct run *run, FILE *out)
-{
-	fputs("\nNotes\n", out);
-	fprintf(out, "  tx: near (%s) sends to far (%s); rr: near asks\n",
-		run->path_cfg.between == PATH_BETWEEN_PODS ? "a container" : "the peer machine",
-		run->path_cfg.between == PATH_BETWEEN_PODS ? "another on its host"
-							   : "the host or its container");
-	if (run->path_cfg.between == PATH_BETWEEN_PODS)
-		fputs("  native is peer to host over the wire: two bare machines\n", out);
-	fputs("  CPU is the whole machine's busy time: both ends, softirq, all else that runs\n",
-		out);
-	if (run->background_cpus > BACKGROUND_CPUS)
-		fprintf(out,
-			"  this machine was busy: %.2f CPUs before the first trial; they are in "
-			"every CPU figure\n",
-			run->background_cpus);
-	foot_stops(run, out);
-	foot_notes(run, out);
-	foot_failures(run, out);
-	for (uint32_t i = 0; i < run->n_limits; i++)
-		fprintf(out, "  %s\n", run->limit[i]);
-}
-
 int report_text(const struct run *run, FILE *out)
 {
 	head(run, out);
@@ -483,6 +416,7 @@ int report_text(const struct run *run, FILE *out)
 	for (uint32_t i = 0; i < run->n_loads; i++)
 		if (run_idle_of(run, i) < run->n_loads)
 			under(run, i, run_idle_of(run, i), out);
-	foot(run, out);
+	report_findings(run, out);
+	report_foot(run, out);
 	return report_flush(out);
 }

@@ -53,25 +53,42 @@ static bool own_path(const char *text, const char *name, char *ret, size_t size)
 	return false;
 }
 
-/* Where hierarchy @name is mounted whole. Ref: proc(5), mountinfo: fields 4, 5, type, options. */
-static bool mount_point(const char *name, char *ret, size_t size)
+struct cgroup_mount {
+	char where[PATH_MAX], type[64], options[1024];
+};
+
+/*
+ * The next hierarchy that is mounted whole.
+ * Ref: proc(5), mountinfo: fields 4, 5, type, options.
+ */
+static bool next_mount(FILE *f, struct cgroup_mount *ret)
 {
-	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[4096], root[PATH_MAX], where[PATH_MAX], type[64], options[1024];
+	char line[4096], root[PATH_MAX];
 
 	while (f && fgets(line, sizeof(line), f)) {
 		const char *dash = strstr(line, " - ");
 
-		if (!dash || sscanf(line, "%*s %*s %*s %4095s %4095s", root, where) != 2 ||
-			sscanf(dash, " - %63s %*s %1023s", type, options) != 2)
+		if (!dash || sscanf(line, "%*s %*s %*s %4095s %4095s", root, ret->where) != 2 ||
+			sscanf(dash, " - %63s %*s %1023s", ret->type, ret->options) != 2)
 			continue;
-		if (strcmp(root, "/") != 0)
-			continue;
-		str_addf(options, sizeof(options), ":");
-		if (*name ? strcmp(type, "cgroup") == 0 &&
-					list_has(options, strlen(options) - 1, name)
-			  : strcmp(type, "cgroup2") == 0)
-			return str_copy(ret, size, where) == 0;
+		if (strcmp(root, "/") == 0 && strncmp(ret->type, "cgroup", 6) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where hierarchy @name is mounted. */
+static bool mount_point(const char *name, char *ret, size_t size)
+{
+	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct cgroup_mount m;
+
+	while (next_mount(f, &m)) {
+		str_addf(m.options, sizeof(m.options), ":");
+		if (*name ? strcmp(m.type, "cgroup") == 0 &&
+					list_has(m.options, strlen(m.options) - 1, name)
+			  : strcmp(m.type, "cgroup2") == 0)
+			return str_copy(ret, size, m.where) == 0;
 	}
 	return false;
 }
@@ -153,23 +170,52 @@ static pid_t maker_of(const char *entry)
 	return pid;
 }
 
+static void sweep(const char *dir)
+{
+	char path[PATH_MAX * 2];
+	DIR *d = opendir(dir);
+
+	for (struct dirent *x; d && (x = readdir(d));) {
+		pid_t pid = maker_of(x->d_name);
+
+		if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, x->d_name);
+		(void)janitor_remove_tree(path); /* refused while anyone is in it */
+	}
+	if (d)
+		closedir(d);
+}
+
 void cgroup_sweep(void)
 {
+	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct cgroup_mount m;
+
 	for (size_t i = 0; i < ARRAY_SIZE(hierarchy); i++) {
-		char dir[PATH_MAX], path[PATH_MAX * 2];
-		DIR *d = own_dir(hierarchy[i], dir, sizeof(dir)) ? opendir(dir) : NULL;
+		char dir[PATH_MAX];
 
-		for (struct dirent *x; d && (x = readdir(d));) {
-			pid_t pid = maker_of(x->d_name);
-
-			if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", dir, x->d_name);
-			(void)rmdir(path); /* refused while anyone is in it */
-		}
-		if (d)
-			closedir(d);
+		if (own_dir(hierarchy[i], dir, sizeof(dir)))
+			sweep(dir);
 	}
+	while (next_mount(f, &m))
+		sweep(m.where);
+}
+
+int cgroup_note_trees(char *ret, size_t size, const char *name, struct janitor *j, struct err *e)
+{
+	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct cgroup_mount m;
+	int r = 0;
+
+	snprintf(ret, size, "/tare-%lu-%d-%s", own_pid_namespace(), getpid(), name);
+	while (r == 0 && next_mount(f, &m)) {
+		char dir[PATH_MAX * 2];
+
+		snprintf(dir, sizeof(dir), "%s%s", m.where, ret);
+		r = janitor_note_tree(j, dir, e);
+	}
+	return r;
 }
 
 /* Appends "label=value" if the file exists and does not say "no limit". */

@@ -30,7 +30,15 @@ int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct 
 /* Moves the calling process into it. */
 int cgroup_join(const struct cgroup *cg, struct err *e) must_check_;
 
-/* Removes cgroups that a killed tare and its killed janitor left below the caller's own. */
+/*
+ * cgroup_note_trees() - a cgroup that an engine makes its own below, in every hierarchy there is,
+ *                       is removed with them at the end.
+ * @ret: its path, "/tare-<pid namespace>-<pid>-<name>"; it is not created
+ */
+int cgroup_note_trees(char *ret, size_t size, const char *name, struct janitor *j, struct err *e)
+	must_check_;
+
+/* Removes cgroups that a killed tare and its killed janitor left. */
 void cgroup_sweep(void);
 
 /*

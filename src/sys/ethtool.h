@@ -1,12 +1,27 @@
-/* Offload switches and driver of a network device, by the ethtool ioctl. */
+/* Offload switches of a network device, by the ethtool ioctl. */
 #pragma once
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
- * ethtool_offloads() - "tso=on gso=on gro=off ..." of device @dev in namespace @netns_fd.
+ * ethtool_offloads() - "tso=on gso=on gro=off ..." of device @dev in namespace @netns_fd; here and
+ *                      below -1 is the calling thread's.
  */
 int ethtool_offloads(int netns_fd, const char *dev, char *ret, size_t size, struct err *e)
+	must_check_;
+
+/* ethtool_offloads_off() - switch off what the device lets be switched of them. */
+int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e) must_check_;
+
+enum ethtool_switch {
+	ETHTOOL_TX_CSUM, /* without it, no TSO either: the stack computes checksums of whole packets */
+	ETHTOOL_GRO,
+	ETHTOOL_SWITCH_N,
+};
+
+/* Turns one of them on or off. */
+int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
 	must_check_;

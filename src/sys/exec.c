@@ -24,6 +24,9 @@
 #define EXEC_NOT_ENTERED 126
 #define EXEC_NOT_FOUND   127
 
+/* How often a program's words are looked at: nothing beside what starting one takes. */
+#define EXEC_LOOK_MS 5
+
 static bool enter(const struct exec_args *a)
 {
 	if (a->netns_fd >= 0 && setns(a->netns_fd, CLONE_NEWNET) < 0)
@@ -312,6 +315,37 @@ bool exec_ended(struct exec_proc *proc, struct err *e)
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
 		*words ? ": " : "", words);
 	return true;
+}
+
+/* Only the first EXEC_OUT_BYTES are looked at. */
+static bool has_said(const struct exec_proc *proc, const char *text)
+{
+	_cleanup_(freep) char *log = xcalloc(1, EXEC_OUT_BYTES);
+	ssize_t n = pread(proc->log_fd, log, EXEC_OUT_BYTES - 1, 0);
+
+	return n > 0 && memmem(log, (size_t)n, text, strlen(text));
+}
+
+int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_ns, int cancel_fd,
+	struct err *e)
+{
+	char words[400];
+
+	while (!has_said(proc, text)) {
+		/* A memfd tells nobody that it grows. */
+		struct pollfd p = {.fd = cancel_fd, .events = POLLIN};
+
+		if (exec_ended(proc, e))
+			return -EPIPE;
+		if (clock_left_ms(deadline_ns) == 0) {
+			exec_last_words(proc, words, sizeof(words));
+			return err_say(e, ETIMEDOUT, "%s did not get ready; it said: %s",
+				proc->name, *words ? words : "nothing");
+		}
+		if (poll(&p, 1, EXEC_LOOK_MS) > 0)
+			return err_say(e, ECANCELED, "interrupted while %s started", proc->name);
+	}
+	return 0;
 }
 
 void exec_stop(struct exec_proc *proc)

@@ -56,6 +56,14 @@ struct exec_proc {
 int exec_start(struct exec_proc *ret, const struct exec_args *args, struct err *e) must_check_;
 /* Has it ended? Then @e says how, with its last words. */
 bool exec_ended(struct exec_proc *proc, struct err *e);
+/*
+ * Waits until it has said @text: how a program tells that it is ready.
+ *
+ * Return: 0; -EPIPE when it ended instead, with its last words; -ETIMEDOUT; or -ECANCELED when
+ * @cancel_fd got readable (-1: none).
+ */
+int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_ns, int cancel_fd,
+	struct err *e) must_check_;
 /* The last words of what it has said, on one line. */
 void exec_last_words(const struct exec_proc *proc, char *ret, size_t size);
 /* Kills it and reaps it; fine for one that never started. */
@@ -63,3 +71,6 @@ void exec_stop(struct exec_proc *proc);
 
 /* Is there such a program in PATH? *ret (may be NULL): where. */
 bool exec_find(const char *name, char *ret, size_t size);
+
+/* For a program that puts XDP programs on devices: it pins nothing in the machine's bpffs. */
+#define EXEC_NO_XDP_PINS "LIBXDP_SKIP_DISPATCHER=1"

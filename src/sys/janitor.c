@@ -2,37 +2,109 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
-#define JANITOR_MAX_DIRS 256
+#define JANITOR_MAX_NOTES 256
+/* Processes inside a cgroup die a moment after tare does; a daemon may take its time. */
+#define JANITOR_DIR_NS     (5 * NSEC_PER_SEC)
+#define JANITOR_COMMAND_NS (10 * NSEC_PER_SEC)
+/* Between the words of a noted command: a character that none has. */
+#define JANITOR_SEPARATOR "\x1f"
+#define JANITOR_MAX_WORDS 16
 
 struct janitor {
 	int pipe_fd;
 	pid_t pid;
 };
 
-/* Processes inside die a moment after tare does, and rmdir answers EBUSY until then. */
-static void remove_dirs(char (*dir)[PATH_MAX], size_t n)
+static int remove_if_dir(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	uint64_t deadline_ns = clock_now_ns() + 5 * NSEC_PER_SEC;
+	(void)st;
+	(void)ftw;
+	return type == FTW_DP && rmdir(path) < 0 ? -errno : 0;
+}
 
-	for (size_t i = n; i-- > 0;)
-		while (rmdir(dir[i]) < 0 && errno == EBUSY && clock_left_ms(deadline_ns) > 0)
-			poll(NULL, 0, 10);
+int janitor_remove_tree(const char *dir)
+{
+	int r = nftw(dir, remove_if_dir, 8, FTW_DEPTH | FTW_PHYS);
+
+	return r == -1 ? -errno : r;
+}
+
+static void remove_dir(char *dir)
+{
+	uint64_t deadline_ns = clock_now_ns() + JANITOR_DIR_NS;
+
+	while (rmdir(dir) < 0 && errno == EBUSY && clock_left_ms(deadline_ns) > 0)
+		poll(NULL, 0, 10);
+}
+
+static void remove_tree(char *dir)
+{
+	uint64_t deadline_ns = clock_now_ns() + JANITOR_DIR_NS;
+
+	while (janitor_remove_tree(dir) == -EBUSY && clock_left_ms(deadline_ns) > 0)
+		poll(NULL, 0, 10);
+}
+
+static _Noreturn void become(char *words)
+{
+	char *argv[JANITOR_MAX_WORDS + 1] = {NULL};
+	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
+
+	for (int i = 0; i < JANITOR_MAX_WORDS && words; i++)
+		argv[i] = strsep(&words, JANITOR_SEPARATOR);
+	for (int i = 0; i < 3; i++)
+		(void)dup2(null, i);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static void run_command(char *words)
+{
+	uint64_t deadline_ns = clock_now_ns() + JANITOR_COMMAND_NS;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(words);
+	while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+		if (clock_left_ms(deadline_ns) == 0)
+			kill(pid, SIGKILL);
+		poll(NULL, 0, 10);
+	}
+}
+
+/* By the first letter of a note. */
+static const struct {
+	char letter;
+	void (*work)(char *text);
+} chore[] = {{'d', remove_dir}, {'t', remove_tree}, {'c', run_command}};
+
+static void clean(char *note)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(chore); i++)
+		if (note[0] == chore[i].letter)
+			chore[i].work(note + 1);
 }
 
 static _Noreturn void janitor_main(int fd)
 {
-	char(*dir)[PATH_MAX] = xcalloc(JANITOR_MAX_DIRS, sizeof(*dir));
+	char(*note)[PATH_MAX] = xcalloc(JANITOR_MAX_NOTES, sizeof(*note));
 	FILE *in = fdopen(fd, "r");
 	sigset_t all;
 	size_t n = 0;
@@ -41,11 +113,12 @@ static _Noreturn void janitor_main(int fd)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
-	while (in && n < JANITOR_MAX_DIRS && fgets(dir[n], PATH_MAX, in)) {
-		dir[n][strcspn(dir[n], "\n")] = '\0';
+	while (in && n < JANITOR_MAX_NOTES && fgets(note[n], PATH_MAX, in)) {
+		note[n][strcspn(note[n], "\n")] = '\0';
 		n++;
 	}
-	remove_dirs(dir, n);
+	while (n-- > 0)
+		clean(note[n]);
 	_exit(0);
 }
 
@@ -78,17 +151,38 @@ int janitor_start(struct janitor **ret, struct err *e)
 	return 0;
 }
 
-int janitor_note(struct janitor *j, const char *dir, struct err *e)
+static int note(struct janitor *j, char letter, const char *text, struct err *e)
 {
 	char line[PATH_MAX + 1];
-	int n = snprintf(line, sizeof(line), "%s\n", dir);
+	int n = snprintf(line, sizeof(line), "%c%s\n", letter, text);
 
 	if (n >= PATH_MAX)
-		return err_say(e, ENAMETOOLONG, "path too long: %s", dir);
+		return err_say(e, ENAMETOOLONG, "path too long: %s", text);
 	/* At most PIPE_BUF bytes: one write, whole. */
 	if (write(j->pipe_fd, line, (size_t)n) != n)
-		return err_set(e, errno, "cannot tell the janitor of %s", dir);
+		return err_set(e, errno, "cannot tell the janitor of %s", text);
 	return 0;
+}
+
+int janitor_note(struct janitor *j, const char *dir, struct err *e)
+{
+	return note(j, 'd', dir, e);
+}
+
+int janitor_note_tree(struct janitor *j, const char *dir, struct err *e)
+{
+	return note(j, 't', dir, e);
+}
+
+int janitor_note_command(struct janitor *j, const char *const *argv, struct err *e)
+{
+	char words[PATH_MAX] = "";
+
+	for (size_t i = 0; argv[i]; i++) {
+		assert(i < JANITOR_MAX_WORDS);
+		str_addf(words, sizeof(words), "%s%s", i ? JANITOR_SEPARATOR : "", argv[i]);
+	}
+	return note(j, 'c', words, e);
 }
 
 void janitor_finish(struct janitor *j)

@@ -2,13 +2,18 @@
 
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
+#include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -126,7 +131,143 @@ void room_close(struct room *room)
 	free(room);
 }
 
+static int exit_status(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+/*
+ * In a child. Ref: kill(2): -1 is all processes but the caller and pid 1; a process enters a pid
+ * namespace only by a fork.
+ */
+static _Noreturn void signal_all(const struct room *room, int sig)
+{
+	pid_t pid;
+
+	if (setns(room->pid_ns_fd, CLONE_NEWPID) < 0)
+		_exit(errno);
+	pid = fork();
+	if (pid == 0)
+		_exit(kill(-1, sig) < 0 && errno != ESRCH ? errno : 0);
+	_exit(pid < 0 ? errno : exit_status(pid));
+}
+
+int room_freeze(struct room *room, bool freeze, struct err *e)
+{
+	const char *what = freeze ? "stop" : "continue";
+	pid_t pid = fork();
+	int r;
+
+	if (pid == 0)
+		signal_all(room, freeze ? SIGSTOP : SIGCONT);
+	if (pid < 0)
+		return err_set(e, errno, "cannot fork to %s programs", what);
+	r = exit_status(pid);
+	return r ? err_set(e, r, "cannot %s the programs of a path", what) : 0;
+}
+
 void room_path(const struct room *room, const char *path, char *ret, size_t size)
 {
 	snprintf(ret, size, "/proc/%d/root%s", room->pid, path);
+}
+
+/*
+ * A process in the room's mount namespace that does @work there; its exit status is an errno.
+ * @fd: of a directory that stays the working directory; -1: the root
+ */
+static int work_inside(const struct room *room, int fd, int (*work)(void *arg), void *arg)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setns(room->mnt_ns_fd, CLONE_NEWNS) < 0 || (fd >= 0 && fchdir(fd) < 0))
+			_exit(errno);
+		_exit(work(arg));
+	}
+	if (pid < 0)
+		return errno;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
+struct bind_ns {
+	char fd[16];
+	const char *path;
+};
+
+/* The working directory is the caller's /proc/self/fd: the room's /proc does not know it. */
+static int bind_ns(void *arg)
+{
+	const struct bind_ns *b = arg;
+	int fd = open(b->path, O_CREAT | O_RDONLY | O_CLOEXEC, 0444);
+
+	if (fd < 0 || mount(b->fd, b->path, "none", MS_BIND, NULL) < 0)
+		return errno;
+	return 0;
+}
+
+int room_bind_ns(const struct room *room, int ns_fd, const char *path, struct err *e)
+{
+	_cleanup_(closep) int self = open("/proc/self/fd", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	struct bind_ns b = {.path = path};
+	int r;
+
+	if (self < 0)
+		return err_set(e, errno, "cannot open /proc/self/fd");
+	snprintf(b.fd, sizeof(b.fd), "%d", ns_fd);
+	r = work_inside(room, self, bind_ns, &b);
+	return r ? err_set(e, r, "cannot give a namespace the name %s", path) : 0;
+}
+
+/*
+ * Puts an empty directory in place of @parent, with a link to each thing that was in it: so there
+ * can be a new entry that the machine does not get.
+ */
+static int copy_by_links(const char *parent)
+{
+	char old[] = ROOM_DIR "/XXXXXX", target[sizeof(old) + 1 + NAME_MAX];
+	struct dirent *entry;
+	DIR *list;
+	int to;
+
+	if (!mkdtemp(old) || mount(parent, old, NULL, MS_BIND | MS_REC, NULL) < 0 ||
+		mount("tare", parent, "tmpfs", 0, "mode=755") < 0)
+		return errno;
+	to = open(parent, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	list = opendir(old);
+	if (to < 0 || !list)
+		return errno;
+	while ((entry = readdir(list))) {
+		snprintf(target, sizeof(target), "%s/%s", old, entry->d_name);
+		/* "." and ".." are there already. */
+		if (symlinkat(target, to, entry->d_name) < 0 && errno != EEXIST)
+			return errno;
+	}
+	return 0;
+}
+
+static int private_dir(void *arg)
+{
+	const char *dir = arg;
+	char parent[PATH_MAX];
+	int r;
+
+	if (access(dir, F_OK) == 0)
+		return mount("tare", dir, "tmpfs", 0, "mode=755") < 0 ? errno : 0;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	r = copy_by_links(parent);
+	return r ?: mkdir(dir, 0755) < 0 ? errno : 0;
+}
+
+int room_private_dir(const struct room *room, const char *dir, struct err *e)
+{
+	int r = work_inside(room, -1, private_dir, (void *)(uintptr_t)dir);
+
+	return r ? err_set(e, r, "cannot make %s private", dir) : 0;
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct room {
@@ -24,5 +25,20 @@ int room_open(struct room **ret, struct err *e) must_check_;
 void room_close(struct room *room);
 DEFINE_CLEANUP(struct room *, room_close, room_closep)
 
+/*
+ * Stops all that runs in the room, or lets it go on. For programs that use CPU time also when there
+ * is nothing to do.
+ */
+int room_freeze(struct room *room, bool freeze, struct err *e) must_check_;
+
 /* The path from here of the absolute path @path in the room. */
 void room_path(const struct room *room, const char *path, char *ret, size_t size);
+
+/* Makes @path in the room, below /run, another name of the namespace @ns_fd. */
+int room_bind_ns(const struct room *room, int ns_fd, const char *path, struct err *e) must_check_;
+
+/*
+ * Lets the room see an empty directory of its own at the absolute path @dir, whether the machine
+ * has one there or not; nothing outside is changed. Its parent must exist.
+ */
+int room_private_dir(const struct room *room, const char *dir, struct err *e) must_check_;

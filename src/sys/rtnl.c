@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/ns.h"
+#include "sys/rtnl_priv.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,13 +28,7 @@
 #include <netlink/route/route.h>
 #include <netlink/route/tc.h>
 
-struct rt {
-	struct nl_sock *sk;
-};
-
-DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
 DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put, addr_putp)
-DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
 DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
 DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
 DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put, qdisc_putp)
@@ -63,8 +58,8 @@ static int nl_errno(int nl_err)
 	}
 }
 
-#define fail(e, nl_err, ...) fail_(e, nl_err, __VA_ARGS__)
-static int printf_(3, 4) fail_(struct err *e, int nl_err, const char *fmt, ...)
+#define fail(e, nl_err, ...) rt_fail(e, nl_err, __VA_ARGS__)
+int rt_fail(struct err *e, int nl_err, const char *fmt, ...)
 {
 	char what[200];
 	va_list ap;
@@ -107,7 +102,7 @@ void rt_close(struct rt *rt)
 	free(rt);
 }
 
-static int link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e)
+int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e)
 {
 	int r = rtnl_link_get_kernel(rt->sk, 0, name, ret);
 
@@ -152,7 +147,7 @@ int rt_set_up(struct rt *rt, const char *name, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
@@ -165,7 +160,7 @@ int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err
 {
 	for (;;) {
 		_cleanup_(link_putp) struct rtnl_link *link = NULL;
-		int r = link_get(rt, name, &link, e);
+		int r = rt_link_get(rt, name, &link, e);
 
 		if (r < 0)
 			return r;
@@ -177,21 +172,35 @@ int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err
 	}
 }
 
-int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
+int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
 {
-	_cleanup_(link_putp) struct rtnl_link *port = NULL, *bridge = NULL;
-	int r = link_get(rt, name, &port, e);
+	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
-	r = link_get(rt, master, &bridge, e);
+	if (!change)
+		return err_set(e, ENOMEM, "cannot allocate a link");
+	rtnl_link_set_mtu(change, mtu);
+	r = rtnl_link_change(rt->sk, link, change, 0);
+	return r < 0 ? fail(e, r, "cannot set the MTU of '%s' to %u", name, mtu) : 0;
+}
+
+int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *port = NULL, *bridge = NULL;
+	int r = rt_link_get(rt, name, &port, e);
+
+	if (r < 0)
+		return r;
+	r = rt_link_get(rt, master, &bridge, e);
 	if (r < 0)
 		return r;
 	r = rtnl_link_enslave(rt->sk, bridge, port);
 	return r < 0 ? fail(e, r, "cannot add '%s' to '%s'", name, master) : 0;
 }
 
-static int addr_parse(const char *text, struct nl_addr **ret, struct err *e)
+int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e)
 {
 	int r = nl_addr_parse(text, AF_UNSPEC, ret);
 
@@ -203,11 +212,11 @@ int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err 
 	_cleanup_(addr_putp) struct rtnl_addr *addr = rtnl_addr_alloc();
 	_cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = addr_parse(prefix, &local, e);
+	int r = rt_addr_parse(prefix, &local, e);
 
 	if (r < 0)
 		return r;
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
@@ -237,10 +246,10 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
 	struct rtnl_nexthop *hop; /* owned by the route once added */
 	int r;
 
-	r = addr_parse(gateway ? gateway : prefix, &via, e);
+	r = rt_addr_parse(gateway ? gateway : prefix, &via, e);
 	if (r < 0)
 		return r;
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_route_set_family(route, nl_addr_get_family(via));
@@ -273,7 +282,7 @@ int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_
 
 	if (rate_bytes_per_s > INT32_MAX)
 		return err_say(e, ERANGE, "the wire can be shaped to at most 17Gbps");
-	r = link_get(rt, name, &link, e);
+	r = rt_link_get(rt, name, &link, e);
 	if (r < 0)
 		return r;
 	rtnl_tc_set_link(TC_CAST(qdisc), link);
@@ -290,7 +299,7 @@ int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;
@@ -305,11 +314,27 @@ int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *
 	return 0;
 }
 
+int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = rt_link_get(rt, name, &link, e);
+	const struct nl_addr *mac;
+
+	if (r < 0)
+		return r;
+	mac = rtnl_link_get_addr(link);
+	if (!mac || nl_addr_get_len(mac) != sizeof(ret->mac))
+		return err_say(e, EINVAL, "'%s' has no hardware address", name);
+	ret->ifindex = rtnl_link_get_ifindex(link);
+	memcpy(ret->mac, nl_addr_get_binary_addr(mac), sizeof(ret->mac));
+	return 0;
+}
+
 int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *e)
 {
 	_cleanup_(qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = link_get(rt, name, &link, e);
+	int r = rt_link_get(rt, name, &link, e);
 
 	if (r < 0)
 		return r;

@@ -34,6 +34,7 @@ int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e) 
 int rt_set_up(struct rt *rt, const char *name, struct err *e) must_check_;
 /* Waits until the link carries packets: the kernel finds that out a moment after it is set up. */
 int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e) must_check_;
+int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;
 int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e) must_check_;
 
 /* @prefix is "198.18.0.1/24" or "2001:2::1/64"; IPv6 addresses skip duplicate detection. */
@@ -78,5 +79,12 @@ int rt_addrs(struct rt *rt, bool ipv6, struct rt_addr *ret, uint32_t max, struct
 
 /* Sums over all devices. A root qdisc counts what its children drop. */
 int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e) must_check_;
+
+/* Number and hardware address of a link. */
+struct rt_id {
+	int ifindex;
+	uint8_t mac[6];
+};
+int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e) must_check_;
 
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e) must_check_;

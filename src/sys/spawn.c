@@ -31,12 +31,23 @@ static void detach_from_terminal(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Leaves the agent with standard streams and its control socket, so that it holds nobody's. */
-static bool keep_only(int ctl_fd)
+/*
+ * Leaves the agent with standard streams, its control socket and what it is passed, so that it
+ * holds nobody's. First all go out of the way of their new numbers.
+ */
+static bool keep_only(int ctl_fd, const struct spawn_args *args)
 {
-	if (ctl_fd != SPAWN_CTL_FD && dup3(ctl_fd, SPAWN_CTL_FD, O_CLOEXEC) < 0)
-		return false;
-	return close_range(SPAWN_CTL_FD + 1, ~0U, 0) == 0;
+	int n = 1 + (int)args->n_pass, fd[1 + SPAWN_MAX_PASS];
+
+	for (int i = 0; i < n; i++) {
+		fd[i] = fcntl(i ? args->pass_fd[i - 1] : ctl_fd, F_DUPFD_CLOEXEC, SPAWN_CTL_FD + n);
+		if (fd[i] < 0)
+			return false;
+	}
+	for (int i = 0; i < n; i++)
+		if (dup3(fd[i], SPAWN_CTL_FD + i, O_CLOEXEC) < 0)
+			return false;
+	return close_range((unsigned int)(SPAWN_CTL_FD + n), ~0U, 0) == 0;
 }
 
 /*
@@ -97,11 +108,22 @@ static _Noreturn void child_main(const struct spawn_args *args, int ctl_fd)
 		_exit(SPAWN_CGROUP);
 	if (args->netns_fd >= 0 && setns(args->netns_fd, CLONE_NEWNET) < 0)
 		_exit(SPAWN_NETNS);
-	if (!keep_only(ctl_fd))
+	if (!keep_only(ctl_fd, args))
 		_exit(SPAWN_DESCRIPTORS);
 	if (args->container && !become_container())
 		_exit(SPAWN_CONTAINER);
 	_exit(args->main(SPAWN_CTL_FD));
+}
+
+pid_t spawn_agent_on(int ctl_fd, const struct spawn_args *args, struct err *e)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_set(e, errno, "cannot fork an agent");
+	if (pid == 0)
+		child_main(args, ctl_fd);
+	return pid;
 }
 
 int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *e)
@@ -111,15 +133,14 @@ int spawn_agent(struct spawned *ret, const struct spawn_args *args, struct err *
 	int fd[2];
 	pid_t pid;
 
+	assert(args->n_pass <= SPAWN_MAX_PASS);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
 		return err_set(e, errno, "cannot create a control socket");
 	parent_fd = fd[0];
 	child_fd = fd[1];
-	pid = fork();
+	pid = spawn_agent_on(child_fd, args, e);
 	if (pid < 0)
-		return err_set(e, errno, "cannot fork an agent");
-	if (pid == 0)
-		child_main(args, child_fd);
+		return pid;
 	ret->pid = pid;
 	ret->ctl_fd = take_fd(parent_fd);
 	return 0;

@@ -1,4 +1,7 @@
-/* Whole reads and writes on a stream socket, with a deadline and a descriptor that cancels. */
+/*
+ * Whole reads and writes on a stream socket, or the port of a guest, with a deadline and a
+ * descriptor that cancels.
+ */
 #pragma once
 
 #include "base/macro.h"

@@ -115,6 +115,11 @@ run --near host --far host --path veth | run: name one path with --path (see tar
 run --near host --far host --between pods | run: path 'existing' has no container: it can't have both ends in pods
 compare --path existing:near=netns:a,far=nowhere | compare: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
 rr HOST --near nowhere | rr: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
+run --path vxlan --between pods | run: path 'vxlan' is crossed by pods of two nodes only: it can't have both ends in pods
+run --path ipip --ipv6 --mtu 1300 | run: --mtu 1300 leaves 1260 bytes in path 'ipip', and IPv6 needs 1280
+run --path vxlan:overlay-mtu=1400 | run: path 'vxlan': --overlay-mtu: '1400' is not one of: lower, keep
+run --path service:backends=0 | run: path 'service': --backends: '0' is out of range (1 to 1024)
+run --path nat-full:conntrack-fill=101 | run: path 'nat-full': --conntrack-fill: '101' is out of range (1 to 100)
 run --path native --json extra | run: unexpected argument 'extra'
 compare --between pods --wire-rate 1Gbps --path veth | compare: --wire-rate shapes the wire, which pods of one host do not cross
 compare --path native --between pods | compare: path 'native' has no container: it can't have both ends in pods

@@ -125,6 +125,76 @@ static void a_program_that_goes_on(void **state)
 	exec_stop(&p);
 }
 
+/* Waits until so many processes of the room ("1\n") are in the state "T (stopped)". */
+static void stopped_becomes(const struct room *room, const char *n)
+{
+	uint64_t deadline_ns = net_deadline();
+	bool same = false;
+
+	while (!same) {
+		_cleanup_(freep) struct exec_result *x = NULL;
+
+		must(run(&x,
+			ARGV("sh", "-c", "cat /proc/[0-9]*/status | grep -c '^State:.T' || true"),
+			room, &e_));
+		same = strcmp(x->out, n) == 0;
+		assert_true(clock_left_ms(deadline_ns) > 0);
+	}
+}
+
+/* All in the room but its pid 1, which reaps and watches us. */
+static void a_room_stops_and_goes_on(void **state)
+{
+	_cleanup_(room_closep) struct room *room = NULL;
+	struct exec_proc p = EXEC_PROC_NONE;
+	struct exec_args args = {.argv = ARGV("sh", "-c", "echo up; while :; do :; done"),
+		.netns_fd = -1,
+		.cancel_fd = -1};
+	struct err e = {0};
+	int r = room_open(&room, &e);
+
+	(void)state;
+	if (r == -EPERM) {
+		net_skip("rooms", &e);
+		return;
+	}
+	assert_int_equal(must(r), 0);
+	must(room_freeze(room, true, &e_));
+	args.room = room;
+	must(exec_start(&p, &args, &e_));
+	must(exec_wait_words(&p, "up", net_deadline(), -1, &e_));
+	must(room_freeze(room, true, &e_));
+	stopped_becomes(room, "1\n");
+	must(room_freeze(room, false, &e_));
+	stopped_becomes(room, "0\n");
+	must(room_freeze(room, true, &e_));
+	room_close(take_ptr(room));
+	exec_stop(&p);
+}
+
+static void ready_ended_or_neither(void **state)
+{
+	struct exec_proc p = EXEC_PROC_NONE;
+	struct exec_args args = {.argv = ARGV("sh", "-c", "echo starting; echo ready; read x"),
+		.netns_fd = -1,
+		.cancel_fd = -1,
+		.input = "x\n"};
+	struct err e = {0};
+
+	(void)state;
+	must(exec_start(&p, &args, &e_));
+	must(exec_wait_words(&p, "ready", net_deadline(), -1, &e_));
+	assert_int_equal(exec_wait_words(&p, "steady", net_deadline(), -1, &e), -EPIPE);
+	assert_non_null(strstr(e.text, "sh ended with status 0: starting;ready"));
+	exec_stop(&p);
+	args.argv = ARGV("sleep", "60");
+	must(exec_start(&p, &args, &e_));
+	assert_int_equal(exec_wait_words(&p, "ready", clock_now_ns() + NSEC_PER_MSEC, -1, &e),
+		-ETIMEDOUT);
+	assert_string_equal(e.text, "sleep did not get ready; it said: nothing");
+	exec_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +203,8 @@ int main(void)
 		cmocka_unit_test(more_output_than_is_kept),
 		cmocka_unit_test(a_room_takes_all_with_it),
 		cmocka_unit_test(a_program_that_goes_on),
+		cmocka_unit_test(a_room_stops_and_goes_on),
+		cmocka_unit_test(ready_ended_or_neither),
 	};
 
 	return net_begin() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

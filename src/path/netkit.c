@@ -1,0 +1,78 @@
+/*
+ * The path "veth" with a netkit pair in place of the veth pair, without programs on it: what the
+ * device alone makes of it. A packet crosses it within the sender's call, on no backlog.
+ */
+#include "path/lab.h"
+#include "path/table.h"
+#include "sys/rtlink.h"
+
+#include <stdio.h>
+
+#define NETKIT_L3 0 /* the kernel's default */
+static const char *const netkit_mode_name[] = {
+	[NETKIT_L3] = "l3",
+	"l2",
+};
+
+static const struct opt netkit_opts[] = {
+	OPT_ENUM(struct path_cfg, netkit_mode, "netkit-mode", 0, netkit_mode_name,
+		"netkit without Ethernet addresses and ARP, or with"),
+	OPT_END,
+};
+
+static int pod_add(struct lab *lab, uint32_t i, const char *outer, struct err *e)
+{
+	int r = lab_pod_new(lab, i, e);
+	const struct rt_netkit pair = {outer, "eth0", lab->pod_fd[i], lab->cfg->mtu,
+		.l3 = lab->cfg->netkit_mode == NETKIT_L3};
+
+	if (r == 0)
+		r = rt_netkit_add(lab->host, &pair, e);
+	if (r < 0)
+		return r;
+	lab->pod_pair[i] = true;
+	return rt_set_up(lab->host, outer, e);
+}
+
+static int pod_build(struct lab *lab, uint32_t i, struct err *e)
+{
+	const struct lab_addrs *a = lab->addrs;
+	char outer[16], gateway[64];
+	int r;
+
+	snprintf(outer, sizeof(outer), "pod%u", i);
+	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
+	r = pod_add(lab, i, outer, e);
+	if (r == 0)
+		r = rt_addr_add(lab->host, outer, gateway, e);
+	if (r == 0)
+		r = lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
+	return r < 0 ? r : lab_route_from_peer(lab, a->pod[i].net, e);
+}
+
+static int netkit_build(struct path *p, struct err *e)
+{
+	const struct lab_addrs *a = p->lab->addrs;
+	const char *addr[LAB_N_PODS] = {a->pod[0].addr, a->pod[1].addr};
+	int r = lab_forward(p->lab, e);
+
+	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++)
+		r = pod_build(p->lab, i, e);
+	if (r < 0)
+		return r;
+	lab_ends(p, addr);
+	return 0;
+}
+
+const struct path_ops path_netkit = {
+	.name = "netkit",
+	.summary = "container on a routed netkit pair, no programs on it",
+	.hops = "peer, wire, host routing, netkit pair, container",
+	.crosses = "ip_forward, netkit_xmit",
+	.needs = "Linux 6.7 (CONFIG_NETKIT)",
+	.set = PATH_SET_KERNEL,
+	.pods_ok = true,
+	.opts = netkit_opts,
+	.opts_title = "Netkit",
+	.build = netkit_build,
+};

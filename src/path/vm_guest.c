@@ -1,0 +1,408 @@
+#include "path/vm_guest.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "path/guest_link.h"
+#include "path/vm.h"
+#include "path/vm_image.h"
+#include "sys/affinity.h"
+#include "sys/qemu.h"
+#include "sys/signals.h"
+#include "sys/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+/*
+ * KVM can open and still not run a stock kernel (paravirtual and nested hosts interpret it), so
+ * that a boot is the only proof. On KVM that works the kernel's first line comes within a second.
+ */
+#define KVM_SILENT_NS (4 * NSEC_PER_SEC)
+#define KVM_BOOT_NS   (10 * NSEC_PER_SEC)
+/* Ref: init/version.c; what is printed before comes from the boot code, which proves little. */
+#define KERNEL_BANNER "Linux version"
+/* An emulated boot takes 2 to 4 s, 8 s on a busy machine. */
+#define TCG_SILENT_NS (15 * NSEC_PER_SEC)
+#define TCG_BOOT_NS   (40 * NSEC_PER_SEC)
+/* Ref: none; an emulated boot fails once in some hundred with a guest's panic. */
+#define TCG_ATTEMPTS 2
+#define LOOK_NS      (100 * NSEC_PER_MSEC)
+#define ANSWER_NS    (15 * NSEC_PER_SEC)
+#define QUIT_NS      (1 * NSEC_PER_SEC)
+
+struct vm_guest {
+	const struct path_cfg *cfg;
+	const struct vm_model *model;
+	int netns_fd, cancel_fd; /* borrowed */
+	uint32_t index;
+	int initrd_fd, tap_fd[QEMU_MAX_QUEUES];
+	struct guest_link ctl;
+	int agent_fd;
+	struct qemu *qemu;
+	bool emulated;
+};
+
+/* The verdict on KVM, once there is one, for all guests of this process; "": it works. */
+static struct {
+	bool known;
+	char why_not[300];
+} kvm;
+
+const char *vm_guest_no_kvm(void)
+{
+	return kvm.why_not;
+}
+
+bool vm_guest_emulated(const struct vm_guest *g)
+{
+	return g->emulated;
+}
+
+void vm_model_modules(const struct vm_model *model, const char *ret[static VM_MODEL_N_MODULES])
+{
+	const char *const modules[VM_MODEL_N_MODULES] = {"virtio_pci", "virtio_console",
+		model->module, model->pod ? "veth" : NULL, "bridge", NULL};
+
+	memcpy(ret, modules, sizeof(modules));
+}
+
+/* A stream whose other end is QEMU's port. Return: our end. */
+static int open_port(struct qemu_port *port, const char *name, int *ret_theirs, struct err *e)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return err_set(e, errno, "cannot create a socket for a guest");
+	*port = (struct qemu_port){name, fd[1]};
+	*ret_theirs = fd[1];
+	return fd[0];
+}
+
+static const char *kernel_line(bool with_kvm)
+{
+	/*
+	 * loglevel: the banner is shown and little else; panic=-1: reboot at once, which ends
+	 * QEMU. Mitigations cost an emulated CPU time and protect nothing there.
+	 */
+	return with_kvm ? "console=ttyS0 earlyprintk=serial,ttyS0,115200 loglevel=6 panic=-1 "
+			  "LD_LIBRARY_PATH=/lib"
+			: "console=ttyS0 earlyprintk=serial,ttyS0,115200 loglevel=6 panic=-1 "
+			  "mitigations=off nokaslr LD_LIBRARY_PATH=/lib";
+}
+
+static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct err *e)
+{
+	_cleanup_(closep) int ctl = -1;
+	_cleanup_(closep) int agent = -1;
+	char mac[18];
+	struct qemu_args args = {
+		.binary = g->cfg->qemu,
+		.netns_fd = g->netns_fd,
+		.kvm = with_kvm,
+		.vcpus = g->cfg->vcpus,
+		.memory_bytes = g->cfg->guest_memory_bytes,
+		.kernel = kernel,
+		.initrd_fd = g->initrd_fd,
+		.append = kernel_line(with_kvm),
+		.nic = g->model->device,
+		.mac = mac,
+		.vhost = g->model->vhost,
+		.no_offloads = g->cfg->offloads == VM_OFFLOADS_OFF,
+		.queues = g->cfg->queues,
+		.tap_fd = g->tap_fd,
+	};
+
+	/* QEMU's own range, which nobody else on this bridge uses. */
+	snprintf(mac, sizeof(mac), "52:54:00:74:72:%02x", g->index);
+	g->ctl.fd = open_port(&args.port[0], GUEST_PORT_CTL, &ctl, e);
+	if (g->ctl.fd < 0)
+		return g->ctl.fd;
+	g->agent_fd = open_port(&args.port[1], GUEST_PORT_AGENT, &agent, e);
+	if (g->agent_fd < 0)
+		return g->agent_fd;
+	g->emulated = !with_kvm;
+	return qemu_start(&g->qemu, &args, e);
+}
+
+static void stop(struct vm_guest *g)
+{
+	if (g->ctl.fd >= 0)
+		(void)!guest_say(&g->ctl, "quit", clock_now_ns() + QUIT_NS);
+	closep(&g->ctl.fd);
+	closep(&g->agent_fd);
+	qemu_close(take_ptr(g->qemu));
+	g->ctl.n = 0;
+}
+
+/* "ok" or "ready" is success; "lacks": the guest can't do what is asked for, as documented. */
+static int judge(const char *line, const char *good, struct err *e)
+{
+	if (strcmp(line, good) == 0)
+		return 0;
+	if (strncmp(line, "lacks ", 6) == 0)
+		return err_say(e, EOPNOTSUPP, "the guest: %s", line + 6);
+	if (strncmp(line, "error ", 6) == 0)
+		return err_say(e, EREMOTEIO, "the guest: %s", line + 6);
+	return err_say(e, EPROTO, "the guest said '%.60s' instead of '%s'", line, good);
+}
+
+/* Return: 0; -EIO with QEMU's or the guest's last words; -ETIMEDOUT: its kernel never started. */
+static int wait_ready(struct vm_guest *g, struct err *e)
+{
+	uint64_t begin_ns = clock_now_ns();
+	uint64_t silent_ns = begin_ns + (g->emulated ? TCG_SILENT_NS : KVM_SILENT_NS);
+	uint64_t boot_ns = begin_ns + (g->emulated ? TCG_BOOT_NS : KVM_BOOT_NS);
+	char line[sizeof(g->ctl.buf)];
+
+	for (;;) {
+		int r = guest_hear(&g->ctl, line, sizeof(line),
+			MIN(boot_ns, clock_now_ns() + LOOK_NS));
+
+		if (r == 0)
+			return judge(line, "ready", e);
+		if (r != -ETIMEDOUT) {
+			(void)qemu_say_why(g->qemu, e);
+			return err_wrap(e, "the guest did not boot");
+		}
+		if (g->cancel_fd >= 0 && signals_pending(g->cancel_fd))
+			return err_say(e, ECANCELED, "interrupted while a guest booted");
+		if (clock_left_ms(silent_ns) == 0 && !qemu_console_said(g->qemu, KERNEL_BANNER))
+			return err_say(e, ETIMEDOUT, "the guest's kernel did not start within %d s",
+				(int)((silent_ns - begin_ns) / NSEC_PER_SEC));
+		if (clock_left_ms(boot_ns) == 0) {
+			(void)qemu_say_why(g->qemu, e);
+			return err_wrap(e, "the guest was not ready within %d s",
+				(int)((boot_ns - begin_ns) / NSEC_PER_SEC));
+		}
+	}
+}
+
+static int boot_once(struct vm_guest *g, const char *kernel, bool with_kvm, struct err *e)
+{
+	int r = start(g, kernel, with_kvm, e);
+
+	if (r == 0)
+		r = wait_ready(g, e);
+	if (r < 0)
+		stop(g);
+	return r;
+}
+
+static int boot_emulated(struct vm_guest *g, const char *kernel, struct err *e)
+{
+	int r = -EIO;
+
+	for (int i = 0; r == -EIO && i < TCG_ATTEMPTS; i++)
+		r = boot_once(g, kernel, false, e);
+	return r;
+}
+
+static int boot_kvm(struct vm_guest *g, const char *kernel, struct err *e)
+{
+	int r = qemu_kvm_opens(e);
+
+	return r < 0 ? r : boot_once(g, kernel, true, e);
+}
+
+/* Does KVM's failing decide about all guests, or was it something else that failed? */
+static bool is_verdict(int r)
+{
+	return r == 0 || r == -EIO || r == -ETIMEDOUT || r == -ENODEV;
+}
+
+static int boot(struct vm_guest *g, const char *kernel, struct err *e)
+{
+	int r;
+
+	if (g->cfg->accel == VM_ACCEL_TCG ||
+		(g->cfg->accel == VM_ACCEL_AUTO && kvm.known && *kvm.why_not))
+		return boot_emulated(g, kernel, e);
+	r = boot_kvm(g, kernel, e);
+	if (g->cfg->accel == VM_ACCEL_KVM || !is_verdict(r) || (kvm.known && !*kvm.why_not))
+		return r < 0 ? err_wrap(e, "with KVM") : 0;
+	kvm.known = true;
+	if (r == 0)
+		return 0;
+	str_set(kvm.why_not, e->text);
+	return boot_emulated(g, kernel, e);
+}
+
+static int add_tap(struct vm_guest *g, struct lab *lab, struct err *e)
+{
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof(name), "tap%u", g->index);
+	r = tap_open(g->netns_fd, name, g->model->virtio, g->cfg->queues, g->tap_fd, e);
+	if (r == 0)
+		r = rt_set_mtu(lab->host, name, g->cfg->mtu, e);
+	if (r == 0)
+		r = rt_set_master(lab->host, name, "br0", e);
+	return r < 0 ? r : rt_set_up(lab->host, name, e);
+}
+
+static int make_initramfs(struct vm_guest *g, const struct lab *lab, const struct vm_image *image,
+	struct err *e)
+{
+	struct guest_cfg cfg = {.ipv6 = g->cfg->ipv6,
+		.pod = g->model->pod,
+		.no_offloads = g->cfg->offloads == VM_OFFLOADS_OFF,
+		.mtu = g->cfg->mtu};
+	char text[400];
+
+	snprintf(cfg.addr, sizeof(cfg.addr), "%s%s", lab->addrs->bridged_addr[g->index],
+		lab->addrs->wire_len);
+	str_set(cfg.gateway, lab->addrs->pod[0].gateway);
+	guest_cfg_text(&cfg, text, sizeof(text));
+	g->initrd_fd = vm_image_initramfs(image, GUEST_CFG, text, e);
+	return MIN(g->initrd_fd, 0);
+}
+
+static int pin(const struct vm_guest *g, struct err *e)
+{
+	uint32_t cpus[AFFINITY_MAX_CPUS];
+	int n;
+
+	if (!*g->cfg->guest_cpus)
+		return 0;
+	n = affinity_parse(g->cfg->guest_cpus, cpus, e);
+	return n < 0 ? n : qemu_pin(g->qemu, cpus, (uint32_t)n, e);
+}
+
+static struct vm_guest *guest_new(const struct path *p, uint32_t i)
+{
+	struct vm_guest *g = xcalloc(1, sizeof(*g));
+
+	g->cfg = &p->cfg;
+	g->model = p->ops->model;
+	g->netns_fd = p->lab->host_fd;
+	g->cancel_fd = p->cancel_fd;
+	g->index = i;
+	g->initrd_fd = g->ctl.fd = g->agent_fd = -1;
+	for (uint32_t k = 0; k < QEMU_MAX_QUEUES; k++)
+		g->tap_fd[k] = -1;
+	return g;
+}
+
+/* What QEMU has taken over. */
+static void close_parts(struct vm_guest *g)
+{
+	closep(&g->initrd_fd);
+	for (uint32_t k = 0; k < QEMU_MAX_QUEUES; k++)
+		closep(&g->tap_fd[k]);
+}
+
+int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, struct err *e)
+{
+	_cleanup_(vm_guest_closep) struct vm_guest *g = guest_new(p, i);
+	struct vm_image image;
+	const char *modules[VM_MODEL_N_MODULES];
+	int r;
+
+	vm_model_modules(g->model, modules);
+	r = vm_image_find(&image, g->cfg->guest_dir, modules, e);
+	if (r < 0)
+		return r;
+	r = make_initramfs(g, p->lab, &image, e);
+	if (r == 0)
+		r = add_tap(g, p->lab, e);
+	if (r == 0)
+		r = boot(g, image.kernel, e);
+	if (r == 0)
+		r = pin(g, e);
+	vm_image_fini(&image);
+	close_parts(g);
+	if (r == 0)
+		*ret = take_ptr(g);
+	return r;
+}
+
+void vm_guest_close(struct vm_guest *g)
+{
+	if (!g)
+		return;
+	stop(g);
+	close_parts(g);
+	free(g);
+}
+
+static int expect(struct vm_guest *g, const char *good, struct err *e)
+{
+	char answer[sizeof(g->ctl.buf)];
+	int r = guest_hear(&g->ctl, answer, sizeof(answer), clock_now_ns() + ANSWER_NS);
+
+	return r < 0 ? qemu_say_why(g->qemu, e) : judge(answer, good, e);
+}
+
+static int ask(struct vm_guest *g, const char *line, const char *good, struct err *e)
+{
+	int r = guest_say(&g->ctl, line, clock_now_ns() + ANSWER_NS);
+
+	return r < 0 ? qemu_say_why(g->qemu, e) : expect(g, good, e);
+}
+
+static int make_token(char ret[static GUEST_TOKEN_LEN + 1], struct err *e)
+{
+	uint8_t bytes[GUEST_TOKEN_LEN / 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return err_set(e, errno, "cannot make a token");
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Until the old agent is dead it would read the token itself. */
+static int renew_agent(struct vm_guest *g, struct err *e)
+{
+	char token[GUEST_TOKEN_LEN + 1], line[64];
+	int r = make_token(token, e);
+
+	if (r < 0)
+		return r;
+	snprintf(line, sizeof(line), "agent %s", token);
+	r = ask(g, line, "dead", e);
+	if (r < 0)
+		return r;
+	if (guest_token_write(g->agent_fd, token, clock_now_ns() + ANSWER_NS) < 0)
+		return qemu_say_why(g->qemu, e);
+	r = expect(g, "ok", e);
+	if (r == 0 && guest_token_await(g->agent_fd, token, clock_now_ns() + ANSWER_NS) < 0)
+		return qemu_say_why(g->qemu, e);
+	return r;
+}
+
+static int attach(const struct path_end *end, int *ret_fd, struct err *e)
+{
+	struct vm_guest *g = end->host;
+	int r = renew_agent(g, e);
+
+	if (r < 0)
+		return r;
+	r = fcntl(g->agent_fd, F_DUPFD_CLOEXEC, 0);
+	if (r < 0)
+		return err_set(e, errno, "cannot connect to the agent of a guest");
+	*ret_fd = r;
+	return 0;
+}
+
+int vm_guest_ping(struct vm_guest *g, const char *addr, struct err *e)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "ping %s", addr);
+	return ask(g, line, "ok", e);
+}
+
+void vm_guest_end(struct vm_guest *g, struct path_end *end)
+{
+	end->netns_fd = -1;
+	end->container = g->model->pod;
+	end->guest = true;
+	end->host = g;
+	end->attach = attach;
+}

@@ -1,0 +1,41 @@
+/* One guest on the bridge of the host: booted, connected to, ended. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "path/lab.h"
+
+/* A NIC, as QEMU and the guest's kernel call it. */
+struct vm_model {
+	const char *device, *module;
+	bool virtio; /* has queues, offloads between guest and host, and may have vhost */
+	bool vhost;
+	bool pod;  /* the end is a container in the guest */
+	bool both; /* both ends are guests */
+};
+
+/* What a guest with such a NIC needs of its kernel; NULL-terminated. */
+#define VM_MODEL_N_MODULES 6
+void vm_model_modules(const struct vm_model *model, const char *ret[static VM_MODEL_N_MODULES]);
+
+struct vm_guest;
+
+/*
+ * vm_guest_boot() - start guest @i of @p, on tap device "tap<i>" of bridge br0 with address
+ * bridged_addr[i], and wait until it is ready. p->ops->model is a struct vm_model.
+ */
+int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, struct err *e)
+	must_check_;
+
+/* Powers it off. */
+void vm_guest_close(struct vm_guest *g);
+DEFINE_CLEANUP(struct vm_guest *, vm_guest_close, vm_guest_closep)
+
+bool vm_guest_emulated(const struct vm_guest *g);
+/* Why KVM was not used, or "". */
+const char *vm_guest_no_kvm(void);
+
+/* Fills what makes @end one in this guest. */
+void vm_guest_end(struct vm_guest *g, struct path_end *end);
+
+/* Pings @addr from there until an answer comes. */
+int vm_guest_ping(struct vm_guest *g, const char *addr, struct err *e) must_check_;

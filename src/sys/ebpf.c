@@ -1,0 +1,115 @@
+#include "sys/ebpf.h"
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+#include "sys/ns.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+const char *const ebpf_xdp_mode_name[] = {
+	[EBPF_XDP_NATIVE] = "native",
+	[EBPF_XDP_GENERIC] = "generic",
+};
+static_assert(ARRAY_SIZE(ebpf_xdp_mode_name) == EBPF_XDP_MODE_N);
+
+static const uint32_t xdp_flags[] = {
+	[EBPF_XDP_NATIVE] = XDP_FLAGS_DRV_MODE,
+	[EBPF_XDP_GENERIC] = XDP_FLAGS_SKB_MODE,
+};
+static_assert(ARRAY_SIZE(xdp_flags) == EBPF_XDP_MODE_N);
+
+/* What the programs of src/bpf call that not every kernel has; each with where it came. */
+static const struct {
+	enum bpf_prog_type type;
+	enum bpf_func_id id;
+	const char *name, *since;
+} helper[] = {
+	{BPF_PROG_TYPE_XDP, BPF_FUNC_redirect_map, "bpf_redirect_map", "4.14"},
+	{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_neigh, "bpf_redirect_neigh", "5.10"},
+	{BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_peer, "bpf_redirect_peer", "5.10"},
+};
+
+void ebpf_quiet(void)
+{
+	libbpf_set_print(NULL);
+}
+
+int ebpf_refused(int r, struct err *e)
+{
+	if (r == -EPERM)
+		return err_say(e, EPERM,
+			"the kernel lets this user load no BPF programs: it takes root, or CAP_BPF "
+			"and CAP_NET_ADMIN outside a user namespace");
+	if (r == -ENOSYS)
+		return err_say(e, ENOSYS, "this kernel has no bpf(): CONFIG_BPF_SYSCALL");
+	for (size_t i = 0; i < ARRAY_SIZE(helper); i++)
+		if (libbpf_probe_bpf_helper(helper[i].type, helper[i].id, NULL) == 0)
+			return err_say(e, EOPNOTSUPP, "this kernel has no %s(): Linux %s",
+				helper[i].name, helper[i].since);
+	return err_set(e, -r, "the kernel refuses a BPF program");
+}
+
+/* rtnetlink says ENOENT for a kind of qdisc or filter that it has no module of. */
+static int no_such_kind(int r, const char *what, struct err *e)
+{
+	if (r == -ENOENT)
+		return err_say(e, EOPNOTSUPP, "this kernel has no %s", what);
+	return err_set(e, -r, "cannot attach a BPF program: %s", what);
+}
+
+int ebpf_tc_attach(int netns_fd, int ifindex, int prog_fd, struct err *e)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = 1, .priority = 1);
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	r = bpf_tc_hook_create(&hook);
+	if (r < 0 && r != -EEXIST)
+		return no_such_kind(r, "clsact qdisc (CONFIG_NET_SCH_INGRESS)", e);
+	r = bpf_tc_attach(&hook, &opts);
+	return r < 0 ? no_such_kind(r, "bpf filter (CONFIG_NET_CLS_BPF)", e) : 0;
+}
+
+int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_t mode,
+	struct err *e)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = xdp_flags[mode]);
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int fd, r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	fd = bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts);
+	if (fd == -EINVAL)
+		return err_say(e, EOPNOTSUPP,
+			"this kernel has no %s XDP with a link on such a device: Linux 5.9",
+			ebpf_xdp_mode_name[mode]);
+	if (fd == -ERANGE)
+		return err_say(e, ERANGE,
+			"the MTU is too large for %s XDP, which wants a packet in one page: a "
+			"veth device takes 3506 bytes with pages of 4 KiB",
+			ebpf_xdp_mode_name[mode]);
+	if (fd < 0)
+		return err_set(e, -fd, "cannot attach an XDP program (%s)",
+			ebpf_xdp_mode_name[mode]);
+	*ret_fd = fd;
+	return 0;
+}
+
+int ebpf_map_set(int netns_fd, int map_fd, const void *key, const void *value, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	r = bpf_map_update_elem(map_fd, key, value, BPF_ANY);
+	return r < 0 ? err_set(e, -r, "cannot set an entry of a BPF map") : 0;
+}

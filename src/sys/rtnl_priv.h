@@ -1,0 +1,24 @@
+/* What rtnl.c, rtlink.c and rttunnel.c share of libnl. No other file includes this. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#include <netlink/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/socket.h>
+
+struct rt {
+	struct nl_sock *sk;
+};
+
+DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
+DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
+
+/* libnl's error, in words behind a colon. Return: a negative errno for it. */
+int rt_fail(struct err *e, int nl_err, const char *fmt, ...) printf_(3, 4);
+
+/* "198.18.0.1", with or without a length. */
+int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e) must_check_;
+
+int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e) must_check_;
