@@ -10,7 +10,7 @@ meson=$(command -v /usr/bin/meson || command -v meson)
 ninja -C build-fuzz
 libs=(serve report iperf bench path load wire meter cni sys stat base)
 targets=(num opt doc cpustat affinity procnet udp_seq iperf_params iperf_results iperf_ctl rsa_token
-  sniff cidr greet cni_conf cni_result)
+  sniff cidr greet cni_conf cni_result labfile)
 for target in "${targets[@]}"; do
   objects=()
   for lib in "${libs[@]}"; do objects+=("build-fuzz/src/$lib/lib$lib.a"); done

@@ -184,7 +184,7 @@ static int ambiguous(const struct opt_group *groups, const struct opt *refused, 
 	return r;
 }
 
-static int set_in_groups(const struct opt_group *groups, const char *name, const char *text,
+int opt_set_groups(const struct opt_group *groups, const char *name, const char *text,
 	struct err *e)
 {
 	for (const struct opt_group *g = groups; g->opts; g++) {
@@ -197,30 +197,57 @@ static int set_in_groups(const struct opt_group *groups, const char *name, const
 	return 0;
 }
 
-/* Parses argv[*i], "--name", "--name=value", "-c" or "-cvalue", with its value if one follows. */
-static int parse_one(const struct opt_group *groups, int argc, char **argv, int *i, struct err *e)
+/*
+ * The row that argv[*i] names, "--name", "--name=value", "-c" or "-cvalue", with its value if one
+ * follows; *i is moved to the last word of it.
+ */
+static const struct opt *next_option(const struct opt_group *groups, int argc, char **argv, int *i,
+	const char **ret_value)
 {
-	_cleanup_(freep) char *word = xstrdup(argv[*i]);
-	const char *value = NULL;
+	const char *word = argv[*i], *value = NULL;
 	const struct opt *o;
 
 	if (word[1] == '-') {
-		char *eq = strchr(word, '=');
+		_cleanup_(freep) char *name = xstrdup(word + 2);
+		size_t len = strcspn(name, "=");
 
-		if (eq) {
-			*eq = '\0';
-			value = eq + 1;
-		}
-		o = find_in_groups(groups, word + 2, 0);
+		value = name[len] ? word + 2 + len + 1 : NULL;
+		name[len] = '\0';
+		o = find_in_groups(groups, name, 0);
 	} else {
 		o = find_in_groups(groups, NULL, word[1]);
 		value = word[2] ? word + 2 : NULL;
 	}
-	if (!o)
-		return err_say(e, EINVAL, "unknown option '%s' (see --help)", word);
-	if (!value && o->type != OPT_T_FLAG && *i + 1 < argc)
+	if (o && !value && o->type != OPT_T_FLAG && *i + 1 < argc)
 		value = argv[++*i];
-	return set_in_groups(groups, o->name, value, e);
+	*ret_value = value;
+	return o;
+}
+
+static int parse_one(const struct opt_group *groups, int argc, char **argv, int *i, struct err *e)
+{
+	const char *word = argv[*i], *value;
+	const struct opt *o = next_option(groups, argc, argv, i, &value);
+
+	if (!o)
+		return err_say(e, EINVAL, "unknown option '%.*s' (see --help)",
+			(int)(word[1] == '-' ? strcspn(word, "=") : strlen(word)), word);
+	return opt_set_groups(groups, o->name, value, e);
+}
+
+bool opt_given(const struct opt_group *groups, int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const struct opt *o;
+		const char *value;
+
+		if (argv[i][0] != '-' || !argv[i][1])
+			continue;
+		o = next_option(groups, argc, argv, &i, &value);
+		if (o && strcmp(o->name, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 int opt_parse(const struct opt_group *groups, int argc, char **argv, char **ret_args,

@@ -98,3 +98,10 @@ int opt_set_pairs(const struct opt *opts, void *cfg, const char *pairs, struct e
 #define OPT_HELP 1
 int opt_parse(const struct opt_group *groups, int argc, char **argv, char **ret_args,
 	int *ret_n_args, struct err *e) must_check_;
+
+/* Is this option on a command line that opt_parse() has accepted? */
+bool opt_given(const struct opt_group *groups, int argc, char **argv, const char *name);
+
+/* opt_set() of the option @name in every group that has it; 0 when none has. */
+int opt_set_groups(const struct opt_group *groups, const char *name, const char *text,
+	struct err *e) must_check_;

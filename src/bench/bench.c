@@ -40,6 +40,14 @@ int bench_privilege(bool *ret_rootless, struct err *e)
 	return ns_user_enter(e);
 }
 
+int bench_others(bool rootless, struct err *e)
+{
+	if (!rootless)
+		return 0;
+	(void)err_say(e, EPERM, "namespaces of others can't be entered without root");
+	return PATH_UNAVAILABLE;
+}
+
 static void probe_meters(struct bench *b)
 {
 	for (enum meter_id i = 0; i < METER_N; i++) {
@@ -107,6 +115,13 @@ static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const st
 		b->hooks->interval(b->hooks->ctx, b->run, t, n, x);
 }
 
+static int try_open(struct bench *b, uint32_t i, const struct site_args *args, struct err *e)
+{
+	int r = args->spec->ops->no_lab ? bench_others(b->run->rootless, e) : 0;
+
+	return r != 0 ? r : site_open(&b->site[i], args, b->run, e);
+}
+
 static void open_site(struct bench *b, uint32_t i)
 {
 	struct path_result *p = &b->run->path[i];
@@ -119,7 +134,7 @@ static void open_site(struct bench *b, uint32_t i)
 		.interval = pass_interval,
 		.ctx = b};
 	struct err e = {0};
-	int r = site_open(&b->site[i], &args, b->run, &e);
+	int r = try_open(b, i, &args, &e);
 
 	if (r == 0)
 		r = describe_guest(b->site[i], p, &e);

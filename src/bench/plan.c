@@ -56,7 +56,7 @@ static bool has_path(const struct run *run, const char *name)
 	return false;
 }
 
-static int add_path(struct run *run, const struct path_spec *spec, struct err *e)
+int plan_path(struct run *run, const struct path_spec *spec, struct err *e)
 {
 	if (has_path(run, spec->name))
 		return 0;
@@ -76,14 +76,14 @@ static int add_set(struct run *run, int set, struct err *e)
 
 		if ((set < 0 || (int)path_table[i]->set == set) && !path_table[i]->arg &&
 			path_check(&spec, NULL) == 0)
-			r = add_path(run, &spec, e);
+			r = plan_path(run, &spec, e);
 	}
 	return r;
 }
 
 /*
- * "veth,vm-virtio:vcpus=2,queues=2,cni:FILE": a part with "=" but no ":" belongs to the path before
- * it, and so does one of its flags.
+ * "veth,vm-virtio:vcpus=2,queues=2,cni:FILE": a part with "=" and no ":" before that belongs
+ * to the path before it, and so does one of its flags.
  */
 static bool goes_on(const char *before, const char *part)
 {
@@ -94,11 +94,11 @@ static bool goes_on(const char *before, const char *part)
 		return false;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(before, ":"), before);
 	ops = path_find(name);
-	return (strchr(part, '=') && !strchr(part, ':')) ||
-	       (ops && ops->opts && opt_find(ops->opts, part));
+	/* "far=netns:b" goes on, "cni:a=b" does not. */
+	return part[strcspn(part, ":=")] == '=' || (ops && ops->opts && opt_find(ops->opts, part));
 }
 
-static int add_named(struct run *run, const char *text, struct err *e)
+int plan_named(struct run *run, const char *text, struct err *e)
 {
 	int set = str_index(text, path_set_name, PATH_SET_N);
 	struct path_spec spec;
@@ -107,7 +107,7 @@ static int add_named(struct run *run, const char *text, struct err *e)
 	if (set >= 0 || strcmp(text, "all") == 0)
 		return add_set(run, set, e);
 	r = path_parse(&spec, text, &run->path_cfg, e);
-	return r < 0 ? r : add_path(run, &spec, e);
+	return r < 0 ? r : plan_path(run, &spec, e);
 }
 
 static int unknown(const char *what, const char *name, struct err *e)
@@ -120,19 +120,20 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 	const struct path_spec native = path_spec_of(path_table[0], &run->path_cfg);
 	_cleanup_(freep) char *copy = xstrdup(names);
 	char *rest = copy, *part;
-	char one[sizeof(native.name)] = "";
-	int r = add_path(run, &native, e);
+	const size_t size = strlen(names) + 1;
+	_cleanup_(freep) char *one = xcalloc(1, size);
+	int r = plan_path(run, &native, e);
 
 	while (r == 0 && (part = strsep(&rest, ","))) {
 		bool more = goes_on(one, part);
 
 		if (*one && !more)
-			r = add_named(run, one, e);
+			r = plan_named(run, one, e);
 		if (!more)
 			one[0] = '\0';
-		str_addf(one, sizeof(one), "%s%s", more ? "," : "", part);
+		str_addf(one, size, "%s%s", more ? "," : "", part);
 	}
-	return r < 0 ? r : add_named(run, one, e);
+	return r < 0 ? r : plan_named(run, one, e);
 }
 
 /* "stream-tx", "rr-tcp-idle", "crr": the load's name and the value of its telling option. */
@@ -184,7 +185,7 @@ static int add_with_idle(struct run *run, const struct load_ops *ops, const stru
 }
 
 /* One load per value that "each" stands for: the ones a trial can run, short of "both". */
-static int expand_load(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
+int plan_load_of(struct run *run, const struct load_ops *ops, const struct load_cfg *cfg,
 	struct err *e)
 {
 	const struct opt *o = ops->each ? opt_find(ops->opts, ops->each) : NULL;
@@ -224,7 +225,7 @@ int plan_load(struct run *run, const char *text, const struct load_cfg *base, st
 	r = pairs ? opt_set_pairs(load_table[i]->opts, &cfg, pairs, e) : 0;
 	if (r < 0)
 		return err_wrap(e, "load '%s'", name);
-	return expand_load(run, load_table[i], &cfg, e);
+	return plan_load_of(run, load_table[i], &cfg, e);
 }
 
 int plan_check(const struct run *run, struct err *e)

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "sys/affinity.h"
 #include "sys/file.h"
+#include "sys/ns.h"
+#include "sys/nsref.h"
 #include "sys/sock.h"
 #include "wire/greet.h"
 
@@ -28,6 +30,8 @@ const struct opt remote_opts[] = {
 	OPT_FLAG(struct remote_cfg, ipv6, "ipv6", '6', "only over IPv6"),
 	OPT_STR(struct remote_cfg, key_file, "key-file", 0, "<file>",
 		"file with the key that the server wants"),
+	OPT_STR(struct remote_cfg, near_ns, "near", 0, "<where>",
+		"go from a namespace that is there: netns:NAME, pid:N, container:ID or host"),
 	OPT_STR(struct remote_cfg, cpus, "cpus", 0, "<list/list>",
 		"CPUs for the threads of near and far, as 0-3/4-7; either may be empty"),
 	OPT_U64(struct remote_cfg, interval_ns, "interval", 'i', "<time>",
@@ -89,6 +93,8 @@ int remote_check(const struct remote_cfg *cfg, struct err *e)
 	}
 	if (cfg->ipv4 && cfg->ipv6)
 		return err_say(e, EINVAL, "-4 and -6 exclude each other");
+	if (*cfg->near_ns && nsref_check(cfg->near_ns, e) < 0)
+		return err_wrap(e, "--near");
 	return 0;
 }
 
@@ -110,22 +116,47 @@ static int read_key(struct remote *x, struct err *e)
 	return 0;
 }
 
+static int find_near(struct remote *x, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r;
+
+	if (!*x->cfg->near_ns)
+		return 0;
+	r = nsref_open(x->cfg->near_ns, &x->near_fd, e);
+	if (r == 0)
+		r = ns_scope_enter(&scope, x->near_fd, e);
+	return r < 0 ? err_wrap(e, "--near '%s'", x->cfg->near_ns) : 0;
+}
+
 int remote_init(struct remote *x, const struct remote_cfg *cfg, struct err *e)
 {
 	int family = cfg->ipv4 ? AF_INET : cfg->ipv6 ? AF_INET6 : AF_UNSPEC;
 	int r;
 
-	*x = (struct remote){.cfg = cfg};
-	r = read_key(x, e);
+	*x = (struct remote){.cfg = cfg, .near_fd = -1};
+	r = find_near(x, e);
+	if (r == 0)
+		r = read_key(x, e);
 	return r < 0 ? r : sock_resolve(cfg->host, family, x->addr, e);
 }
 
+void remote_fini(struct remote *x)
+{
+	closep(&x->near_fd);
+}
+
+/* From near's namespace: a server takes data from where its control connection comes from. */
 static int open_control(const struct remote *x, struct err *e)
 {
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	uint64_t deadline_ns = clock_now_ns() + REMOTE_CONNECT_NS;
-	_cleanup_(closep) int fd = sock_open(SOCK_STREAM, x->addr, e);
-	int r;
+	_cleanup_(closep) int fd = -1;
+	int r = x->near_fd >= 0 ? ns_scope_enter(&scope, x->near_fd, e) : 0;
 
+	if (r < 0)
+		return r;
+	fd = sock_open(SOCK_STREAM, x->addr, e);
 	if (fd < 0)
 		return fd;
 	r = sock_connect(fd, x->addr, (uint16_t)x->cfg->port, deadline_ns, e);

@@ -19,6 +19,7 @@ struct remote_cfg {
 	uint32_t port;
 	bool ipv4, ipv6; /* only such an address */
 	char key_file[256];
+	char near_ns[128];    /* where near is (sys/nsref.h); "": here */
 	char cpus[512];       /* "near/far", CPU lists of threads; either may be empty */
 	uint64_t interval_ns; /* 0: no intervals */
 };
@@ -40,6 +41,7 @@ extern const struct path_ops path_remote;
 
 struct remote {
 	const struct remote_cfg *cfg;
+	int near_fd; /* the namespace of near and of the control connection; -1: the caller's */
 	char addr[SOCK_ADDR_LEN];
 	uint8_t key[1024];
 	size_t key_bytes; /* 0: none */
@@ -52,8 +54,9 @@ int remote_check(const struct remote_cfg *cfg, struct err *e) must_check_;
 /* CPU list of one end, "" if none was given. */
 void remote_cpus(const struct remote_cfg *cfg, bool far, char *ret, size_t size);
 
-/* Reads the key and resolves the host. */
+/* Reads the key, resolves the host and finds near's namespace; remote_fini() is due in any case. */
 int remote_init(struct remote *r, const struct remote_cfg *cfg, struct err *e) must_check_;
+void remote_fini(struct remote *r);
 
 /* Opens a control connection: a new session, a new token, a new agent. */
 int remote_connect(struct remote *r, struct endpoint *ep, struct err *e) must_check_;

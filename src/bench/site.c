@@ -84,7 +84,7 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 
 static int start_agent(struct site *s, bool far, struct endpoint *ep, struct err *e)
 {
-	const struct path_end here = {.netns_fd = -1};
+	const struct path_end here = {.netns_fd = s->remote ? s->remote->near_fd : -1};
 	const struct path_end *end = s->remote ? &here : far ? &s->path->far : &s->path->near;
 	struct spawn_args args = {
 		.netns_fd = end->netns_fd,
@@ -221,6 +221,8 @@ void site_close(struct site *s)
 	watch_close(s->watch);
 	path_close(s->path);
 	free(s->far_traits);
+	if (s->remote)
+		remote_fini(s->remote);
 	free(s->remote);
 	free(s);
 }

@@ -25,6 +25,9 @@ enum exit_code {
 struct ask_cfg {
 	char paths[2048];
 	char loads[1024];
+	bool paths_given, loads_given; /* on the command line, not by default */
+	char file[256];
+	bool verbose;
 	bool quick;
 	bool json, json_stream, csv;
 	bool quiet;
@@ -35,6 +38,7 @@ struct ask_cfg {
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
 	struct ask_cfg ask;
+	struct doc *lab; /* the file of --file; NULL: none */
 	struct remote_cfg remote;
 	struct bench_cfg bench;
 	struct path_cfg path;
@@ -80,6 +84,7 @@ int agent_command(int argc, char **argv);
 
 /* help.c: the same option tables as text, man page source and shell completion. */
 void help_overview(FILE *out);
+void help_options(const struct opt *opts, const void *cfg, FILE *out);
 void help_command(const struct command *c, FILE *out);
 void help_man(const struct command *c, FILE *out); /* NULL: tare(1) */
 void help_completion(FILE *out);
@@ -88,6 +93,8 @@ void help_completion(FILE *out);
 extern const struct opt ask_compare_opts[], ask_run_opts[];
 void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cmd_cfg *cfg);
 int measure(struct cmd_cfg *cfg, int argc, char **argv);
+/* Is a network that is there to be measured, by --near and --far? */
+bool measure_finds(const struct cmd_cfg *cfg);
 
 /* Writes down the command line. */
 void measure_note_command(struct run *run, int argc, char **argv);

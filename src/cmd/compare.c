@@ -26,11 +26,25 @@ const struct command command_compare = {
 		"the 95 % confidence interval of each ratio is narrower than --width, or "
 		"--repeat-max or --time-max is reached; the report says which.\n"
 		"\n"
+		"With --near and --far a network that is there already is measured, between two "
+		"namespaces of this machine: the loads run in them, nothing is built or changed "
+		"there, and native is built beside it. That takes root.\n"
+		"\n"
+		"A file for --file is a JSON object with the keys paths, loads, options and "
+		"title, all optional. paths and loads are lists of what --path and --load take, "
+		"one a string, or of objects: {\"path\": \"existing\", \"options\": {\"near\": "
+		"\"pid:1\", \"far\": \"netns:a\"}}, {\"load\": \"rr\", \"options\": {\"proto\": "
+		"\"tcp\"}}; a path's argument stands in its key argument. options has the options of this page by "
+		"their long names, with true for one that takes no value. tare doc lab-schema "
+		"prints the schema.\n"
+		"\n"
 		"Root is not needed where the kernel allows user namespaces. Nothing is left "
 		"behind, whatever ends the run.",
 	.examples = {"tare compare\nall paths, TCP both ways, TCP and UDP request/response",
 		"tare compare --path bridge,nat --load rr:proto=tcp,req=1,rsp=1 --wire-rate 1Gbps\n"
-		"what NAT adds to the latency of small messages on a gigabit wire"},
+		"what NAT adds to the latency of small messages on a gigabit wire",
+		"tare compare --near container:c0ffee --far host\n"
+		"what the network of a container costs that runs here"},
 	.groups = compare_groups,
 	.run = compare_run,
 };

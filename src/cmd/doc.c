@@ -1,4 +1,6 @@
 /* What is generated from the option and field tables for the package and the tests. */
+#include "base/cleanup.h"
+#include "base/mem.h"
 #include "cmd/iperf_man.h"
 #include "cmd/table.h"
 #include "report/report.h"
@@ -11,6 +13,15 @@ static void doc_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 	ret[0] = (struct opt_group){0};
 }
 
+static void lab_schema(void)
+{
+	struct opt_group groups[CMD_MAX_GROUPS] = {0};
+	_cleanup_(freep) struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
+
+	cmd_cfg_init(cfg, &command_compare, groups);
+	(void)report_lab_schema(groups, stdout); /* what can't be written is said at the end */
+}
+
 static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
 {
 	const char *what = n_args ? args[0] : "";
@@ -21,6 +32,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 	(void)argv;
 	if (strcmp(what, "schema") == 0 && n_args == 1)
 		report_schema(stdout);
+	else if (strcmp(what, "lab-schema") == 0 && n_args == 1)
+		lab_schema();
 	else if (strcmp(what, "result") == 0 && n_args == 1)
 		report_result_page(stdout);
 	else if (strcmp(what, "completion") == 0 && n_args == 1)
@@ -31,7 +44,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		help_man(c, stdout);
 	else
 		return cmd_fail(EXIT_USAGE,
-			"doc: expected schema, result, completion, man or man COMMAND, not '%s'",
+			"doc: expected schema, lab-schema, result, completion, man or man COMMAND, "
+			"not '%s'",
 			n_args ? args[n_args - 1] : "");
 	return cmd_finish();
 }
@@ -39,9 +53,10 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 const struct command command_doc = {
 	.name = "doc",
 	.summary = "print the JSON schema, man page sources and shell completion",
-	.args = "schema|result|completion|man [COMMAND]",
+	.args = "schema|lab-schema|result|completion|man [COMMAND]",
 	.description = "Everything is made from the tables that parse, measure and report.",
 	.examples = {"tare doc schema\nthe JSON Schema of tare compare --json",
+		"tare doc lab-schema\nthat of a file for tare compare --file",
 		"tare doc completion > /etc/bash_completion.d/tare\nshell completion"},
 	.groups = doc_groups,
 	.run = doc_run,

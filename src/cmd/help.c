@@ -72,6 +72,12 @@ static void help_option(const struct opt *o, const void *cfg, FILE *out)
 		strlen(left) > 28 ? "\n                              " : "", o->help, range);
 }
 
+void help_options(const struct opt *opts, const void *cfg, FILE *out)
+{
+	for (const struct opt *o = opts; o->name; o++)
+		help_option(o, cfg, out);
+}
+
 void help_command(const struct command *c, FILE *out)
 {
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
@@ -82,8 +88,7 @@ void help_command(const struct command *c, FILE *out)
 		*c->args ? " " : "", c->args, c->description);
 	for (const struct opt_group *g = groups; g->opts; g++) {
 		fprintf(out, "\n%s:\n", g->title);
-		for (const struct opt *o = g->opts; o->name; o++)
-			help_option(o, g->cfg, out);
+		help_options(g->opts, g->cfg, out);
 	}
 	fputs("\nExamples:\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(c->examples) && c->examples[i]; i++) {
@@ -190,15 +195,28 @@ static void completion_command(const struct command *c, FILE *out)
 	for (const struct opt_group *g = groups; g->opts; g++)
 		for (const struct opt *o = g->opts; o->name; o++)
 			fprintf(out, " --%s", o->name);
+	fputc(*c->args ? ' ' : '"', out);
 	for (const char *s = c->args; *s; s++)
-		fputc(isalpha((unsigned char)*s) && islower((unsigned char)*s) ? *s : ' ', out);
-	fputs("\" ;;\n", out);
+		fputc(islower((unsigned char)*s) || *s == '-' ? *s : ' ', out);
+	fputs(*c->args ? "\" ;;\n" : " ;;\n", out);
 	free(cfg);
 }
 
+static void completion_paths(FILE *out)
+{
+	fputs("\t-p | --path) words=\"all", out);
+	for (size_t i = 0; i < PATH_SET_N; i++)
+		fprintf(out, " %s", path_set_name[i]);
+	for (size_t i = 0; path_table[i]; i++)
+		fprintf(out, " %s%s", path_table[i]->name, path_table[i]->arg ? ":" : "");
+	fputs("\" ;;\n", out);
+}
+
+/* Paths and loads are lists: what stands before the last comma stays. */
 void help_completion(FILE *out)
 {
-	fputs("# bash completion of tare\n_tare()\n{\n\tlocal words=\"\"\n"
+	fputs("# bash completion of tare\n_tare()\n{\n"
+	      "\tlocal words=\"\" word=${COMP_WORDS[COMP_CWORD]} before=\"\"\n"
 	      "\tcase \"${COMP_CWORD:-0}:${COMP_WORDS[1]:-}\" in\n\t1:*) words=\"--help --version",
 		out);
 	for (size_t i = 0; command_table[i]; i++)
@@ -206,13 +224,14 @@ void help_completion(FILE *out)
 	fputs("\" ;;\n\tesac\n\t[ -n \"$words\" ] || case \"${COMP_WORDS[1]:-}\" in\n", out);
 	for (size_t i = 0; command_table[i]; i++)
 		completion_command(command_table[i], out);
-	fputs("\tesac\n\tcase \"${COMP_WORDS[COMP_CWORD-1]}\" in\n\t-p | --path) words=\"all", out);
-	for (size_t i = 0; path_table[i]; i++)
-		fprintf(out, " %s", path_table[i]->name);
-	fputs("\" ;;\n\t-L | --load) words=\"", out);
+	fputs("\tesac\n\tcase \"${COMP_WORDS[COMP_CWORD-1]}\" in\n", out);
+	completion_paths(out);
+	fputs("\t-L | --load) words=\"", out);
 	for (size_t i = 0; load_table[i]; i++)
 		fprintf(out, "%s%s", i ? " " : "", load_table[i]->name);
-	fputs("\" ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
-	      "\"${COMP_WORDS[COMP_CWORD]}\")\n}\ncomplete -F _tare tare\n",
+	fputs("\" ;;\n\t--file) mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n"
+	      "\tesac\n\t[[ $word != *,* ]] || before=${word%,*},\n"
+	      "\tmapfile -t COMPREPLY < <(compgen -P \"$before\" -W \"$words\" -- "
+	      "\"${word##*,}\")\n}\ncomplete -F _tare tare\n",
 		out);
 }

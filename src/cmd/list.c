@@ -9,6 +9,18 @@
 
 static const char *const list_kind[] = {"paths", "loads", "meters"};
 
+static const struct opt list_opts[] = {
+	OPT_FLAG(struct ask_cfg, verbose, "verbose", 'v',
+		"of each path: what a packet crosses, what it needs, its options"),
+	OPT_END,
+};
+
+/* What list shows things by. */
+struct view {
+	const struct path_cfg *cfg;
+	bool rootless;
+};
+
 static void add_row(struct grid *g, const char *name, int r, const struct err *e,
 	const char *summary)
 {
@@ -17,27 +29,84 @@ static void add_row(struct grid *g, const char *name, int r, const struct err *e
 	grid_add(g, "%s", r == 0 ? summary : e->text);
 }
 
-static void list_paths(const struct path_cfg *cfg, struct grid *g)
+static int probe(const struct path_ops *ops, const struct view *view, struct err *e)
 {
-	for (size_t i = 0; path_table[i]; i++) {
-		struct err e = {0};
-		const struct path_spec spec = path_spec_of(path_table[i], cfg);
-		int r = path_probe(&spec, &e);
+	int r = ops->no_lab ? bench_others(view->rootless, e) : 0;
 
-		add_row(g, path_table[i]->name, r, &e, path_table[i]->summary);
+	return r != 0 ? r : path_probe_kind(ops, view->cfg, e);
+}
+
+/* "cni:<file>", as it is asked for. */
+static void path_words(const struct path_ops *ops, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s%s%s", ops->name, ops->arg ? ":" : "", ops->arg ? ops->arg : "");
+}
+
+static void add_path_row(const struct path_ops *ops, const struct view *view, struct grid *g)
+{
+	char words[80] = "  ";
+	struct err e = {0};
+	int r = probe(ops, view, &e);
+
+	path_words(ops, words + 2, sizeof(words) - 2);
+	add_row(g, words, r, &e, ops->summary);
+}
+
+/* A family at a time: its name stands for all that follow it. */
+static void list_paths(const struct view *view, struct grid *g)
+{
+	for (enum path_set set = 0; set < PATH_SET_N; set++) {
+		bool any = false;
+
+		for (size_t i = 0; path_table[i]; i++) {
+			if (path_table[i]->set != set)
+				continue;
+			for (int column = 0; !any && column < 3; column++)
+				grid_add(g, "%s", column ? "" : path_set_name[set]);
+			any = true;
+			add_path_row(path_table[i], view, g);
+		}
 	}
 }
 
-static void list_loads(const struct path_cfg *cfg, struct grid *g)
+static void show_path(const struct path_ops *ops, const struct view *view)
 {
-	(void)cfg;
+	struct err e = {0};
+	int r = probe(ops, view, &e);
+	char words[80];
+
+	path_words(ops, words, sizeof(words));
+	printf("%s: %s\n", words, ops->summary);
+	printf("  here     %s%s%s\n", r == 0 ? "yes" : "no", r == 0 ? "" : ": ", e.text);
+	printf("  family   %s%s\n", path_set_name[ops->set],
+		ops->pods_ok ? "; also --between pods" : "");
+	printf("  hops     %s\n", ops->hops);
+	printf("  crosses  %s\n", ops->crosses ? ops->crosses : "nothing that is known");
+	printf("  needs    %s\n", ops->needs ? ops->needs : "namespaces");
+	if (ops->opts) {
+		printf("  options\n");
+		help_options(ops->opts, view->cfg, stdout);
+	}
+}
+
+static void show_paths(const struct view *view)
+{
+	for (enum path_set set = 0; set < PATH_SET_N; set++)
+		for (size_t i = 0; path_table[i]; i++)
+			if (path_table[i]->set == set)
+				show_path(path_table[i], view);
+}
+
+static void list_loads(const struct view *view, struct grid *g)
+{
+	(void)view;
 	for (size_t i = 0; load_table[i]; i++)
 		add_row(g, load_table[i]->name, 0, NULL, load_table[i]->summary);
 }
 
-static void list_meters(const struct path_cfg *cfg, struct grid *g)
+static void list_meters(const struct view *view, struct grid *g)
 {
-	(void)cfg;
+	(void)view;
 	for (size_t i = 0; i < METER_N; i++) {
 		struct err e = {0};
 		int r = meter_table[i]->probe(&e);
@@ -46,10 +115,10 @@ static void list_meters(const struct path_cfg *cfg, struct grid *g)
 	}
 }
 
-static void (*const list_fill[])(const struct path_cfg *cfg, struct grid *g) = {list_paths,
-	list_loads, list_meters};
+static void (*const list_fill[])(const struct view *view, struct grid *g) = {list_paths, list_loads,
+	list_meters};
 
-static void list_one(size_t kind, const struct path_cfg *cfg)
+static void list_one(size_t kind, const struct view *view)
 {
 	_cleanup_(grid_freep) struct grid *g = grid_new(3);
 
@@ -58,35 +127,39 @@ static void list_one(size_t kind, const struct path_cfg *cfg)
 	grid_add(g, "%s", list_kind[kind]);
 	grid_add(g, "here");
 	grid_add(g, "%s", "");
-	list_fill[kind](cfg, g);
+	list_fill[kind](view, g);
 	grid_print(g, stdout);
 }
 
 static void list_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
-	ret[0] = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = false};
-	ret[1] = (struct opt_group){0};
+	ret[0] = (struct opt_group){"Options", list_opts, &cfg->ask, .stored = false};
+	ret[1] = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = false};
+	ret[2] = (struct opt_group){0};
 }
 
 static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
 {
 	int only = n_args ? str_index(args[0], list_kind, ARRAY_SIZE(list_kind)) : -1;
+	struct view view = {.cfg = &cfg->path};
 	struct err e = {0};
-	bool rootless;
 
 	(void)argc;
 	(void)argv;
 	if (n_args > 1 || (n_args && only < 0))
 		return cmd_fail(EXIT_USAGE, "list: expected paths, loads or meters, not '%s'",
 			args[n_args - 1]);
-	if (bench_privilege(&rootless, &e) < 0)
+	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
 	for (size_t i = 0; i < ARRAY_SIZE(list_kind); i++) {
 		if (only >= 0 && (size_t)only != i)
 			continue;
 		if (i > 0 && only < 0)
 			putchar('\n');
-		list_one(i, &cfg->path);
+		if (list_fill[i] == list_paths && cfg->ask.verbose)
+			show_paths(&view);
+		else
+			list_one(i, &view);
 	}
 	return cmd_finish();
 }
@@ -95,8 +168,12 @@ const struct command command_list = {
 	.name = "list",
 	.summary = "say which paths, loads and meters there are, and which work here",
 	.args = "[paths|loads|meters]",
-	.description = "Each path is built for a moment to find out; what is missing is said.",
-	.examples = {"tare list\neverything", "tare list paths -6\npaths that work with IPv6"},
+	.description =
+		"Paths stand below their family, whose name on the command line stands for all "
+		"of it. Each path is built for a moment to find out whether it works; what is missing is "
+		"said. One that takes an argument is asked without it.",
+	.examples = {"tare list\neverything",
+		"tare list paths -6 --verbose\npaths that work with IPv6, and what they are"},
 	.groups = list_groups,
 	.run = list_run,
 };

@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "bench/labfile.h"
 #include "cmd/cmd.h"
 #include "cmd/iperf.h"
 #include "cmd/iperf_opts.h"
@@ -12,26 +13,55 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --quick changes the defaults that other options then override, wherever it stands. */
-static int parse(const struct command *c, struct cmd_cfg *cfg, int argc, char **argv, char **args,
-	int *n_args, struct err *e)
+/* The command line over the file of --file, and that over the defaults. */
+static int parse_over(const struct command *c, struct cmd_cfg *cfg, bool quick, int argc,
+	char **argv, char **args, int *n_args, struct err *e)
 {
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
+	struct doc *lab = cfg->lab;
 	int r;
 
 	cmd_cfg_init(cfg, c, groups);
-	r = opt_parse(groups, argc, argv, args, n_args, e);
-	if (r != 0 || !cfg->ask.quick)
+	cfg->lab = lab;
+	if (quick)
+		cfg->bench = bench_cfg_quick;
+	r = lab ? labfile_options(lab, groups, e) : 0;
+	if (r == 0)
+		r = opt_parse(groups, argc, argv, args, n_args, e);
+	if (r != 0)
 		return r;
-	cmd_cfg_init(cfg, c, groups);
-	cfg->bench = bench_cfg_quick;
-	return opt_parse(groups, argc, argv, args, n_args, e);
+	cfg->ask.paths_given = opt_given(groups, argc, argv, "path");
+	cfg->ask.loads_given = opt_given(groups, argc, argv, "load");
+	return 0;
 }
+
+/* --file and --quick change the defaults that other options then override, wherever they stand. */
+static int parse(const struct command *c, struct cmd_cfg *cfg, int argc, char **argv, char **args,
+	int *n_args, struct err *e)
+{
+	int r = parse_over(c, cfg, false, argc, argv, args, n_args, e);
+
+	if (r == 0 && *cfg->ask.file) {
+		r = labfile_read(&cfg->lab, cfg->ask.file, e);
+		if (r == 0)
+			r = parse_over(c, cfg, false, argc, argv, args, n_args, e);
+	}
+	if (r == 0 && cfg->ask.quick)
+		r = parse_over(c, cfg, true, argc, argv, args, n_args, e);
+	return r;
+}
+
+static void free_cfg(struct cmd_cfg *cfg)
+{
+	doc_free(cfg->lab);
+	free(cfg);
+}
+DEFINE_CLEANUP(struct cmd_cfg *, free_cfg, free_cfgp)
 
 static int run_command(const struct command *c, int argc, char **argv)
 {
 	_cleanup_(freep) char **args = xcalloc((size_t)argc, sizeof(*args));
-	_cleanup_(freep) struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
+	_cleanup_(free_cfgp) struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 	struct err e = {0};
 	int n_args = 0;
 	int r;

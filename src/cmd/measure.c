@@ -3,8 +3,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bench/bench.h"
+#include "bench/labfile.h"
 #include "bench/plan.h"
-#include "cmd/cmd.h"
+#include "cmd/table.h"
+#include "path/table.h"
 #include "report/progress.h"
 #include "report/report.h"
 #include "sys/signals.h"
@@ -28,6 +30,8 @@ const struct opt ask_compare_opts[] = {
 		"with its own options if wanted: nat,overlay,vm-virtio:vcpus=2; all: every one"),
 	OPT_STR(struct ask_cfg, loads, "load", 'L', "<list>",
 		"loads, each with its own options if wanted: stream,rr:proto=udp,req=1"),
+	OPT_STR(struct ask_cfg, file, "file", 0, "<file>",
+		"paths, loads and options from a JSON file; the command line overrides it"),
 	ASK_OUTPUT_OPTS,
 	OPT_END,
 };
@@ -109,6 +113,22 @@ static int plan_loads(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 	return r < 0 ? r : plan_load(run, one, cfg->load, e);
 }
 
+bool measure_finds(const struct cmd_cfg *cfg)
+{
+	return *cfg->path.near_ns || *cfg->path.far_ns;
+}
+
+/* What the command line says, else the file; the network that is there comes on top of that. */
+static int plan_all_paths(struct run *run, const struct cmd_cfg *cfg, struct err *e)
+{
+	bool by_file = cfg->lab && labfile_has(cfg->lab, "paths") && !cfg->ask.paths_given;
+	bool only_finds = measure_finds(cfg) && !cfg->ask.paths_given && !by_file;
+	int r = by_file ? labfile_paths(cfg->lab, run, e)
+			: plan_paths(run, only_finds ? path_existing.name : cfg->ask.paths, e);
+
+	return r == 0 && measure_finds(cfg) ? plan_named(run, path_existing.name, e) : r;
+}
+
 static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
 	struct path_cfg machines = cfg->path;
@@ -121,10 +141,25 @@ static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 	native = path_spec_of(path_table[0], &machines);
 	r = path_check(&native, e);
 	if (r == 0)
-		r = plan_paths(run, cfg->ask.paths, e);
-	if (r == 0)
+		r = plan_all_paths(run, cfg, e);
+	if (r < 0)
+		return r;
+	if (cfg->lab && labfile_has(cfg->lab, "loads") && !cfg->ask.loads_given)
+		r = labfile_loads(cfg->lab, run, cfg->load, e);
+	else
 		r = plan_loads(run, cfg, e);
 	return r < 0 ? r : plan_check(run, e);
+}
+
+/* A namespace that is not there is found out now, not after all others have been measured. */
+static int find_existing(const struct run *run, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < run->n_paths; i++)
+		if (run->path[i].spec.ops->no_lab)
+			r = path_probe(&run->path[i].spec, e);
+	return MIN(r, 0);
 }
 
 static int report(const struct run *run, const struct ask_cfg *ask)
@@ -180,10 +215,14 @@ int measure(struct cmd_cfg *cfg, int argc, char **argv)
 	struct err e = {0};
 	int r = plan(run, cfg, &e);
 
+	if (r == 0 && cfg->command == &command_run && run->n_paths > 2)
+		r = err_say(&e, EINVAL, "name one path with --path (see tare list)");
 	if (r == 0 && cfg->ask.json && cfg->ask.csv)
 		r = err_say(&e, EINVAL, "--json and --csv exclude each other");
 	if (r < 0)
 		return cmd_fail(EXIT_USAGE, "%s: %s", argv[0], e.text);
+	if (find_existing(run, &e) < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "%s: %s", argv[0], e.text);
 	measure_note_command(run, argc, argv);
 	cancel_fd = signals_open(&e);
 	if (cancel_fd < 0)

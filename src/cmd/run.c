@@ -1,7 +1,4 @@
-#include "base/str.h"
 #include "cmd/table.h"
-
-#include <string.h>
 
 static void run_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
@@ -12,9 +9,6 @@ static int run_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 {
 	(void)args;
 	(void)n_args;
-	if (str_index(cfg->ask.paths, path_set_name, PATH_SET_N) >= 0 ||
-		strcmp(cfg->ask.paths, "all") == 0)
-		return cmd_fail(EXIT_USAGE, "run: name one path with --path (see tare list)");
 	return measure(cfg, argc, argv);
 }
 

@@ -156,7 +156,7 @@ static int classify(int r)
 
 static int build(struct path *p, struct err *e)
 {
-	int r = lab_open(&p->lab, &p->cfg, e);
+	int r = p->ops->no_lab ? 0 : lab_open(&p->lab, &p->cfg, e);
 
 	return r < 0 ? r : p->ops->build(p, e);
 }
@@ -190,9 +190,18 @@ int path_probe(const struct path_spec *spec, struct err *e)
 	return r < 0 ? r : path_new(&p, spec, -1, e);
 }
 
+int path_probe_kind(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+{
+	const struct path_spec spec = path_spec_of(ops, cfg);
+
+	if (!ops->arg && !ops->no_lab)
+		return path_probe(&spec, e);
+	return ops->probe ? classify(ops->probe(&spec, e)) : 0;
+}
+
 static int verify(struct path *p, struct err *e)
 {
-	int r = lab_wait_up(p->lab, e);
+	int r = p->lab ? lab_wait_up(p->lab, e) : 0;
 
 	if (r < 0)
 		return r;

@@ -88,6 +88,10 @@ struct path_cfg {
 	uint64_t cni_rate_bps;   /* limit asked of plugins that can; 0: none */
 	uint32_t cni_device;     /* enum cni_device: of path/cni.c */
 	char engine_user[32];    /* podman: whose it is; "": root's where that can be */
+
+	/* Of existing: where its ends are (sys/nsref.h); where each is reached, "": found out. */
+	char near_ns[128], far_ns[128];
+	char near_addr[46], far_addr[46];
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
@@ -153,8 +157,10 @@ struct path_ops {
 	const char *needs;   /* "Linux 6.7 (CONFIG_NETKIT)"; NULL: namespaces only */
 	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
 	enum path_set set;
-	bool pods_ok;           /* can have both ends in containers */
-	const char *pods_not;   /* what it does instead; NULL: "has no container" */
+	bool pods_ok;         /* can have both ends in containers */
+	const char *pods_not; /* what it does instead; NULL: "has no container" */
+	/* Nothing is built, there is no lab: its namespaces are others', which takes real root. */
+	bool no_lab;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
 	const void *model;      /* the ops' own, where one file has several paths; else NULL */
@@ -162,7 +168,8 @@ struct path_ops {
 	/* Checks the argument and options. NULL: nothing to check. */
 	int (*check)(const struct path_spec *spec, struct err *e);
 	/*
-	 * Can it be built here? For a path whose build is dear; cheap, and leaves nothing.
+	 * Can it be built here? For a path whose build is dear; cheap, and leaves nothing. With
+	 * no argument, where it takes one: could any be built?
 	 * Return: 0, PATH_UNAVAILABLE with the reason, or negative errno. NULL: build says it.
 	 */
 	int (*probe)(const struct path_spec *spec, struct err *e);
@@ -207,6 +214,13 @@ int path_check(const struct path_spec *spec, struct err *e) must_check_;
  */
 #define PATH_UNAVAILABLE 1
 int path_probe(const struct path_spec *spec, struct err *e) must_check_;
+
+/*
+ * Does this machine have what such a path needs? As path_probe(), but one that takes words of the
+ * user's (an argument, --near and --far) is asked without them.
+ */
+int path_probe_kind(const struct path_ops *ops, const struct path_cfg *cfg, struct err *e)
+	must_check_;
 
 /*
  * path_open() - build the path and verify it with a packet each way.

@@ -6,6 +6,7 @@ const struct path_ops *const path_table[] = {
 	&path_veth,
 	&path_bridge,
 	&path_nat,
+	&path_existing,
 	&path_vm_virtio,
 	&path_vm_vhost,
 	&path_vm_pod,

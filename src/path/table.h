@@ -8,6 +8,7 @@ extern const struct path_ops path_hostnet;
 extern const struct path_ops path_veth;
 extern const struct path_ops path_bridge;
 extern const struct path_ops path_nat;
+extern const struct path_ops path_existing;
 extern const struct path_ops path_vm_virtio;
 extern const struct path_ops path_vm_vhost;
 extern const struct path_ops path_vm_pod;

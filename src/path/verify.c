@@ -1,7 +1,6 @@
 #include "path/verify.h"
 
 #include "base/clock.h"
-#include "path/lab.h"
 #include "sys/ns.h"
 #include "sys/sock.h"
 
@@ -33,13 +32,18 @@
 #define WORD_WHOLE "tare verify"
 #define WORD_BARE  "tare verify, no checksum"
 
+static const char *any(const struct path *p)
+{
+	return p->cfg.ipv6 ? "::" : "0.0.0.0";
+}
+
 /* Return: a UDP socket at @end, or negative errno. */
 static int udp_at(const struct path *p, const struct path_end *end, uint16_t port, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int r = ns_scope_enter(&scope, end->netns_fd, e);
 
-	return r < 0 ? r : sock_bind(SOCK_DGRAM, p->lab->addrs->any, port, e);
+	return r < 0 ? r : sock_bind(SOCK_DGRAM, any(p), port, e);
 }
 
 /* Sends without a checksum, or takes what has none. Ref: RFC 768, RFC 6936. */
@@ -139,7 +143,7 @@ static int tcp_listen(const struct path *p, const struct path_end *end, struct e
 
 	if (r < 0)
 		return r;
-	fd = sock_bind(SOCK_STREAM, p->lab->addrs->any, end->port, e);
+	fd = sock_bind(SOCK_STREAM, any(p), end->port, e);
 	if (fd >= 0 && listen(fd, 1) < 0)
 		return err_set(e, errno, "cannot listen");
 	return take_fd(fd);

@@ -25,6 +25,9 @@ int report_flush(FILE *out);
 /* JSON Schema (draft 2020-12) of report_json()'s document, made from the same tables. */
 int report_schema(FILE *out);
 
+/* JSON Schema of a file for tare compare --file, whose options are rows of @groups. */
+int report_lab_schema(const struct opt_group *groups, FILE *out);
+
 /* scdoc source of tare-result(5): every key, its unit and meaning, from the same tables. */
 int report_result_page(FILE *out);
 

@@ -2,9 +2,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "sys/ns.h"
 #include "sys/rtnl_priv.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -432,4 +434,45 @@ int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e)
 		if (is_root(o))
 			ret->qdisc += rtnl_tc_get_stat((struct rtnl_tc *)o, RTNL_TC_DROPS);
 	return 0;
+}
+
+static bool in_use(struct rtnl_addr *a, int family)
+{
+	const unsigned int unproven = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+
+	return rtnl_addr_get_family(a) == family && rtnl_addr_get_local(a) &&
+	       rtnl_addr_get_scope(a) == RT_SCOPE_UNIVERSE && !(rtnl_addr_get_flags(a) & unproven);
+}
+
+/* Fills in one address. Return: whether its device is up. */
+static bool describe_addr(struct nl_cache *links, struct rtnl_addr *a, struct rt_addr *ret)
+{
+	_cleanup_(link_putp) struct rtnl_link *link =
+		rtnl_link_get(links, rtnl_addr_get_ifindex(a));
+
+	if (!link || !(rtnl_link_get_flags(link) & IFF_UP))
+		return false;
+	inet_ntop(rtnl_addr_get_family(a), nl_addr_get_binary_addr(rtnl_addr_get_local(a)),
+		ret->addr, sizeof(ret->addr));
+	str_set(ret->dev, rtnl_link_get_name(link));
+	ret->mtu = rtnl_link_get_mtu(link);
+	return true;
+}
+
+int rt_addrs(struct rt *rt, bool ipv6, struct rt_addr *ret, uint32_t max, struct err *e)
+{
+	_cleanup_(cache_freep) struct nl_cache *links = NULL;
+	_cleanup_(cache_freep) struct nl_cache *addrs = NULL;
+	uint32_t n = 0;
+	int r = rtnl_link_alloc_cache(rt->sk, AF_UNSPEC, &links);
+
+	if (r >= 0)
+		r = rtnl_addr_alloc_cache(rt->sk, &addrs);
+	if (r < 0)
+		return fail(e, r, "cannot list the addresses");
+	for (struct nl_object *o = nl_cache_get_first(addrs); o && n < max;
+		o = nl_cache_get_next(o))
+		if (in_use((struct rtnl_addr *)o, ipv6 ? AF_INET6 : AF_INET))
+			n += describe_addr(links, (struct rtnl_addr *)o, &ret[n]);
+	return (int)n;
 }

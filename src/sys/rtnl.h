@@ -63,6 +63,20 @@ int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *
  */
 int rt_qdisc_of(struct rt *rt, int fd, char *ret, size_t size, struct err *e) must_check_;
 
+/* An address of a device that is up. */
+struct rt_addr {
+	char addr[46], dev[16];
+	uint32_t mtu;
+};
+/*
+ * rt_addrs() - the addresses of a family by which other machines may know this namespace: those of
+ *              global scope that are in use.
+ *
+ * Return: how many are in @ret [@max], or negative errno.
+ */
+int rt_addrs(struct rt *rt, bool ipv6, struct rt_addr *ret, uint32_t max, struct err *e)
+	must_check_;
+
 /* Sums over all devices. A root qdisc counts what its children drop. */
 int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e) must_check_;
 

@@ -57,6 +57,8 @@ int doc_parse_lax(struct doc **ret, const char *text, size_t len, unsigned int l
 
 	if (!j && lax & DOC_BIG_NUMBERS && json_error_code(&why) == json_error_numeric_overflow)
 		j = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &why);
+	if (!j && why.line > 1)
+		return err_say(e, EPROTO, "not JSON: line %d: %s", why.line, why.text);
 	if (!j)
 		return err_say(e, EPROTO, "not JSON: %s", why.text);
 	if (!json_is_object(j)) {
@@ -262,6 +264,16 @@ const struct doc *doc_at(const struct doc *d, size_t i)
 	return (const struct doc *)json_array_get(js(d), i);
 }
 
+const char *doc_first_key(const struct doc *d)
+{
+	return json_object_iter_key(json_object_iter(js(d)));
+}
+
+const char *doc_next_key(const struct doc *d, const char *key)
+{
+	return json_object_iter_key(json_object_iter_next(js(d), json_object_iter_at(js(d), key)));
+}
+
 bool doc_is_array(const struct doc *d)
 {
 	return json_is_array(js(d));
@@ -316,6 +328,11 @@ static int integer(const json_t *j, uint64_t max, uint64_t *ret)
 		return -EPROTO;
 	*ret = (uint64_t)json_integer_value(j);
 	return 0;
+}
+
+bool doc_is_u64(const struct doc *d, uint64_t *ret)
+{
+	return integer(js(d), INT64_MAX, ret) == 0;
 }
 
 int doc_get_u64(const struct doc *d, const char *key, uint64_t max, uint64_t *ret, struct err *e)

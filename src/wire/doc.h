@@ -71,11 +71,15 @@ size_t doc_len(const struct doc *d);
 /* Member or item, borrowed from @d; NULL when absent or of another type than asked for. */
 const struct doc *doc_get(const struct doc *d, const char *key);
 const struct doc *doc_at(const struct doc *d, size_t i);
+/* Keys of an object in the order they stand: the first, and the one after @key; NULL: no more. */
+const char *doc_first_key(const struct doc *d);
+const char *doc_next_key(const struct doc *d, const char *key);
 bool doc_is_array(const struct doc *d);
 bool doc_is_str(const struct doc *d, const char *s);
 bool doc_is_object(const struct doc *d);
 bool doc_is_null(const struct doc *d);
 bool doc_is_bool(const struct doc *d, bool *ret);
+bool doc_is_u64(const struct doc *d, uint64_t *ret);
 /* Text of a string, borrowed; NULL for any other type. */
 const char *doc_str(const struct doc *d);
 

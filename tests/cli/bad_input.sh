@@ -72,8 +72,8 @@ compare --proto udp --req 1 | compare: UDP needs --req and --rsp between 8 and 6
 compare --path nosuch | compare: unknown path 'nosuch' (see tare list)
 compare --path bridge, | compare: unknown path '' (see tare list)
 compare --path '' | compare: unknown path '' (see tare list)
-compare --path all,bridge | compare: unknown path 'all' (see tare list)
-compare --path "$(printf 'a%.0s' {1..256})" | compare: --path: longer than 255 characters
+compare --path "$(printf 'a%.0s' {1..2048})" | compare: --path: longer than 2047 characters
+compare --path "$(printf 'a%.0s' {1..256})" | compare: path 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long
 compare --path bridge,nosuch | compare: unknown path 'nosuch' (see tare list)
 compare --load nosuch | compare: unknown load 'nosuch' (see tare list)
 compare --load '' | compare: --load: '' names an empty load
@@ -99,6 +99,22 @@ run --load rr | run: name one path with --path (see tare list)
 run --path all | run: name one path with --path (see tare list)
 run --path bridge,nat | run: name one path with --path (see tare list)
 run --path native --between pods | run: path 'native' has no container: it can't have both ends in pods
+run --near host | run: a network that is there needs --near and --far
+run --near host --far nowhere | run: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
+run --near nowhere --far host | run: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
+run --near netns:a/b --far host | run: --near: 'a/b' is not the name of a network namespace
+run --near netns: --far host | run: --near: '' is not the name of a network namespace
+run --near pid:0 --far host | run: --near: '0' is not the number of a process
+run --near pid:1x --far host | run: --near: '1x' is not the number of a process
+run --near container:-f --far host | run: --near: '-f' is not the id or name of a container
+run --near host:1 --far host | run: --near: nothing stands behind 'host'
+run --near host --far host --far-addr ::1 | run: --far-addr: '::1' is an IPv6 address: add -6
+run --near host --far host --near-addr 1.2.3 | run: --near-addr: '1.2.3' is not an address
+run --near host --far host -6 --near-addr 1.2.3.4 | run: --near-addr: '1.2.3.4' is an IPv4 address: leave out -6
+run --near host --far host --path veth | run: name one path with --path (see tare list)
+run --near host --far host --between pods | run: path 'existing' has no container: it can't have both ends in pods
+compare --path existing:near=netns:a,far=nowhere | compare: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
+rr HOST --near nowhere | rr: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
 run --path vxlan --between pods | run: path 'vxlan' is crossed by pods of two nodes only: it can't have both ends in pods
 run --path ipip --ipv6 --mtu 1300 | run: --mtu 1300 leaves 1260 bytes in path 'ipip', and IPv6 needs 1280
 run --path vxlan:overlay-mtu=1400 | run: path 'vxlan': --overlay-mtu: '1400' is not one of: lower, keep
@@ -112,11 +128,11 @@ list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads or meters, not 'nosuch'
 list paths loads | list: expected paths, loads or meters, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
-doc | doc: expected schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, result, completion, man or man COMMAND, not 'nosuch'
+doc | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'extra'
 ROWS
 
 no_command() {

@@ -351,6 +351,9 @@ static size_t list_one(struct variant *ret, const char *text)
 		v->cfg.conntrack_fill_pct = 1;
 		if (v->cfg.between == PATH_BETWEEN_PODS && !v->ops->pods_ok)
 			continue;
+		/* Of namespaces that are there: tests/cli/existing.sh. */
+		if (v->ops->no_lab)
+			continue;
 		snprintf(v->name, sizeof(v->name), "%s %s %s", text, v->cfg.ipv6 ? "IPv6" : "IPv4",
 			path_between_name[v->cfg.between]);
 		n++;
@@ -363,9 +366,10 @@ static size_t list_variants(struct variant *ret)
 {
 	size_t n = 0;
 
-	/* An end in a guest has no sockets of ours: tests/vm. */
+	/* An end in a guest has no sockets of ours: tests/vm; what was not built here: tests/cli. */
 	for (size_t i = 0; path_table[i]; i++)
-		if (!path_table[i]->arg && path_table[i]->set != PATH_SET_VM)
+		if (!path_table[i]->arg && path_table[i]->set != PATH_SET_VM &&
+			!path_table[i]->no_lab)
 			n += list_one(&ret[n], path_table[i]->name);
 	for (size_t i = 0; i < ARRAY_SIZE(with_argument); i++)
 		n += list_one(&ret[n], with_argument[i]);

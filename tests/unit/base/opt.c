@@ -337,6 +337,36 @@ static void help_is_found(void **state)
 	assert_int_equal(parse(&line, "-h --nope"), OPT_HELP);
 }
 
+static void given_is_told(void **state)
+{
+	static const struct {
+		const char *words;
+		bool given;
+	} row[] = {
+		{"", false},
+		{"a -q --time 1s", false},
+		{"--name flows", false},
+		{"-n --flows", false}, /* a value that looks like it */
+		{"-q -- --flows", false},
+		{"--flows 1", true}, /* though that is the default */
+		{"-F2", true},
+		{"a -q --flows=3", true},
+	};
+	const struct opt_group groups[] = {{"First", opts, NULL}, {"Second", other_opts, NULL},
+		{0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct line line;
+		int argc = 1;
+
+		assert_int_equal(parse(&line, row[i].words), 0);
+		while (line.argv[argc])
+			argc++;
+		assert_int_equal(opt_given(groups, argc, line.argv, "flows"), row[i].given);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +381,7 @@ int main(void)
 		cmocka_unit_test(arguments_are_kept_in_order),
 		cmocka_unit_test(bad_lines_are_refused),
 		cmocka_unit_test(help_is_found),
+		cmocka_unit_test(given_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
