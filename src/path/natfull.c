@@ -7,7 +7,8 @@
  * and they come back when the kernel forgets closed connections, 2 minutes later.
  *
  * The table is filled after a packet each way has shown that the path works. The entries are in
- * the host's namespace and go with it.
+ * the host's namespace and go with it. The hash they lie in is the machine's, though: while such a
+ * path stands, look-ups of other paths that track pass one more entry, on average.
  */
 #include "base/clock.h"
 #include "base/macro.h"
@@ -55,7 +56,8 @@ static int natfull_fill(struct path *p, struct err *e)
 	uint64_t begin_ns = clock_now_ns(), added = 0;
 	struct conntrack_size size;
 	int64_t n = wanted(p, &size, e);
-	int r = n < 0 ? (int)n : conntrack_fill(p->lab->host_fd, (uint64_t)n, &added, e);
+	int r = n < 0 ? (int)n
+		      : conntrack_fill(p->lab->host_fd, (uint64_t)n, p->cancel_fd, &added, e);
 
 	if (r == 0)
 		r = conntrack_size(p->lab->host_fd, &size, e);

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -163,7 +164,22 @@ static int open_here(struct mnl_socket **ret, struct err *e)
 	return 0;
 }
 
-int conntrack_fill(int netns_fd, uint64_t n, uint64_t *ret_added, struct err *e)
+static bool canceled(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Return: how many were added, fewer than @n when it is full, or negative errno. */
+static int add_batch(struct mnl_socket *nl, uint64_t first, uint32_t n, struct err *e)
+{
+	int r = send_batch(nl, first, n, e);
+
+	return r < 0 ? r : receive_answers(nl, n, e);
+}
+
+int conntrack_fill(int netns_fd, uint64_t n, int cancel_fd, uint64_t *ret_added, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	_cleanup_(mnl_closep) struct mnl_socket *nl = NULL;
@@ -172,19 +188,19 @@ int conntrack_fill(int netns_fd, uint64_t n, uint64_t *ret_added, struct err *e)
 
 	if (r == 0)
 		r = open_here(&nl, e);
-	while (r == 0 && added < n) {
+	if (r < 0)
+		return r;
+	for (bool full = false; !full && added < n;) {
 		uint32_t batch = (uint32_t)MIN(n - added, (uint64_t)BATCH_ENTRIES);
 
-		r = send_batch(nl, added, batch, e);
-		if (r == 0)
-			r = receive_answers(nl, batch, e);
+		if (canceled(cancel_fd))
+			return err_say(e, ECANCELED, "interrupted");
+		r = add_batch(nl, added, batch, e);
 		if (r < 0)
 			return r;
 		added += (uint64_t)r;
-		if (r < (int)batch)
-			break;
-		r = 0;
+		full = r < (int)batch;
 	}
 	*ret_added = added;
-	return r < 0 ? r : 0;
+	return 0;
 }

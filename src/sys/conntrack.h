@@ -14,8 +14,10 @@ int conntrack_size(int netns_fd, struct conntrack_size *ret, struct err *e) must
 /*
  * conntrack_fill() - add @n established TCP connections of addresses that nobody has, which the
  *                    kernel forgets neither by itself in the next days nor to make room.
+ * @cancel_fd: readable: give up; -1: none
  * *ret_added: how many there was room for
  *
- * Return: 0; -EOPNOTSUPP when the kernel has no ctnetlink; or negative errno.
+ * Return: 0; -EOPNOTSUPP when the kernel has no ctnetlink; -ECANCELED; or negative errno.
  */
-int conntrack_fill(int netns_fd, uint64_t n, uint64_t *ret_added, struct err *e) must_check_;
+int conntrack_fill(int netns_fd, uint64_t n, int cancel_fd, uint64_t *ret_added, struct err *e)
+	must_check_;
