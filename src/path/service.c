@@ -123,16 +123,20 @@ static int service_rules(struct path *p, const struct nat_base *b, struct err *e
 static int service_build(struct path *p, struct err *e)
 {
 	const char *service = p->lab->addrs->service;
+	char chooser[64] = "nftables";
 	struct nat_base base;
-	int r = nat_base_build(p, service, &base, e);
+	int r = 0;
 
+	if (p->cfg.service_by == PATH_SERVICE_IPTABLES)
+		r = iptables_version(p->cfg.ipv6, chooser, sizeof(chooser), e);
+	if (r == 0)
+		r = nat_base_build(p, service, &base, e);
 	if (r == 0)
 		r = lab_route_from_peer(p->lab, service, e);
 	if (r == 0)
 		r = service_rules(p, &base, e);
 	if (r == 0)
-		path_note(p, "%u backends, chosen by %s", p->cfg.backends,
-			path_service_by_name[p->cfg.service_by]);
+		path_note(p, "%u backends, chosen by %s", p->cfg.backends, chooser);
 	return r;
 }
 
