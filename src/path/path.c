@@ -138,6 +138,9 @@ int path_check(const struct path_spec *spec, struct err *e)
 		return err_say(e, EINVAL, "path '%s' %s: it can't have both ends in pods",
 			spec->ops->name,
 			spec->ops->pods_not ? spec->ops->pods_not : "has no container");
+		return err_say(e, EINVAL,
+			"path '%s' can't have both ends in containers of one host",
+			spec->ops->name);
 	/* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 	if (cfg->ipv6 && cfg->mtu < 1280)
 		return err_say(e, EINVAL, "--mtu %u is too small for IPv6, which needs 1280",

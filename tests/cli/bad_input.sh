@@ -120,9 +120,12 @@ run --path ipip --ipv6 --mtu 1300 | run: --mtu 1300 leaves 1260 bytes in path 'i
 run --path vxlan:overlay-mtu=1400 | run: path 'vxlan': --overlay-mtu: '1400' is not one of: lower, keep
 run --path service:backends=0 | run: path 'service': --backends: '0' is out of range (1 to 1024)
 run --path nat-full:conntrack-fill=101 | run: path 'nat-full': --conntrack-fill: '101' is out of range (1 to 100)
+run --path native --between pods | run: path 'native' can't have both ends in containers of one host
 run --path native --json extra | run: unexpected argument 'extra'
 compare --between pods --wire-rate 1Gbps --path veth | compare: --wire-rate shapes the wire, which pods of one host do not cross
-compare --path native --between pods | compare: path 'native' has no container: it can't have both ends in pods
+compare --path native --between pods | compare: path 'native' can't have both ends in containers of one host
+run --path macvlan:macvlan-mode=private --between pods --load rr | run: with macvlan-mode=private two containers of one host can't talk
+run --path tap --mtu 65535 --load rr | run: the MTU of a tap device is at most 65521, not 65535
 run --path veth --load rr --req 1 | run: UDP needs --req and --rsp between 8 and 65507 bytes
 list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads or meters, not 'nosuch'
