@@ -170,8 +170,8 @@ const struct command command_list = {
 	.args = "[paths|loads|meters]",
 	.description =
 		"Paths stand below their family, whose name on the command line stands for all "
-		"of it. Each path is built for a moment to find out whether it works; what is missing is "
-		"said. One that takes an argument is asked without it.",
+		"of it. Each path is built for a moment to find out whether it works; what is "
+		"missing is said. One that takes an argument is asked without it.",
 	.examples = {"tare list\neverything",
 		"tare list paths -6 --verbose\npaths that work with IPv6, and what they are"},
 	.groups = list_groups,

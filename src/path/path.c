@@ -135,12 +135,10 @@ int path_check(const struct path_spec *spec, struct err *e)
 	const struct path_cfg *cfg = &spec->cfg;
 
 	if (cfg->between == PATH_BETWEEN_PODS && !spec->ops->pods_ok)
-		return err_say(e, EINVAL, "path '%s' %s: it can't have both ends in pods",
-			spec->ops->name,
-			spec->ops->pods_not ? spec->ops->pods_not : "has no container");
 		return err_say(e, EINVAL,
-			"path '%s' can't have both ends in containers of one host",
-			spec->ops->name);
+			"path '%s' can't have both ends in containers of one host%s%s",
+			spec->ops->name, spec->ops->pods_not ? ": it " : "",
+			spec->ops->pods_not ?: "");
 	/* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 	if (cfg->ipv6 && cfg->mtu < 1280)
 		return err_say(e, EINVAL, "--mtu %u is too small for IPv6, which needs 1280",

@@ -157,8 +157,9 @@ struct path_ops {
 	const char *needs;   /* "Linux 6.7 (CONFIG_NETKIT)"; NULL: namespaces only */
 	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
 	enum path_set set;
-	bool pods_ok;         /* can have both ends in containers */
-	const char *pods_not; /* what it does instead; NULL: "has no container" */
+	bool pods_ok; /* can have both ends in containers */
+	const char
+		*pods_not; /* why it can't: "is crossed by ..."; NULL: it has no two containers */
 	/* Nothing is built, there is no lab: its namespaces are others', which takes real root. */
 	bool no_lab;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */

@@ -98,7 +98,6 @@ compare -- --json | compare: unexpected argument '--json'
 run --load rr | run: name one path with --path (see tare list)
 run --path all | run: name one path with --path (see tare list)
 run --path bridge,nat | run: name one path with --path (see tare list)
-run --path native --between pods | run: path 'native' has no container: it can't have both ends in pods
 run --near host | run: a network that is there needs --near and --far
 run --near host --far nowhere | run: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
 run --near nowhere --far host | run: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
@@ -112,10 +111,10 @@ run --near host --far host --far-addr ::1 | run: --far-addr: '::1' is an IPv6 ad
 run --near host --far host --near-addr 1.2.3 | run: --near-addr: '1.2.3' is not an address
 run --near host --far host -6 --near-addr 1.2.3.4 | run: --near-addr: '1.2.3.4' is an IPv4 address: leave out -6
 run --near host --far host --path veth | run: name one path with --path (see tare list)
-run --near host --far host --between pods | run: path 'existing' has no container: it can't have both ends in pods
+run --near host --far host --between pods | run: path 'existing' can't have both ends in containers of one host
 compare --path existing:near=netns:a,far=nowhere | compare: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
 rr HOST --near nowhere | rr: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
-run --path vxlan --between pods | run: path 'vxlan' is crossed by pods of two nodes only: it can't have both ends in pods
+run --path vxlan --between pods | run: path 'vxlan' can't have both ends in containers of one host: it is crossed by pods of two nodes only
 run --path ipip --ipv6 --mtu 1300 | run: --mtu 1300 leaves 1260 bytes in path 'ipip', and IPv6 needs 1280
 run --path vxlan:overlay-mtu=1400 | run: path 'vxlan': --overlay-mtu: '1400' is not one of: lower, keep
 run --path service:backends=0 | run: path 'service': --backends: '0' is out of range (1 to 1024)

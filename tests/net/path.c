@@ -366,7 +366,7 @@ static size_t list_variants(struct variant *ret)
 {
 	size_t n = 0;
 
-	/* An end in a guest has no sockets of ours: tests/vm; what was not built here: tests/cli. */
+	/* An end in a guest has no sockets of ours: tests/vm. Not built here: tests/cli. */
 	for (size_t i = 0; path_table[i]; i++)
 		if (!path_table[i]->arg && path_table[i]->set != PATH_SET_VM &&
 			!path_table[i]->no_lab)
