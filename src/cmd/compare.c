@@ -35,8 +35,8 @@ const struct command command_compare = {
 		"one a string, or of objects: {\"path\": \"existing\", \"options\": {\"near\": "
 		"\"pid:1\", \"far\": \"netns:a\"}}, {\"load\": \"rr\", \"options\": {\"proto\": "
 		"\"tcp\"}}; a path's argument stands in its key argument. options has the "
-		"options of this page by their long names, with true for one that takes no value. tare doc lab-schema "
-		"prints the schema.\n"
+		"options of this page by their long names, with true for one that takes no value. "
+		"tare doc lab-schema prints the schema.\n"
 		"\n"
 		"Root is not needed where the kernel allows user namespaces. Nothing is left "
 		"behind, whatever ends the run.",
