@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* It works within milliseconds; the kernel may have modules to load first. */
-#define IPTABLES_TIMEOUT_NS (10 * NSEC_PER_SEC)
+/* It works within milliseconds; a busy guest with modules to load first took more than 10 s. */
+#define IPTABLES_TIMEOUT_NS (60 * NSEC_PER_SEC)
 
 /* The program's legacy kind locks a file below /run: the room has one of its own. */
 static int run(struct exec_result **ret, const char *const *argv, const char *input, int netns_fd,

@@ -99,7 +99,8 @@ static void a_forgotten_mtu_makes_fragments(void **state)
 	assert_int_equal(p->n_hops, 2);
 	near = udp_to(p, &p->near, &p->far);
 	far = udp_to(p, &p->far, &p->near);
-	must(sock_set_int(near, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "DF", &e_));
+	/* The verification has taught the pods the path's MTU; this one does not care. */
+	must(sock_set_int(near, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, "DF", &e_));
 	for (int i = 0; i < 2; i++)
 		watch_begin(&at[i], p->hop_fd[i]);
 	for (int i = 0; i < N_PACKETS; i++)
@@ -172,7 +173,7 @@ static void a_service_is_built_by_iptables(void **state)
 
 	(void)state;
 	for (int ipv6 = 0; ipv6 < 2; ipv6++)
-		if (open_path(&p, "service:service-by=iptables,backends=64", ipv6))
+		if (open_path(&p, "service:service-by=iptables,backends=16", ipv6))
 			path_close(p);
 }
 
