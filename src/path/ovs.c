@@ -76,7 +76,7 @@ static int netdev_build(struct path *p, struct err *e)
 
 	if (r < 0)
 		return r;
-	return p->cfg.ovs_tso ? 0 : switch_offload(p, e);
+	return p->cfg.ovs_tso ? switch_no_udp_segments(p, e) : switch_offload(p, e);
 }
 
 static int afxdp_build(struct path *p, struct err *e)

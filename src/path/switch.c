@@ -78,6 +78,25 @@ int switch_offload(struct path *p, struct err *e)
 	return 0;
 }
 
+int switch_no_udp_segments(struct path *p, struct err *e)
+{
+	static const char feature[] = "tx-udp-segmentation";
+	int r;
+
+	if (p->cfg.switch_offload == SWITCH_OFFLOAD_KEEP)
+		return 0;
+	r = ethtool_feature_off(p->near.netns_fd, p->near.dev, feature, e);
+	if (r == 0)
+		r = ethtool_feature_off(p->far.netns_fd, p->far.dev, feature, e);
+	if (r < 0)
+		return r;
+	path_note(p,
+		"%s is off at both ends: the switch carries TCP's large segments through and "
+		"loses UDP's",
+		feature);
+	return 0;
+}
+
 int switch_check_unshaped(const struct path_spec *spec, const char *why, struct err *e)
 {
 	if (!spec->cfg.wire_rate_bps)

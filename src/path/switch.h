@@ -39,5 +39,8 @@ int switch_ends(struct path *p, struct err *e) must_check_;
 /* For a switch that neither computes checksums nor carries that they are missing. */
 int switch_offload(struct path *p, struct err *e) must_check_;
 
+/* For a switch that carries TCP's checksums and segments through, but not UDP's segments. */
+int switch_no_udp_segments(struct path *p, struct err *e) must_check_;
+
 /* A path whose frames bypass queueing disciplines can't have a shaped wire. */
 int switch_check_unshaped(const struct path_spec *spec, const char *why, struct err *e) must_check_;

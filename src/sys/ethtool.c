@@ -1,6 +1,7 @@
 #include "sys/ethtool.h"
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "sys/ns.h"
 
@@ -8,6 +9,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -44,9 +46,9 @@ static int open_in(int netns_fd, struct err *e)
 }
 
 /* Return: 0 or negative errno (no words set). */
-static int request(int fd, const char *dev, struct ethtool_value *v)
+static int request(int fd, const char *dev, void *cmd)
 {
-	struct ifreq ifr = {.ifr_data = (char *)v};
+	struct ifreq ifr = {.ifr_data = cmd};
 
 	str_set(ifr.ifr_name, dev);
 	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
@@ -100,4 +102,65 @@ int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on
 	_cleanup_(closep) int fd = open_in(netns_fd, e);
 
 	return fd < 0 ? fd : turn(fd, dev, &offload[offload_of[what]], on, e);
+}
+
+/* Return: the number of features the kernel has, or negative errno (no words set). */
+static int count_features(int fd, const char *dev)
+{
+	struct {
+		struct ethtool_sset_info info;
+		uint32_t count;
+	} x = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
+	int r = request(fd, dev, &x);
+
+	return r < 0 ? r : (int)x.count;
+}
+
+/* Return: its bit, or negative errno (no words set): -ENOENT when there is none of this name. */
+static int find_feature(int fd, const char *dev, const char *feature, uint32_t *ret_n)
+{
+	_cleanup_(freep) struct ethtool_gstrings *x = NULL;
+	int n = count_features(fd, dev), r;
+
+	if (n < 0)
+		return n;
+	x = xcalloc(1, sizeof(*x) + (size_t)n * ETH_GSTRING_LEN);
+	*x = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
+		.string_set = ETH_SS_FEATURES,
+		.len = (uint32_t)n};
+	r = request(fd, dev, x);
+	if (r < 0)
+		return r;
+	*ret_n = (uint32_t)n;
+	for (int i = 0; i < n; i++)
+		if (strncmp((const char *)x->data + (size_t)i * ETH_GSTRING_LEN, feature,
+			    ETH_GSTRING_LEN) == 0)
+			return i;
+	return -ENOENT;
+}
+
+/* Bits stand in blocks of 32; those that are valid are set as requested: off. */
+static int clear_feature(int fd, const char *dev, uint32_t bit, uint32_t n)
+{
+	_cleanup_(freep) struct ethtool_sfeatures *x = NULL;
+	uint32_t n_blocks = (n + 31) / 32;
+
+	x = xcalloc(1, sizeof(*x) + n_blocks * sizeof(x->features[0]));
+	x->cmd = ETHTOOL_SFEATURES;
+	x->size = n_blocks;
+	x->features[bit / 32].valid = 1U << bit % 32;
+	return request(fd, dev, x);
+}
+
+int ethtool_feature_off(int netns_fd, const char *dev, const char *feature, struct err *e)
+{
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
+	uint32_t n;
+	int r = fd < 0 ? fd : find_feature(fd, dev, feature, &n);
+
+	if (fd < 0 || r == -ENOENT)
+		return fd < 0 ? fd : 0;
+	if (r >= 0)
+		r = clear_feature(fd, dev, (uint32_t)r, n);
+	return r < 0 ? err_set(e, -r, "cannot turn %s of '%s' off", feature, dev) : 0;
 }

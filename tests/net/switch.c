@@ -6,10 +6,12 @@
 #include "path/lab.h"
 #include "path/verify.h"
 #include "sys/exec.h"
-#include "sys/ns.h"
+#include "sys/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,6 +114,30 @@ static void the_wire_stays_shaped(void **state)
 	assert_non_null(strstr(x->out, "qdisc tbf"));
 }
 
+/*
+ *	near (one send of two datagrams, UDP_SEGMENT) ---- ovs-vswitchd with TSO ---- far gets both
+ */
+static void udp_segments_arrive(void **state)
+{
+	_cleanup_(path_closep) struct path *p = NULL;
+	_cleanup_(closep) int near = -1;
+	_cleanup_(closep) int far = -1;
+	char buf[2000] = "";
+
+	(void)state;
+	if (!opens(&p, "ovs-netdev:ovs-tso=on"))
+		return;
+	near = must(net_bind(p, &p->near, SOCK_DGRAM, 0, &e_));
+	far = must(net_bind(p, &p->far, SOCK_DGRAM, p->far.port, &e_));
+	must(sock_connect(near, p->far.addr, p->far.port, net_deadline(), &e_));
+	must(sock_set_int(near, IPPROTO_UDP, UDP_SEGMENT, sizeof(buf) / 2, "UDP_SEGMENT", &e_));
+	assert_int_equal(send(near, buf, sizeof(buf), 0), sizeof(buf));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sock_wait_readable(far, net_deadline()), 0);
+		assert_int_equal(recv(far, buf, sizeof(buf), 0), sizeof(buf) / 2);
+	}
+}
+
 static void interrupted_while_it_is_built(void **state)
 {
 	_cleanup_(path_closep) struct path *p = NULL;
@@ -207,6 +233,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(missing_checksums_are_named),
 		cmocka_unit_test(the_wire_stays_shaped),
+		cmocka_unit_test(udp_segments_arrive),
 		cmocka_unit_test(interrupted_while_it_is_built),
 		cmocka_unit_test(a_program_that_dies),
 		cmocka_unit_test(without_the_programs),
