@@ -31,9 +31,7 @@ static bool enter(const struct exec_args *a)
 {
 	if (a->netns_fd >= 0 && setns(a->netns_fd, CLONE_NEWNET) < 0)
 		return false;
-	return !a->room || (setns(a->room->pid_ns_fd, CLONE_NEWPID) == 0 &&
-				   setns(a->room->mnt_ns_fd, CLONE_NEWNS) == 0 &&
-				   fchdir(a->room->root_fd) == 0 && chroot(".") == 0);
+	return !a->room || room_enter(a->room);
 }
 
 static bool become(const char *user)

@@ -187,6 +187,18 @@ void room_path(const struct room *room, const char *path, char *ret, size_t size
 	snprintf(ret, size, "/proc/%d/root%s", room->pid, path);
 }
 
+/* Ref: setns(2): a new mount namespace sets the root directory to that namespace's. */
+static bool enter_mounts(const struct room *room)
+{
+	return setns(room->mnt_ns_fd, CLONE_NEWNS) == 0 && fchdir(room->root_fd) == 0 &&
+	       chroot(".") == 0;
+}
+
+bool room_enter(const struct room *room)
+{
+	return setns(room->pid_ns_fd, CLONE_NEWPID) == 0 && enter_mounts(room);
+}
+
 /*
  * A process in the room's mount namespace that does @work there; its exit status is an errno.
  * @fd: of a directory that stays the working directory; -1: the root
@@ -197,7 +209,7 @@ static int work_inside(const struct room *room, int fd, int (*work)(void *arg), 
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (setns(room->mnt_ns_fd, CLONE_NEWNS) < 0 || (fd >= 0 && fchdir(fd) < 0))
+		if (!enter_mounts(room) || (fd >= 0 && fchdir(fd) < 0))
 			_exit(errno);
 		_exit(work(arg));
 	}

@@ -32,6 +32,12 @@ DEFINE_CLEANUP(struct room *, room_close, room_closep)
  */
 int room_freeze(struct room *room, bool freeze, struct err *e) must_check_;
 
+/*
+ * Moves the calling process, which has one thread, into the room; children it has from now on are
+ * in its pid namespace, too. Return: false with errno.
+ */
+bool room_enter(const struct room *room);
+
 /* The path from here of the absolute path @path in the room. */
 void room_path(const struct room *room, const char *path, char *ret, size_t size);
 
