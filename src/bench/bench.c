@@ -24,6 +24,7 @@ struct bench {
 	struct run *run;
 	const struct bench_hooks *hooks;
 	struct site *site[RUN_MAX_PATHS];
+	struct remote_cfg remote[RUN_MAX_PATHS];
 	struct janitor *janitor;
 	bool meters[METER_N];
 	uint64_t begin_ns;
@@ -115,6 +116,17 @@ static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const st
 		b->hooks->interval(b->hooks->ctx, b->run, t, n, x);
 }
 
+/* The way to the other machine, from the namespace that this path begins in; NULL: there is none. */
+static const struct remote_cfg *remote_of(struct bench *b, uint32_t i, const struct path_spec *spec)
+{
+	if (!run_is_remote(b->run))
+		return NULL;
+	b->remote[i] = b->run->remote_cfg;
+	if (path_far_is_host(spec))
+		str_set(b->remote[i].near_ns, spec->cfg.near_ns);
+	return &b->remote[i];
+}
+
 static int try_open(struct bench *b, uint32_t i, const struct site_args *args, struct err *e)
 {
 	int r = args->spec->ops->no_lab ? bench_others(b->run->rootless, e) : 0;
@@ -128,7 +140,7 @@ static void open_site(struct bench *b, uint32_t i)
 	const struct path_spec spec = spec_for(b->run, i);
 	uint64_t begin_ns = clock_now_ns();
 	struct site_args args = {.spec = &spec,
-		.remote = run_is_remote(b->run) ? &b->run->remote_cfg : NULL,
+		.remote = remote_of(b, i, &spec),
 		.janitor = b->janitor,
 		.cancel_fd = b->hooks->cancel_fd,
 		.interval = pass_interval,
@@ -141,6 +153,9 @@ static void open_site(struct bench *b, uint32_t i)
 	if (r == 0) {
 		p->open_ns = clock_now_ns() - begin_ns;
 		describe_path(p, b->site[i]->path);
+		if (path_far_is_host(&spec))
+			snprintf(p->note[p->n_notes++], sizeof(p->note[0]), "near is %s",
+				spec.cfg.near_ns);
 		return;
 	}
 	site_close(take_ptr(b->site[i]));

@@ -53,6 +53,11 @@ bool run_is_remote(const struct run *run)
 	return *run->remote_cfg.host != '\0';
 }
 
+bool run_is_compared(const struct run *run)
+{
+	return !run_is_remote(run) || run->n_paths > 1;
+}
+
 struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path)
 {
 	assert(load < run->n_loads && path < run->n_paths);

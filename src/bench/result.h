@@ -149,6 +149,9 @@ DEFINE_CLEANUP(struct run *, run_free, run_freep)
 /* Is this run between two machines? */
 bool run_is_remote(const struct run *run);
 
+/* Are there paths to compare with the first one, by ratios? */
+bool run_is_compared(const struct run *run);
+
 struct cell *run_cell(const struct run *run, uint32_t load, uint32_t path);
 
 /* The load that @load under another one is compared with; n_loads: none. */

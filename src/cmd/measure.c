@@ -44,6 +44,15 @@ const struct opt ask_run_opts[] = {
 	OPT_END,
 };
 
+/* Of a server on another machine as far. */
+static const struct opt far_opts[] = {
+	OPT_U32(struct remote_cfg, port, "far-port", 0, "<port>", "port of the tare server",
+		.min = 1, .max = 65535),
+	OPT_STR(struct remote_cfg, key_file, "far-key-file", 0, "<file>",
+		"file with the key that the server wants"),
+	OPT_END,
+};
+
 /* Option tables that paths have of their own, each once. */
 static struct opt_group *family_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
@@ -69,6 +78,8 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 	*ret++ = (struct opt_group){"Repetition", bench_opts, &cfg->bench, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
 	ret = family_groups(ret, cfg);
+	*ret++ = (struct opt_group){"Far on another machine", far_opts, &cfg->remote,
+		.stored = false};
 	for (uint32_t i = 0; load_table[i]; i++)
 		*ret++ = (struct opt_group){load_table[i]->summary, load_table[i]->opts,
 			&cfg->load[i], .stored = true};
@@ -129,6 +140,32 @@ static int plan_all_paths(struct run *run, const struct cmd_cfg *cfg, struct err
 	return r == 0 && measure_finds(cfg) ? plan_named(run, path_existing.name, e) : r;
 }
 
+/*
+ * To a server on another machine: every path ends there, and native begins on this one as it is.
+ * Nothing of them is built.
+ */
+static int plan_far_host(struct run *run, const struct cmd_cfg *cfg, struct err *e)
+{
+	const struct path_result *first = NULL;
+
+	for (uint32_t i = 1; i < run->n_paths; i++)
+		if (!first && path_far_is_host(&run->path[i].spec))
+			first = &run->path[i];
+	if (!first)
+		return 0;
+	for (uint32_t i = 1; i < run->n_paths; i++)
+		if (!path_far_is_host(&run->path[i].spec) ||
+			strcmp(run->path[i].spec.cfg.far_ns, first->spec.cfg.far_ns) != 0)
+			return err_say(e, EINVAL, "path '%s' does not end on '%s' as '%s' does",
+				run->path[i].spec.name, first->spec.cfg.far_ns, first->spec.name);
+	run->remote_cfg = cfg->remote;
+	str_set(run->remote_cfg.host, first->spec.cfg.far_ns);
+	run->remote_cfg.ipv6 = run->path_cfg.ipv6;
+	run->remote_cfg.interval_ns = 0;
+	run->path[0].spec.ops = &path_remote;
+	return remote_check(&run->remote_cfg, e);
+}
+
 static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
 	struct path_cfg machines = cfg->path;
@@ -142,6 +179,8 @@ static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 	r = path_check(&native, e);
 	if (r == 0)
 		r = plan_all_paths(run, cfg, e);
+	if (r == 0)
+		r = plan_far_host(run, cfg, e);
 	if (r < 0)
 		return r;
 	if (cfg->lab && labfile_has(cfg->lab, "loads") && !cfg->ask.loads_given)

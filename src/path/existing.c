@@ -27,7 +27,8 @@ static const struct opt existing_opts[] = {
 	OPT_STR(struct path_cfg, near_ns, "near", 0, "<where>",
 		"measure a network that is there, from the namespace netns:NAME, pid:N, "
 		"container:ID or host"),
-	OPT_STR(struct path_cfg, far_ns, "far", 0, "<where>", "to this one; nothing is changed"),
+	OPT_STR(struct path_cfg, far_ns, "far", 0, "<where>",
+		"to this one, or to a tare server on this other machine; nothing is changed"),
 	OPT_STR(struct path_cfg, near_addr, "near-addr", 0, "<address>",
 		"where far reaches near, if not at the first address that it has a route to"),
 	OPT_STR(struct path_cfg, far_addr, "far-addr", 0, "<address>",
@@ -63,6 +64,11 @@ static int check_addr(const char *option, const char *addr, bool ipv6, struct er
 	return 0;
 }
 
+bool path_far_is_host(const struct path_spec *spec)
+{
+	return spec->ops == &path_existing && *spec->cfg.far_ns && !nsref_meant(spec->cfg.far_ns);
+}
+
 static int existing_check(const struct path_spec *spec, struct err *e)
 {
 	const struct path_cfg *cfg = &spec->cfg;
@@ -73,12 +79,7 @@ static int existing_check(const struct path_spec *spec, struct err *e)
 	r = nsref_check(cfg->near_ns, e);
 	if (r < 0)
 		return err_wrap(e, "--near");
-	r = nsref_check(cfg->far_ns, e);
-	if (r < 0 && !strchr(cfg->far_ns, ':'))
-		return err_say(e, EINVAL,
-			"--far: '%s' is not " NSREF_WORDS
-			" (for a tare server on another machine: tare stream HOST --near ...)",
-			cfg->far_ns);
+	r = path_far_is_host(spec) ? 0 : nsref_check(cfg->far_ns, e);
 	if (r < 0)
 		return err_wrap(e, "--far");
 	r = check_addr("near-addr", cfg->near_addr, cfg->ipv6, e);
@@ -178,17 +179,19 @@ static void existing_fini(struct existing *x)
 }
 DEFINE_CLEANUP(struct existing *, existing_fini, existing_finip)
 
-/* Both ends and how they reach each other; *ret is there to be given back in any case. */
-static int find_both(struct existing **ret, const struct path_cfg *cfg, struct err *e)
+/* Both ends and how they reach each other, of those that are here; *ret is there to be given back in any case. */
+static int find_both(struct existing **ret, const struct path_spec *spec, struct err *e)
 {
+	const struct path_cfg *cfg = &spec->cfg;
 	struct existing *x = *ret = xcalloc(1, sizeof(*x));
 	int r;
 
 	x->near = (struct place){.name = "near", .words = cfg->near_ns, .fd = -1};
 	x->far = (struct place){.name = "far", .words = cfg->far_ns, .fd = -1};
 	r = place_open(&x->near, cfg->ipv6, e);
-	if (r == 0)
-		r = place_open(&x->far, cfg->ipv6, e);
+	if (r < 0 || path_far_is_host(spec))
+		return r;
+	r = place_open(&x->far, cfg->ipv6, e);
 	return r < 0 ? r : find_ways(x, cfg, e);
 }
 
@@ -197,7 +200,7 @@ static int existing_probe(const struct path_spec *spec, struct err *e)
 {
 	_cleanup_(existing_finip) struct existing *x = NULL;
 
-	return *spec->cfg.near_ns ? find_both(&x, &spec->cfg, e) : 0;
+	return *spec->cfg.near_ns ? find_both(&x, spec, e) : 0;
 }
 
 /*
@@ -232,9 +235,11 @@ static struct path_end end_at(struct path *p, const struct place *x, const struc
 static int existing_build(struct path *p, struct err *e)
 {
 	struct existing *x;
-	int r = find_both(&x, &p->cfg, e);
+	int r = find_both(&x, &p->spec, e);
 
 	p->state = x;
+	if (r == 0 && path_far_is_host(&p->spec))
+		return err_say(e, EOPNOTSUPP, "far is not on this machine");
 	if (r < 0)
 		return r;
 	p->cfg.wire_rate_bps = 0; /* no wire of ours is crossed */

@@ -205,6 +205,9 @@ int path_parse(struct path_spec *ret, const char *text, const struct path_cfg *b
 /* The same of a path without argument and options of its own. */
 struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg *cfg);
 
+/* Is far of such an existing path a server on another machine, cfg.far_ns its name? */
+bool path_far_is_host(const struct path_spec *spec);
+
 /* Return: 0, or -EINVAL when this path can't exist with this configuration. */
 int path_check(const struct path_spec *spec, struct err *e) must_check_;
 

@@ -67,13 +67,28 @@ void report_findings(const struct run *run, FILE *out)
 	finding_each(run, add_finding, &(struct findings){.out = out});
 }
 
+static void foot_ends(const struct run *run, FILE *out)
+{
+	bool pods = run->path_cfg.between == PATH_BETWEEN_PODS, remote = run_is_remote(run);
+
+	fprintf(out, "  tx: near (%s) sends to far (%s%s); rr: near asks\n",
+		remote ? "on this machine"
+		: pods ? "a container"
+		       : "the peer machine",
+		remote ? "the tare server on "
+		: pods ? "another on its host"
+		       : "the host or its container",
+		remote ? run->remote_cfg.host : "");
+	if (remote && run->remote.same_machine)
+		fputs("  both ends are on this machine: they share its CPUs, and no wire is between "
+		      "them\n",
+			out);
+}
+
 void report_foot(const struct run *run, FILE *out)
 {
 	fputs("\nNotes\n", out);
-	fprintf(out, "  tx: near (%s) sends to far (%s); rr: near asks\n",
-		run->path_cfg.between == PATH_BETWEEN_PODS ? "a container" : "the peer machine",
-		run->path_cfg.between == PATH_BETWEEN_PODS ? "another on its host"
-							   : "the host or its container");
+	foot_ends(run, out);
 	if (run->path_cfg.between == PATH_BETWEEN_PODS)
 		fputs("  native is peer to host over the wire: two bare machines\n", out);
 	fputs("  CPU is the whole machine's busy time: both ends, softirq, all else that runs\n",

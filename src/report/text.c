@@ -213,7 +213,7 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 	const struct cell *c, bool ceiling)
 {
 	const struct metric_value *main = &c->metric[k->main];
-	bool compared = !run_is_remote(run);
+	bool compared = run_is_compared(run);
 
 	grid_add(g, "%s", run->path[c->path].spec.name);
 	add_value(g, c, main, k->main_scale, compared);
@@ -333,7 +333,7 @@ void report_block(const struct run *run, uint32_t load, FILE *out)
 {
 	const struct kind *k = kind_of(run, load);
 	bool ceiling = has_ceiling(run, load);
-	bool compared = !run_is_remote(run);
+	bool compared = run_is_compared(run);
 	uint32_t n_columns = count_columns(k, ceiling, compared);
 	_cleanup_(grid_freep) struct grid *g = grid_new(n_columns);
 
@@ -400,10 +400,16 @@ static void head(const struct run *run, FILE *out)
 		num_format(run->path_cfg.wire_rate_bps, NUM_RATE, rate, sizeof(rate));
 	fprintf(out, "tare %s, method %d, %s%s\n", TARE_VERSION, METHOD_VERSION, run->started,
 		run->complete ? "" : ": INTERRUPTED, what follows is partial");
-	fprintf(out, "Linux %.*s, %u CPUs (%s), %s, MTU %s, wire %s, between %s%s\n",
-		(int)strcspn(run->env.kernel, " "), run->env.kernel, run->env.n_cpus,
-		run->env.cpu_model, run->path_cfg.ipv6 ? "IPv6" : "IPv4", mtu, rate,
-		path_between_name[run->path_cfg.between], run->rootless ? ", not root" : "");
+	fprintf(out, "Linux %.*s, %u CPUs (%s), ", (int)strcspn(run->env.kernel, " "),
+		run->env.kernel, run->env.n_cpus, run->env.cpu_model);
+	if (run_is_remote(run))
+		fprintf(out, "to %s (%s) port %u\n", run->remote.host, run->remote.addr,
+			run->remote.port);
+	else
+		fprintf(out, "%s, MTU %s, wire %s, between %s%s\n",
+			run->path_cfg.ipv6 ? "IPv6" : "IPv4", mtu, rate,
+			path_between_name[run->path_cfg.between],
+			run->rootless ? ", not root" : "");
 }
 
 int report_text(const struct run *run, FILE *out)

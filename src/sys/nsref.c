@@ -125,10 +125,20 @@ static const struct nsref_kind *kind_of(const char *words, const char **ret_rest
 
 		if (strncmp(words, nsref_kind[i].prefix, len) != 0)
 			continue;
+		/* "host" stands alone; a machine may be called hosting. */
+		if (words[len - 1] != ':' && words[len] && words[len] != ':')
+			continue;
 		*ret_rest = words + len;
 		return &nsref_kind[i];
 	}
 	return NULL;
+}
+
+bool nsref_meant(const char *words)
+{
+	const char *rest;
+
+	return kind_of(words, &rest) != NULL;
 }
 
 int nsref_check(const char *words, struct err *e)

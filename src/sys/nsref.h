@@ -7,6 +7,9 @@
 
 #define NSREF_WORDS "netns:NAME, pid:N, container:ID or host"
 
+/* Are these such words, be they right or wrong? */
+bool nsref_meant(const char *words);
+
 /* Has it the form of such words? Return: 0 or -EINVAL. */
 int nsref_check(const char *words, struct err *e) must_check_;
 

@@ -99,7 +99,7 @@ run --load rr | run: name one path with --path (see tare list)
 run --path all | run: name one path with --path (see tare list)
 run --path bridge,nat | run: name one path with --path (see tare list)
 run --near host | run: a network that is there needs --near and --far
-run --near host --far nowhere | run: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
+run --near host --far pid:0 | run: --far: '0' is not the number of a process
 run --near nowhere --far host | run: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
 run --near netns:a/b --far host | run: --near: 'a/b' is not the name of a network namespace
 run --near netns: --far host | run: --near: '' is not the name of a network namespace
@@ -113,6 +113,10 @@ run --near host --far host -6 --near-addr 1.2.3.4 | run: --near-addr: '1.2.3.4' 
 run --near host --far host --path veth | run: name one path with --path (see tare list)
 run --near host --far host --between pods | run: path 'existing' can't have both ends in containers of one host
 compare --path existing:near=netns:a,far=nowhere | compare: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
+run --near host --far host --between pods | run: path 'existing' has no container: it can't have both ends in pods
+compare --path veth,existing:near=host,far=h.example | compare: path 'veth' does not end on 'h.example' as 'existing:near=host,far=h.example' does
+compare --path existing:near=netns:a,far=hosts,existing:near=host,far=hostt | compare: path 'existing:near=host,far=hostt' does not end on 'hosts' as 'existing:near=netns:a,far=hosts' does
+run --near host --far host --far-port 0 | run: --far-port: '0' is out of range (1 to 65535)
 rr HOST --near nowhere | rr: --near: 'nowhere' is not netns:NAME, pid:N, container:ID or host
 run --path vxlan --between pods | run: path 'vxlan' can't have both ends in containers of one host: it is crossed by pods of two nodes only
 run --path ipip --ipv6 --mtu 1300 | run: --mtu 1300 leaves 1260 bytes in path 'ipip', and IPv6 needs 1280

@@ -127,6 +127,16 @@ from() {
   out=$("$tare" rr 10.77.0.2 --near netns:a --time 50ms 2>&1) && has "$out" '^connected to 10.77.0.2'
 }
 ok "a server, from a namespace that reaches it" from
+compared() {
+  local out
+  ip -n a route add 10.78.0.0/24 via 10.77.0.2
+  out=$("$tare" compare "${short[@]}" --near netns:a --far 10.78.0.2 2>&1) || true
+  ip -n a route del 10.78.0.0/24
+  has "$out" '^  existing +[0-9.]+ ' && has "$out" ', to 10.78.0.2 .10.78.0.2. port 5201$' &&
+    has "$out" 'far .the tare server on 10.78.0.2.' &&
+    has "$out" 'existing: near is netns:a'
+}
+ok "a server, from there and from here" compared
 ok "and from nowhere else" has "$("$tare" rr 10.77.0.2 --time 50ms 2>&1)" 'cannot connect'
 kill "$server"
 wait "$server" || true
