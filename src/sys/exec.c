@@ -44,17 +44,38 @@ static bool become(const char *user)
 	       setuid(pw->pw_uid) == 0;
 }
 
+/*
+ * What stays outside of the room while its child, @pid, runs in it: passes on how that ends. Told to
+ * end (tare is dead, or has had enough) it ends the child first and reaps it. Were it killed, the
+ * child would be left to the init out here, and the room could not close before that reaps it,
+ * which the init of a container may never do.
+ */
 static void forward_status(pid_t pid)
 {
-	int status = 0;
+	int status = 0, sig = 0;
+	sigset_t set;
 
 	if (pid == 0)
 		return;
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
 	if (pid < 0)
 		_exit(EXEC_NOT_ENTERED);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		if (sigwait(&set, &sig) == 0 && sig == SIGTERM)
+			kill(pid, SIGKILL);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+/* For as long as nobody waits for them. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 /* In the child; @fd: its standard streams. A process enters a pid namespace only by a fork. */
@@ -71,6 +92,7 @@ static _Noreturn void child_main(const struct exec_args *a, const int fd[3])
 		_exit(EXEC_NOT_ENTERED);
 	close_range(3, ~0U, 0);
 	if (a->room) {
+		block_signals();
 		forward_status(fork());
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	}
@@ -211,6 +233,14 @@ static int verdict(const struct exec_args *a, const struct exec_result *x, struc
 	return EXEC_FAILED;
 }
 
+/* With all of its group; in a room the one who stays outside ends the other one. */
+static void end(pid_t pid, bool in_room)
+{
+	if (!in_room)
+		kill(-pid, SIGKILL);
+	kill(pid, in_room ? SIGTERM : SIGKILL);
+}
+
 /* A file without a name that reads as @text. */
 static int input_fd(const char *text, struct err *e)
 {
@@ -258,9 +288,7 @@ int exec_run(struct exec_result **ret, const struct exec_args *a, struct err *e)
 	closep(&p[0].fd);
 	closep(&p[1].fd);
 	if (pid > 0 && r < 0)
-		kill(-pid, SIGKILL);
-	if (pid > 0 && r < 0)
-		kill(pid, SIGKILL);
+		end(pid, a->room != NULL);
 	if (pid > 0)
 		x->status = reap(pid);
 	if (r == 0)
@@ -286,6 +314,7 @@ int exec_start(struct exec_proc *ret, const struct exec_args *a, struct err *e)
 	r = start(a, (const int[]){in, log, log}, &ret->pid, e);
 	if (r < 0)
 		return r;
+	ret->in_room = a->room != NULL;
 	ret->log_fd = take_fd(log);
 	str_set(ret->name, slash ? slash + 1 : a->argv[0]);
 	return 0;
@@ -350,7 +379,7 @@ int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_
 void exec_stop(struct exec_proc *proc)
 {
 	if (proc->pid > 0) {
-		kill(proc->pid, SIGKILL);
+		kill(proc->pid, proc->in_room ? SIGTERM : SIGKILL);
 		(void)reap(proc->pid);
 	}
 	proc->pid = -1;

@@ -46,6 +46,7 @@ int exec_run(struct exec_result **ret, const struct exec_args *args, struct err 
 struct exec_proc {
 	pid_t pid;
 	int log_fd; /* a file without a name: all it has said */
+	bool in_room;
 	char name[32];
 };
 #define EXEC_PROC_NONE                                                                             \
