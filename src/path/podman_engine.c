@@ -118,6 +118,15 @@ static void limit_text(char *ret, size_t size, const char *name, int resource)
 	snprintf(ret, size, "%s=%lld:%lld", name, max, max);
 }
 
+/* Its containers' cgroups are below one of its own; a run may have more than one engine. */
+static int note_cgroup(struct podman *pod, struct err *e)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "podman%d", pod->room->pid);
+	return cgroup_note_trees(pod->cgroup, sizeof(pod->cgroup), name, pod->janitor, e);
+}
+
 DEFINE_CLEANUP(struct podman *, podman_free, podman_freep)
 
 int podman_open(struct podman **ret, const struct path *p, const char *user, struct err *e)
@@ -132,11 +141,11 @@ int podman_open(struct podman **ret, const struct path *p, const char *user, str
 		engine_name(&pod->box[i], i);
 	limit_text(pod->nofile, sizeof(pod->nofile), "nofile", RLIMIT_NOFILE);
 	limit_text(pod->nproc, sizeof(pod->nproc), "nproc", RLIMIT_NPROC);
-	r = janitor_start(&pod->janitor, e);
+	r = room_open(&pod->room, e);
 	if (r == 0)
-		r = cgroup_note_trees(pod->cgroup, sizeof(pod->cgroup), "podman", pod->janitor, e);
+		r = janitor_start(&pod->janitor, e);
 	if (r == 0)
-		r = room_open(&pod->room, e);
+		r = note_cgroup(pod, e);
 	if (r == 0)
 		r = furnish(pod, e);
 	if (r < 0)
