@@ -2,6 +2,8 @@
 # Installs the Debian packages tare needs, and nothing if they are all there.
 # Usage: deps.sh [GROUP]; build, or check: that plus what the tests need; or what some paths need as they
 # run: vm (guests), engine (podman), switch (switches in user space).
+# Usage: deps.sh [build|check|engine]; check is build plus what the tests need, engine what the
+# paths of container engines need.
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -49,6 +51,15 @@ table() {
 		vm kmod                   indexes the modules of their kernel
 		switch openvswitch-switch paths ovs-netdev, ovs-afxdp, ovs-kernel
 		switch dpdk-dev           path dpdk-testpmd
+		engine podman             the paths podman:NETWORK
+		engine runc               starts podman's containers; crun refuses hybrid cgroups
+		engine conmon             holds podman's containers
+		engine netavark           podman's bridges, rules and published ports
+		engine aardvark-dns       podman wants it beside netavark
+		engine slirp4netns        network of rootless containers
+		engine passt              pasta, their network since podman 5
+		engine uidmap             user ids of rootless containers
+		engine catatonit          holds their namespaces
 	EOT
 }
 
@@ -67,6 +78,7 @@ group=${1:-build}
 	echo "usage: deps.sh [build|check|vm|engine|switch]" >&2
 	exit 2
 }
+[[ $group =~ ^(build|check|engine)$ ]] || { echo "usage: deps.sh [build|check|engine]" >&2 && exit 2; }
 
 if ! command -v apt-get > /dev/null; then
 	for tool in meson ninja pkg-config; do
