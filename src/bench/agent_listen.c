@@ -9,6 +9,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+
+/* Without an agent for so long, nobody is there any more who could have the container removed. */
+#define AGENT_LISTEN_IDLE_MS 60000
 
 static void serve_one(int listen_fd)
 {
@@ -36,8 +40,12 @@ int agent_listen(const char *path, struct err *e)
 		struct pollfd p[] = {{.fd = listen_fd, .events = POLLIN},
 			{.fd = signal_fd, .events = POLLIN}};
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+		int n = poll(p, ARRAY_SIZE(p), AGENT_LISTEN_IDLE_MS);
+
+		if (n < 0 && errno != EINTR)
 			return err_set(e, errno, "cannot wait for connections");
+		if (n == 0 && waitpid(-1, NULL, WNOHANG) < 0)
+			return 0;
 		if (p[1].revents)
 			return 0;
 		if (p[0].revents)

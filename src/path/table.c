@@ -41,5 +41,6 @@ const struct path_ops *const path_table[] = {
 	&path_dpdk_testpmd,
 	&path_cni,
 	&path_podman,
+	&path_docker,
 	NULL,
 };

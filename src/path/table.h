@@ -43,3 +43,4 @@ extern const struct path_ops path_ovs_kernel;
 extern const struct path_ops path_dpdk_testpmd;
 extern const struct path_ops path_cni;
 extern const struct path_ops path_podman;
+extern const struct path_ops path_docker;
