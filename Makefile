@@ -1,6 +1,5 @@
 # Names for the common commands; meson does the work.
 .PHONY: all deps deps-vm deps-engine deps-switch demo check check-vm install lint fuzz clean
-.PHONY: all deps deps-engine demo check install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -22,8 +21,6 @@ deps-vm:
 # What the paths through engines and switches need as they run
 deps-engine deps-switch:
 	@scripts/deps.sh $(@:deps-%=%)
-deps-engine:
-	@scripts/deps.sh engine
 
 demo: deps
 	@$(MAKE) --no-print-directory all

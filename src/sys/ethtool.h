@@ -25,9 +25,8 @@ enum ethtool_switch {
 /* Turns one of them on or off. */
 int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on, struct err *e)
 	must_check_;
+
 /* Turns off one of those that "ethtool -k" lists; fine for one that this kernel does not know. */
 int ethtool_feature_off(int netns_fd, const char *dev, const char *feature, struct err *e)
 	must_check_;
 
-/* Checksums of what @dev sends are computed by the stack from now on, which ends TSO, too. */
-int ethtool_tx_off(int netns_fd, const char *dev, struct err *e) must_check_;
