@@ -116,7 +116,7 @@ static void pass_interval(void *ctx, const struct trial *t, uint32_t n, const st
 		b->hooks->interval(b->hooks->ctx, b->run, t, n, x);
 }
 
-/* The way to the other machine, from the namespace that this path begins in; NULL: there is none. */
+/* The way to the other machine, from where this path begins; NULL: there is none. */
 static const struct remote_cfg *remote_of(struct bench *b, uint32_t i, const struct path_spec *spec)
 {
 	if (!run_is_remote(b->run))

@@ -216,7 +216,8 @@ static int run_container(struct path *p, uint32_t i, bool published, struct err 
 	if (r == 0)
 		r = docker_do(p,
 			(const char *const[]){"docker", "inspect", "--format",
-				"{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+				"{{.State.Pid}} "
+				"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
 				s->box_name[i], NULL},
 			text, sizeof(text), e);
 	if (r < 0)

@@ -179,7 +179,7 @@ static void existing_fini(struct existing *x)
 }
 DEFINE_CLEANUP(struct existing *, existing_fini, existing_finip)
 
-/* Both ends and how they reach each other, of those that are here; *ret is there to be given back in any case. */
+/* Both ends, of those that are here, and how they reach each other. *ret is set in any case. */
 static int find_both(struct existing **ret, const struct path_spec *spec, struct err *e)
 {
 	const struct path_cfg *cfg = &spec->cfg;

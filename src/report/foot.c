@@ -80,8 +80,8 @@ static void foot_ends(const struct run *run, FILE *out)
 		       : "the host or its container",
 		remote ? run->remote_cfg.host : "");
 	if (remote && run->remote.same_machine)
-		fputs("  both ends are on this machine: they share its CPUs, and no wire is between "
-		      "them\n",
+		fputs("  both ends are on this machine: they share its CPUs, and no wire is "
+		      "between them\n",
 			out);
 }
 

@@ -29,4 +29,3 @@ int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on
 /* Turns off one of those that "ethtool -k" lists; fine for one that this kernel does not know. */
 int ethtool_feature_off(int netns_fd, const char *dev, const char *feature, struct err *e)
 	must_check_;
-

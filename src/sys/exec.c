@@ -45,9 +45,9 @@ static bool become(const char *user)
 }
 
 /*
- * What stays outside of the room while its child, @pid, runs in it: passes on how that ends. Told to
- * end (tare is dead, or has had enough) it ends the child first and reaps it. Were it killed, the
- * child would be left to the init out here, and the room could not close before that reaps it,
+ * What stays outside of the room while its child, @pid, runs in it: passes on how that ends. Told
+ * to end (tare is dead, or has had enough) it ends the child first and reaps it. Were it killed,
+ * the child would be left to the init out here, and the room could not close before that reaps it,
  * which the init of a container may never do.
  */
 static void forward_status(pid_t pid)

@@ -214,10 +214,10 @@ static const double a_double[] = {2.0, 4.0, 80.0};
 static const double b_double[] = {1.0, 2.0, 40.0};
 static const double a_drift[] = {10.0, 21.0, 29.0, 41.0};
 static const double b_drift[] = {11.0, 20.0, 31.0, 40.0};
-static const double a_rates[] = {
-	9410000000.0, 9380000000.0, 9440000000.0, 9400000000.0, 9390000000.0};
-static const double b_rates[] = {
-	3310000000.0, 3290000000.0, 3350000000.0, 3300000000.0, 3280000000.0};
+static const double a_rates[] = {9410000000.0, 9380000000.0, 9440000000.0, 9400000000.0,
+	9390000000.0};
+static const double b_rates[] = {3310000000.0, 3290000000.0, 3350000000.0, 3300000000.0,
+	3280000000.0};
 static const double a_small[] = {1e-06, 3e-06, 2e-06};
 static const double b_small[] = {1000000.0, 2000000.0, 4000000.0};
 
