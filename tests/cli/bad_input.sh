@@ -112,7 +112,6 @@ run --near host --far host --near-addr 1.2.3 | run: --near-addr: '1.2.3' is not 
 run --near host --far host -6 --near-addr 1.2.3.4 | run: --near-addr: '1.2.3.4' is an IPv4 address: leave out -6
 run --near host --far host --path veth | run: name one path with --path (see tare list)
 run --near host --far host --between pods | run: path 'existing' can't have both ends in containers of one host
-compare --path existing:near=netns:a,far=nowhere | compare: --far: 'nowhere' is not netns:NAME, pid:N, container:ID or host (for a tare server on another machine: tare stream HOST --near ...)
 compare --path veth,existing:near=host,far=h.example | compare: path 'veth' does not end on 'h.example' as 'existing:near=host,far=h.example' does
 compare --path existing:near=netns:a,far=hosts,existing:near=host,far=hostt | compare: path 'existing:near=host,far=hostt' does not end on 'hosts' as 'existing:near=netns:a,far=hosts' does
 run --near host --far host --far-port 0 | run: --far-port: '0' is out of range (1 to 65535)
