@@ -182,6 +182,9 @@ static int do_describe(struct agent *a, const struct doc *in, struct doc *out, s
 	(void)in;
 	(void)e;
 	env_read(env, -1);
+	/* Which guests a server's machine has is none of its clients' business. */
+	if (a->feed)
+		str_set(env->guest_nics, "not told");
 	doc_put_fields(record, env_fields, env);
 	doc_put(out, "env", record);
 	for (enum meter_id i = 0; i < METER_N; i++)
@@ -198,7 +201,7 @@ static int check_limits(const struct agent *a, const struct load_cfg *cfg, struc
 	const struct agent_limits *l = &a->limits;
 	uint32_t message_bytes = MAX(cfg->req_bytes, cfg->rsp_bytes);
 	uint64_t block_bytes = MAX(cfg->block_bytes, message_bytes);
-	uint64_t batch_bytes = (uint64_t)cfg->packet_bytes * cfg->batch;
+	uint64_t batch_bytes = (uint64_t)(cfg->packet_bytes ?: LOAD_PACKET_BYTES) * cfg->batch;
 	uint64_t flow_bytes = MAX(block_bytes, batch_bytes);
 	uint64_t left_bytes;
 	int r = bytes_left(a, &left_bytes, e);

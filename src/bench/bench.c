@@ -205,6 +205,33 @@ static int open_sites(struct bench *b, struct err *e)
 				  : err_wrap(e, "the baseline, path 'native', can't be built");
 }
 
+/* What a datagram can hold, for it to go whole over every path: one size, or they can't compare. */
+static uint32_t common_packet_bytes(const struct bench *b)
+{
+	uint32_t bytes = UINT32_MAX;
+
+	for (uint32_t i = 0; i < b->run->n_paths; i++) {
+		const struct path *p = b->site[i] ? b->site[i]->path : NULL;
+		uint32_t headers = (b->run->path_cfg.ipv6 ? 40 : 20) + 8;
+
+		if (p)
+			bytes = MIN(bytes, p->mtu - headers);
+	}
+	return bytes == UINT32_MAX ? LOAD_PACKET_BYTES : bytes;
+}
+
+static void fit_datagrams(struct bench *b)
+{
+	uint32_t bytes = common_packet_bytes(b);
+
+	for (uint32_t i = 0; i < b->run->n_loads; i++) {
+		struct load_spec *l = &b->run->load[i];
+
+		if (l->ops->kind == LOAD_KIND_PACKETS && !l->cfg.packet_bytes)
+			l->cfg.packet_bytes = bytes;
+	}
+}
+
 /* Trials to come are a guess upwards: cells that get narrow early need fewer. */
 static void report_progress(struct bench *b, const struct trial *last)
 {
@@ -468,8 +495,10 @@ int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e)
 	clock_utc(run->started);
 	probe_meters(&b);
 	r = open_sites(&b, e);
-	if (r == 0)
+	if (r == 0) {
+		fit_datagrams(&b);
 		run_rounds(&b);
+	}
 	for (uint32_t i = 0; i < run->n_paths; i++)
 		close_site(&b, i);
 	janitor_finish(b.janitor);

@@ -12,6 +12,7 @@ static uint64_t sum(const struct run *run, const struct cell *c, size_t counter)
 
 static bool look(const struct run *run, const struct cell *c, char *ret, size_t size)
 {
+	const struct path_spec *spec = &run->path[c->path].spec;
 	uint64_t fragments = sum(run, c, offsetof(struct drops_reading, ip_frag_creates));
 	uint64_t refused = sum(run, c, offsetof(struct drops_reading, ip_frag_fails));
 	uint64_t lost = sum(run, c, offsetof(struct drops_reading, ip_reasm_fails));
@@ -23,11 +24,11 @@ static bool look(const struct run *run, const struct cell *c, char *ret, size_t 
 		"that must not be cut, %llu not put together again",
 		(unsigned long long)fragments, (unsigned long long)refused,
 		(unsigned long long)lost);
-	if (run->path[c->path].spec.ops->set == PATH_SET_OVERLAY)
+	if (spec->ops->set == PATH_SET_OVERLAY && spec->cfg.overlay_mtu == PATH_OVERLAY_KEEP)
 		str_addf(ret, size,
 			"; the overlay's MTU leaves no room for its headers: --overlay-mtu lower");
 	else
-		str_addf(ret, size, "; lower the MTU, or the datagrams (--bytes), at the ends");
+		str_addf(ret, size, "; send smaller datagrams (--packet), or raise the MTU");
 	return true;
 }
 

@@ -137,6 +137,8 @@ int load_open(struct load **ret, const struct load_args *args, struct err *e)
 	l = xcalloc(1, sizeof(*l));
 	l->ops = args->ops;
 	l->cfg = *args->cfg;
+	if (!l->cfg.packet_bytes)
+		l->cfg.packet_bytes = LOAD_PACKET_BYTES;
 	l->udp = args->cfg->proto == LOAD_PROTO_UDP;
 	l->near = near;
 	l->shared_gate = args->shared_gate;

@@ -96,6 +96,9 @@ enum load_under {
 extern const char *const load_under_name[LOAD_UNDER_N];
 
 /* Members of all loads; each load's option table shows the ones it reads. */
+/* Fills a frame of MTU 1500 over IPv4. */
+#define LOAD_PACKET_BYTES 1472
+
 struct load_cfg {
 	uint32_t dir;   /* enum load_dir */
 	uint32_t proto; /* enum load_proto */
@@ -116,7 +119,7 @@ struct load_cfg {
 	uint32_t dscp;                       /* code point, 0..63 */
 	uint64_t pacing_bps;                 /* SO_MAX_PACING_RATE of each flow; 0: none */
 	bool mptcp;                          /* Multipath TCP */
-	uint32_t packet_bytes;               /* payload of a datagram */
+	uint32_t packet_bytes;               /* payload of a datagram; 0: LOAD_PACKET_BYTES */
 	uint32_t batch;                      /* datagrams per system call, at most */
 	uint32_t gso, gro;                   /* enum load_switch */
 	uint32_t pace;                       /* enum load_pace */

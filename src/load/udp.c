@@ -69,8 +69,6 @@ static const struct load_cfg udp_defaults = {
 	.dir = LOAD_DIR_EACH,
 	.proto = LOAD_PROTO_UDP,
 	.flows = 1,
-	/* Fills a frame of MTU 1500 over IPv4. */
-	.packet_bytes = 1472,
 	.batch = 64,
 	/*
 	 * Or net.core.rmem_max, if less. A reader that gets no CPU for a while then loses less:
@@ -91,8 +89,9 @@ static const struct opt udp_opts[] = {
 	OPT_U32(struct load_cfg, threads, "threads", 'T', "<n>",
 		"threads per direction and end; 0: one per flow, up to the CPUs", .min = 1,
 		.max = LOAD_MAX_THREADS, .zero_ok = true),
-	OPT_U32(struct load_cfg, packet_bytes, "packet", 0, "<size>", "payload of a datagram",
-		.unit = NUM_BYTES, .min = UDP_SEQ_MIN_BYTES, .max = UDP_MAX_BYTES),
+	OPT_U32(struct load_cfg, packet_bytes, "packet", 0, "<size>",
+		"payload of a datagram; 0: the most that all paths carry whole", .unit = NUM_BYTES,
+		.min = UDP_SEQ_MIN_BYTES, .max = UDP_MAX_BYTES, .zero_ok = true),
 	OPT_U64(struct load_cfg, rate_bps, "rate", 'b', "<rate>",
 		"payload of each flow; 0: as fast as it goes", .unit = NUM_RATE, .min = 1,
 		.max = 1000000000000ULL, .zero_ok = true),
@@ -151,7 +150,8 @@ static uint64_t room(const struct udp_flow *t)
 
 static int udp_check(const struct load_cfg *cfg, struct err *e)
 {
-	uint64_t last_bytes = cfg->bytes % cfg->packet_bytes, tx_bytes;
+	uint32_t packet_bytes = cfg->packet_bytes ?: LOAD_PACKET_BYTES;
+	uint64_t last_bytes = cfg->bytes % packet_bytes, tx_bytes;
 	struct udp_flow t;
 
 	if (cfg->dir == LOAD_DIR_EACH)
@@ -169,7 +169,7 @@ static int udp_check(const struct load_cfg *cfg, struct err *e)
 	if (cfg->flows * MAX(tx_bytes, room(&t)) > UDP_MAX_BUFFERS)
 		return err_say(e, EINVAL,
 			"--flows %u with --packet %u and --batch %u need more than 1G of buffers",
-			cfg->flows, cfg->packet_bytes, cfg->batch);
+			cfg->flows, packet_bytes, cfg->batch);
 	return 0;
 }
 

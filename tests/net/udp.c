@@ -380,7 +380,7 @@ static void segments_larger_than_the_mtu_go_singly(void **state)
 	path_cfg.mtu = 1000;
 	cfg.dir = LOAD_DIR_TX;
 	cfg.gso = LOAD_SWITCH_ON;
-	cfg.bytes = 50ULL * cfg.packet_bytes;
+	cfg.bytes = 50ULL * LOAD_PACKET_BYTES;
 	must(net_path_open(&path, &path_native, &path_cfg, &e_));
 	must(pair_open(&p, path, &load_udp, &cfg, &e_));
 	must(pair_connect(&p, net_deadline(), &e_));

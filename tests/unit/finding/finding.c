@@ -73,6 +73,9 @@ static void fragments_between_the_ends(void **state)
 	(void)state;
 	run->trial[1].watch.drops.ip_frag_creates = 42;
 	x = look(run);
+	assert_non_null(strstr(x.text, "--packet"));
+	run->path[1].spec.cfg.overlay_mtu = PATH_OVERLAY_KEEP;
+	x = look(run);
 	assert_int_equal(x.n, 1);
 	assert_int_equal(x.path, 1);
 	assert_string_equal(x.name, "overlay_mtu");
