@@ -18,13 +18,15 @@
 
 /* It takes half a second; a machine under load, or an emulated one, far longer. */
 #define READY_NS (15 * NSEC_PER_SEC)
-/* Jumbo frames; a ring of 512 of them is 8 MiB. */
+/* Jumbo frames. */
 #define AF_PACKET_MAX_MTU 9216
 /* Ref: DPDK drivers/net/af_xdp: frames of 2048 bytes, headroom in them. */
 #define AF_XDP_MAX_MTU 1500
 
 /* More than both ports' rings and what is on its way between them: AF_XDP has 3 * 2048 a port. */
 #define N_MBUFS 12288U
+/* Of each of the four: locked memory, of which a user has 8 MiB. 512 frames of 2048 bytes. */
+#define RING_BYTES (1U << 20)
 /* Ref: struct rte_mbuf, mempool header and headroom. */
 #define MBUF_HEADER_BYTES 384U
 
@@ -101,8 +103,23 @@ static char *vdev(const struct path *p, uint32_t i)
 
 	if (p->cfg.dpdk_port == DPDK_PORT_AF_XDP)
 		return xasprintf("--vdev=%s%u,iface=%s", name, i, dev);
-	return xasprintf("--vdev=%s%u,iface=%s,framesz=%u,blocksz=%u", name, i, dev, frame,
-		MAX(frame, 4096U));
+	return xasprintf("--vdev=%s%u,iface=%s,framesz=%u,blocksz=%u,framecnt=%u", name, i, dev,
+		frame, MAX(frame, 4096U), RING_BYTES / frame);
+}
+
+/* It starts without the ports that it could not open, too. */
+static int wait_ready(const struct path *p, struct testpmd *t, struct err *e)
+{
+	uint64_t deadline_ns = clock_now_ns() + READY_NS;
+	int r = exec_wait_words(&t->proc, "packet forwarding - ports=", deadline_ns, p->cancel_fd,
+		e);
+
+	if (r == 0 && exec_wait_words(&t->proc, "ports=2 ", 0, -1, NULL) < 0)
+		return err_say(e, EIO,
+			"dpdk-testpmd could not open the devices as ports (its rings need %u MiB "
+			"of locked memory)",
+			2 * SWITCH_N_PORTS * RING_BYTES >> 20);
+	return r;
 }
 
 static int start(struct path *p, struct testpmd *t, struct err *e)
@@ -129,8 +146,7 @@ static int start(struct path *p, struct testpmd *t, struct err *e)
 		return err_say(e, EOPNOTSUPP, "dpdk-testpmd is not installed (Debian: dpdk-dev)");
 	if (r < 0)
 		return r;
-	return exec_wait_words(&t->proc, "packet forwarding - ports=2", clock_now_ns() + READY_NS,
-		p->cancel_fd, e);
+	return wait_ready(p, t, e);
 }
 
 static int testpmd_build(struct path *p, struct err *e)

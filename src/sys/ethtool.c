@@ -107,13 +107,14 @@ int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on
 /* Return: the number of features the kernel has, or negative errno (no words set). */
 static int count_features(int fd, const char *dev)
 {
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} x = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
-	int r = request(fd, dev, &x);
+	_cleanup_(freep) struct ethtool_sset_info *x = NULL;
+	int r;
 
-	return r < 0 ? r : (int)x.count;
+	x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
+	x->cmd = ETHTOOL_GSSET_INFO;
+	x->sset_mask = 1ULL << ETH_SS_FEATURES;
+	r = request(fd, dev, x);
+	return r < 0 ? r : (int)x->data[0];
 }
 
 /* Return: its bit, or negative errno (no words set): -ENOENT when there is none of this name. */
