@@ -23,6 +23,9 @@
 #define DOCKER_INFO_NS (5 * NSEC_PER_SEC)
 /* Each published port is a program, docker-proxy, that takes 0.1 s to start. */
 #define DOCKER_N_PORTS 8
+#define DOCKER_PID_AND_ADDR                                                                        \
+	"{{.State.Pid}} "                                                                          \
+	"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 
 struct docker {
 	struct room *room; /* for files */
@@ -218,6 +221,7 @@ static int run_container(struct path *p, uint32_t i, bool published, struct err 
 			(const char *const[]){"docker", "inspect", "--format",
 				"{{.State.Pid}} "
 				"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+			(const char *const[]){"docker", "inspect", "--format", DOCKER_PID_AND_ADDR,
 				s->box_name[i], NULL},
 			text, sizeof(text), e);
 	if (r < 0)

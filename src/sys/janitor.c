@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,6 +24,9 @@
 /* Between the words of a noted command: a character that none has. */
 #define JANITOR_SEPARATOR "\x1f"
 #define JANITOR_MAX_WORDS 16
+/* The last note of a tare that was not killed. */
+#define JANITOR_ORDERLY  'q'
+#define JANITOR_AGAIN_MS 3000
 
 struct janitor {
 	int pipe_fd;
@@ -102,6 +106,18 @@ static void clean(char *note)
 			chore[i].work(note + 1);
 }
 
+static bool has_command(char (*note)[PATH_MAX], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (note[i][0] == 'c')
+			return true;
+	return false;
+}
+
+/*
+ * A daemon may go on with what a tare that was killed had asked for, and be done with it only after
+ * the command that was to remove it: then all is done once more.
+ */
 static _Noreturn void janitor_main(int fd)
 {
 	char(*note)[PATH_MAX] = xcalloc(JANITOR_MAX_NOTES, sizeof(*note));
@@ -117,8 +133,13 @@ static _Noreturn void janitor_main(int fd)
 		note[n][strcspn(note[n], "\n")] = '\0';
 		n++;
 	}
-	while (n-- > 0)
-		clean(note[n]);
+	for (size_t i = n; i-- > 0;)
+		clean(note[i]);
+	if (!n || note[n - 1][0] == JANITOR_ORDERLY || !has_command(note, n))
+		_exit(0);
+	poll(NULL, 0, JANITOR_AGAIN_MS);
+	for (size_t i = n; i-- > 0;)
+		clean(note[i]);
 	_exit(0);
 }
 
@@ -189,6 +210,7 @@ void janitor_finish(struct janitor *j)
 {
 	if (!j)
 		return;
+	(void)note(j, JANITOR_ORDERLY, "", NULL);
 	closep(&j->pipe_fd);
 	while (waitpid(j->pid, NULL, 0) < 0 && errno == EINTR)
 		;
