@@ -96,8 +96,11 @@ static int docker_probe(const struct path_spec *spec, struct err *e)
 	static const char *const info[] = {"docker", "info", "--format", "{{.ServerVersion}}",
 		NULL};
 	struct err why = {0};
+	int r = engine_reachable(e);
 
 	(void)spec;
+	if (r < 0)
+		return r;
 	if (!exec_find("docker", NULL, 0)) {
 		(void)err_say(e, ENOENT, "there is no program docker (Debian: package docker.io)");
 		return PATH_UNAVAILABLE;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "sys/file.h"
 #include "sys/unixsock.h"
 
 #include <errno.h>
@@ -24,6 +25,20 @@ static int attach(const struct path_end *end, int *ret_fd, struct err *e)
 		return err_wrap(e, "the container's agent does not answer");
 	*ret_fd = fd;
 	return 0;
+}
+
+/* A user namespace with one user in it has none to run containers as. Ref: user_namespaces(7) */
+int engine_reachable(struct err *e)
+{
+	char map[64];
+	unsigned long n = 0;
+
+	if (file_read("/proc/self/uid_map", map, sizeof(map), NULL) < 0 ||
+		sscanf(map, "%*u %*u %lu", &n) != 1 || n > 1)
+		return 0;
+	return err_say(e, EPERM,
+		"containers of an engine need root: tare's user namespace has no "
+		"other users");
 }
 
 void engine_name(struct engine_container *c, uint32_t i)

@@ -19,6 +19,12 @@ struct engine_container {
 	int cancel_fd; /* borrowed */
 };
 
+/*
+ * Can this process start and enter an engine's containers? Return: 0 or -EPERM: not in the user
+ * namespace that tare makes for itself without root.
+ */
+int engine_reachable(struct err *e) must_check_;
+
 /* Pod @i of the lab, not started yet. */
 void engine_name(struct engine_container *c, uint32_t i);
 

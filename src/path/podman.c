@@ -117,6 +117,9 @@ static int podman_probe(const struct path_spec *spec, struct err *e)
 	char user[32];
 	int r;
 
+	r = engine_reachable(e);
+	if (r < 0)
+		return r;
 	if (find_user(spec, user, sizeof(user), e) < 0)
 		return PATH_UNAVAILABLE;
 	r = check_programs(*user, e);

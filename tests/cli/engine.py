@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Podman's networks as paths: measured for real, nothing left whatever ends it, clear words when it fails.
+"""Engines' networks as paths: measured for real, nothing left whatever ends it, clear words when it fails.
 
 TAP. Usage: engine.py TARE
 Runs in a pid and network namespace of its own, so that others on the machine are not counted.
@@ -153,6 +153,16 @@ def is_missing():
     assert "podman:bridge skipped: there is no program podman (Debian: package podman)" in out, (status, out, err)
 
 
+def docker_is_down():
+    with tempfile.TemporaryDirectory() as d:
+        fake = pathlib.Path(d) / "docker"
+        fake.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+        fake.chmod(0o755)
+        p = start(["run", "--path", "docker:bridge", "--load", "rr:proto=tcp", *tap.QUICK], f"{d}:{os.environ['PATH']}")
+        _, out, _ = finish(p)
+    assert "docker:bridge skipped: no docker daemon answers: docker ended with status 1: Cannot connect" in out, out
+
+
 def refuses():
     for name, words in (("none", "a container without a network has nothing to measure"),
                         ("cni0", "path 'podman' has no network 'cni0'"),
@@ -170,5 +180,6 @@ t.check("an engine that fails is quoted", fails_with_reason)
 t.check("an engine that lies is not believed", lies)
 t.check("an engine that hangs is left by Ctrl-C", hangs)
 t.check("a missing engine is named with its package", is_missing)
+t.check("a daemon that is down is told from a missing one", docker_is_down)
 t.check("networks that can't be are refused", refuses)
 t.done()
