@@ -188,10 +188,12 @@ static int run_container(struct path *p, uint32_t i, struct err *e)
 	char ports[2][64];
 	int r;
 
+	/* rootlessport has to be told of IPv6; netavark takes "::" for the one address to listen on. */
 	for (uint32_t k = 0; k < 2; k++)
-		snprintf(ports[k], sizeof(ports[k]), "%s%u-%u:%u-%u/%s", p->cfg.ipv6 ? "[::]:" : "",
-			end->port, end->port + PATH_N_PORTS - 1, end->port,
-			end->port + PATH_N_PORTS - 1, k ? "udp" : "tcp");
+		snprintf(ports[k], sizeof(ports[k]), "%s%u-%u:%u-%u/%s",
+			p->cfg.ipv6 && *s->user ? "[::]:" : "", end->port,
+			end->port + PATH_N_PORTS - 1, end->port, end->port + PATH_N_PORTS - 1,
+			k ? "udp" : "tcp");
 	ENGINE_ADD(&w, "--network", s->net->driver ? "tare" : s->net->name);
 	if (s->net->driver)
 		ENGINE_ADD(&w, p->cfg.ipv6 ? "--ip6" : "--ip", addr_of(p, i));
