@@ -221,9 +221,6 @@ static int run_container(struct path *p, uint32_t i, bool published, struct err 
 	r = docker_do(p, w.word, NULL, 0, e);
 	if (r == 0)
 		r = docker_do(p,
-			(const char *const[]){"docker", "inspect", "--format",
-				"{{.State.Pid}} "
-				"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
 			(const char *const[]){"docker", "inspect", "--format", DOCKER_PID_AND_ADDR,
 				s->box_name[i], NULL},
 			text, sizeof(text), e);

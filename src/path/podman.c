@@ -188,7 +188,7 @@ static int run_container(struct path *p, uint32_t i, struct err *e)
 	char ports[2][64];
 	int r;
 
-	/* rootlessport has to be told of IPv6; netavark takes "::" for the one address to listen on. */
+	/* rootlessport has to be told of IPv6; netavark takes "::" for the only address. */
 	for (uint32_t k = 0; k < 2; k++)
 		snprintf(ports[k], sizeof(ports[k]), "%s%u-%u:%u-%u/%s",
 			p->cfg.ipv6 && *s->user ? "[::]:" : "", end->port,

@@ -143,12 +143,6 @@ completes() { # completes WANTED WORDS...: the last one is the one to complete
 ok "completion of a path" completes "hostnet" tare compare --path hostn
 ok "completion of a second path" completes "veth,native" tare compare --path veth,nati
 ok "completion of words" completes "lab-schema" tare doc lab
-# rows KIND COUNT: so many, each with whether it works here
-rows() { is "$("$tare" list "$1" | grep -Ec '^  [a-z]+ +(yes|no) ')" "$2"; }
-ok "list: seven paths" rows paths 7
-ok "list: four loads" rows loads 4
-ok "list: six meters" rows meters 6
-ok "list: all of them" is "$("$tare" list | grep -Ec '^  [a-z]+ +(yes|no) ')" 17
 ok "completion is bash" bash -n <("$tare" doc completion)
 
 tap_done
