@@ -56,19 +56,10 @@ static const struct opt far_opts[] = {
 /* Option tables that paths have of their own, each once. */
 static struct opt_group *family_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
-	const struct opt_group *first = ret;
-
-	for (size_t i = 0; path_table[i]; i++) {
-		const struct path_ops *ops = path_table[i];
-		const struct opt_group *g = first;
-
-		while (g < ret && g->opts != ops->opts)
-			g++;
-		if (!ops->opts || g < ret)
-			continue;
-		*ret++ =
-			(struct opt_group){ops->opts_title, ops->opts, &cfg->path, .stored = false};
-	}
+	for (size_t i = 0; path_table[i]; i++)
+		if (path_brings_opts(i))
+			*ret++ = (struct opt_group){path_table[i]->opts_title, path_table[i]->opts,
+				&cfg->path, .stored = false};
 	return ret;
 }
 

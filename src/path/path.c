@@ -74,6 +74,15 @@ const struct path_ops *path_find(const char *name)
 	return NULL;
 }
 
+bool path_brings_opts(size_t i)
+{
+	size_t first = 0;
+
+	while (path_table[first]->opts != path_table[i]->opts)
+		first++;
+	return path_table[i]->opts && first == i;
+}
+
 struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg *cfg)
 {
 	struct path_spec spec = {.ops = ops, .cfg = *cfg};

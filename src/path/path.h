@@ -192,6 +192,9 @@ struct path_ops {
 };
 
 extern const struct path_ops *const path_table[]; /* NULL-terminated, native first */
+
+/* Does row @i have options of its own that no row before it has? */
+bool path_brings_opts(size_t i);
 const struct path_ops *path_find(const char *name);
 
 /*

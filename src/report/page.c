@@ -67,8 +67,6 @@ static void run_page(FILE *out)
 
 static void plan_page(FILE *out)
 {
-	const struct opt *last = NULL;
-
 	section(out, "PATHS",
 		"What was built. Its config has the options of all paths, see CONFIG, and those of "
 		"its kind.");
@@ -81,11 +79,9 @@ static void plan_page(FILE *out)
 	key(out, "hops", "", "what a packet crosses, in order");
 	key(out, "status", "", "ok, skipped or failed; of a trial too");
 	fields(out, path_result_fields);
-	for (size_t i = 0; path_table[i]; i++) {
-		if (path_table[i]->opts && path_table[i]->opts != last)
+	for (size_t i = 0; path_table[i]; i++)
+		if (path_brings_opts(i))
 			opts(out, path_table[i]->opts);
-		last = path_table[i]->opts;
-	}
 	section(out, "LOADS", "What was offered, with its options under config.");
 	key(out, "id", "", "what cells and trials call it");
 	for (size_t i = 0; load_table[i]; i++) {
