@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char header[] =
 	"path,load,metric,unit,n,mean,median,sd,ci_low,ci_high,ratio,ratio_ci_low,ratio_ci_high,"
@@ -19,11 +20,25 @@ static void number(FILE *out, double v)
 		fprintf(out, "%.12g", v);
 }
 
+/* Options make a path's name a list. Ref: RFC 4180 s.2, 6 and 7. */
+static void path_name(const struct run *run, uint32_t path, FILE *out)
+{
+	const char *name = run->path[path].spec.name;
+	bool quoted = strpbrk(name, ",\"\r\n");
+
+	if (quoted)
+		fputc('"', out);
+	for (const char *s = name; *s; s++)
+		fputs(*s == '"' ? "\"\"" : (char[]){*s, '\0'}, out);
+	if (quoted)
+		fputc('"', out);
+}
+
 static void row_head(const struct run *run, const struct cell *c, const char *metric,
 	const char *unit, FILE *out)
 {
-	fprintf(out, "%s,%s,%s,%s", run->path[c->path].spec.name, run->load[c->load].id, metric,
-		unit);
+	path_name(run, c->path, out);
+	fprintf(out, ",%s,%s,%s", run->load[c->load].id, metric, unit);
 }
 
 static void row_tail(const struct run *run, const struct cell *c, FILE *out)
@@ -81,10 +96,12 @@ static void interval_rows(const struct run *run, const struct trial *t, uint32_t
 {
 	const struct interval *x = &t->intervals.at[n];
 
-	for (const struct field *f = interval_fields; x->has[far] && f->name; f++)
-		fprintf(out, "%s,%s,%s.%s,%s,%u,%llu,,,,,,,,,,%s\n", run->path[t->path].spec.name,
-			run->load[t->load].id, far ? "far" : "near", f->name, f->unit, n,
+	for (const struct field *f = interval_fields; x->has[far] && f->name; f++) {
+		path_name(run, t->path, out);
+		fprintf(out, ",%s,%s.%s,%s,%u,%llu,,,,,,,,,,%s\n", run->load[t->load].id,
+			far ? "far" : "near", f->name, f->unit, n,
 			(unsigned long long)member(f, &x->end[far]), status_name[t->status]);
+	}
 }
 
 static void trial_rows(const struct run *run, const struct trial *t, FILE *out)

@@ -17,13 +17,17 @@ HEADER = (
     "path load metric unit n mean median sd ci_low ci_high ratio ratio_ci_low ratio_ci_high"
     " ceiling stop status"
 ).split()
-
+LISTED = "bridge:mtu=1400,wire-rate=1Gbps"  # a name with commas
 
 def rectangular(rows):
     assert rows[0] == HEADER, rows[0]
     assert len(rows) > 8
     for row in rows:
         assert len(row) == len(HEADER), row
+
+
+def is_there(rows, path):
+    assert {row[0] for row in rows[1:]} == {"native", path}, rows
 
 
 def numbers(rows):
@@ -39,9 +43,10 @@ def numbers(rows):
 
 def main():
     tap = Tap()
-    for load in ("stream:dir=tx", "rr:proto=udp"):
-        text = tare(sys.argv[1], "run", "--path", "bridge", "--load", load, "--csv", *QUICK)
+    for path, load in (("bridge", "stream:dir=tx"), (LISTED, "rr:proto=udp")):
+        text = tare(sys.argv[1], "run", "--path", path, "--load", load, "--csv", *QUICK)
         rows = list(csv.reader(io.StringIO(text)))
+        tap.check(f"{load}: the path's name", is_there, rows, path)
         tap.check(f"{load}: header and columns", rectangular, rows)
         tap.check(f"{load}: numbers, intervals, ratios", numbers, rows)
     tap.done()
