@@ -3,6 +3,8 @@
 #include "finding/finding.h"
 #include "report/report.h"
 
+#include <string.h>
+
 /* Half of what moves a one-CPU load's cost by 10 %: said, not corrected for. */
 #define BACKGROUND_CPUS 0.05
 
@@ -23,11 +25,32 @@ static void foot_stops(const struct run *run, FILE *out)
 		width, *text ? text : "none");
 }
 
+static bool has_note(const struct path_result *p, const char *note)
+{
+	for (uint32_t k = 0; k < p->n_notes; k++)
+		if (strcmp(p->note[k], note) == 0)
+			return true;
+	return false;
+}
+
+/* "veth, nat: ...": what several paths have in common is said once, at the first. */
+static void foot_note(const struct run *run, uint32_t path, const char *note, FILE *out)
+{
+	for (uint32_t i = 0; i < path; i++)
+		if (has_note(&run->path[i], note))
+			return;
+	fprintf(out, "  %s", run->path[path].spec.name);
+	for (uint32_t i = path + 1; i < run->n_paths; i++)
+		if (has_note(&run->path[i], note))
+			fprintf(out, ", %s", run->path[i].spec.name);
+	fprintf(out, ": %s\n", note);
+}
+
 static void foot_notes(const struct run *run, FILE *out)
 {
 	for (uint32_t i = 0; i < run->n_paths; i++)
 		for (uint32_t k = 0; k < run->path[i].n_notes; k++)
-			fprintf(out, "  %s: %s\n", run->path[i].spec.name, run->path[i].note[k]);
+			foot_note(run, i, run->path[i].note[k], out);
 }
 
 static void foot_failures(const struct run *run, FILE *out)
@@ -39,7 +62,8 @@ static void foot_failures(const struct run *run, FILE *out)
 	for (uint32_t i = 0; i < run->n_trials; i++) {
 		const struct trial *t = &run->trial[i];
 
-		if (t->attempts > 1)
+		/* Between two machines there is one attempt only. */
+		if (t->attempts > 1 || t->status != STATUS_OK)
 			fprintf(out, "  %s on %s %s: %s\n", run->load[t->load].id,
 				run->path[t->path].spec.name,
 				t->status == STATUS_OK ? "succeeded at the second attempt, after"
