@@ -176,10 +176,16 @@ static void close_site(struct bench *b, uint32_t i)
 
 static void open_all(struct bench *b)
 {
-	for (uint32_t i = 0; i < b->run->n_paths && !b->cancelled; i++) {
-		b->cancelled = signals_pending(b->hooks->cancel_fd);
-		if (!b->cancelled)
+	for (uint32_t i = 0; i < b->run->n_paths; i++) {
+		struct path_result *p = &b->run->path[i];
+
+		b->cancelled = b->cancelled || signals_pending(b->hooks->cancel_fd);
+		if (!b->cancelled) {
 			open_site(b, i);
+			continue;
+		}
+		p->status = STATUS_SKIPPED;
+		str_set(p->reason, "interrupted before it was built");
 	}
 }
 

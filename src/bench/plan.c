@@ -127,6 +127,8 @@ int plan_paths(struct run *run, const char *names, struct err *e)
 	while (r == 0 && (part = strsep(&rest, ","))) {
 		bool more = goes_on(one, part);
 
+		if (!*part)
+			return err_say(e, EINVAL, "--path: '%s' names an empty path", names);
 		if (*one && !more)
 			r = plan_named(run, one, e);
 		if (!more)

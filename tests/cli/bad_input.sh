@@ -70,8 +70,9 @@ compare --req 0 | compare: --req: '0' is out of range (1 to 1M)
 compare --req -1 | compare: --req: '-1' is not a size such as 1448, 64k or 1M
 compare --proto udp --req 1 | compare: UDP needs --req and --rsp between 8 and 65507 bytes
 compare --path nosuch | compare: unknown path 'nosuch' (see tare list)
-compare --path bridge, | compare: unknown path '' (see tare list)
-compare --path '' | compare: unknown path '' (see tare list)
+compare --path bridge, | compare: --path: 'bridge,' names an empty path
+compare --path bridge,,nat | compare: --path: 'bridge,,nat' names an empty path
+compare --path '' | compare: --path: '' names an empty path
 compare --path "$(printf 'a%.0s' {1..2048})" | compare: --path: longer than 2047 characters
 compare --path "$(printf 'a%.0s' {1..256})" | compare: path 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long
 compare --path bridge,nosuch | compare: unknown path 'nosuch' (see tare list)
@@ -96,6 +97,7 @@ compare --json --csv | compare: --json and --csv exclude each other
 compare extra | compare: unexpected argument 'extra'
 compare -- --json | compare: unexpected argument '--json'
 run --load rr | run: name one path with --path (see tare list)
+run --path all,bridge | run: name one path with --path (see tare list)
 run --path all | run: name one path with --path (see tare list)
 run --path bridge,nat | run: name one path with --path (see tare list)
 run --near host | run: a network that is there needs --near and --far
@@ -112,6 +114,7 @@ run --near host --far host --near-addr 1.2.3 | run: --near-addr: '1.2.3' is not 
 run --near host --far host -6 --near-addr 1.2.3.4 | run: --near-addr: '1.2.3.4' is an IPv4 address: leave out -6
 run --near host --far host --path veth | run: name one path with --path (see tare list)
 run --near host --far host --between pods | run: path 'existing' can't have both ends in containers of one host
+compare --path existing:near=netns:a,far=pid:x | compare: --far: 'x' is not the number of a process
 compare --path veth,existing:near=host,far=h.example | compare: path 'veth' does not end on 'h.example' as 'existing:near=host,far=h.example' does
 compare --path existing:near=netns:a,far=hosts,existing:near=host,far=hostt | compare: path 'existing:near=host,far=hostt' does not end on 'hosts' as 'existing:near=netns:a,far=hosts' does
 run --near host --far host --far-port 0 | run: --far-port: '0' is out of range (1 to 65535)
