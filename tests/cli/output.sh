@@ -105,32 +105,38 @@ for command in compare run list doc; do
 done
 ok "--version names the method" prints '^tare [0-9.]+ \(method [0-9]+\)$' --version
 ok "--help lists the commands" prints '^  compare ' --help
-for words in --help --version 'compare --help' 'list loads' list 'doc schema' 'doc man'; do
+for words in --help --version 'compare --help' 'list loads' 'doc schema' 'doc man'; do
   read -ra words <<<"$words"
   ok "full disk, ${words[*]}" fails 3 'cannot write the output' to_full_disk "${words[@]}"
   ok "closed stdout, ${words[*]}" fails 3 'cannot write the output' to_nowhere "${words[@]}"
   ok "reader gone, ${words[*]}" fails 3 'cannot write the output' to_closed_pipe "${words[@]}"
 done
 completion=$("$tare" doc completion)
-# rows WORDS...: names in a list, each with whether it works here, without what argument they take
-rows() { "$tare" list "$@" | sed -En 's/^ +([a-z0-9-]+)(:<[a-z]+>)? +(yes|no) .*/\1/p'; }
+# Every path is built for such a list: each is asked for once.
+declare -A list=([all]=$("$tare" list))
+for kind in paths loads meters; do
+  list[$kind]=$("$tare" list "$kind")
+done
+verbose=$("$tare" list paths --verbose)
+# rows KIND: names in a list, each with whether it works here, without what argument they take
+rows() { sed -En 's/^ +([a-z0-9-]+)(:<[a-z]+>)? +(yes|no) .*/\1/p' <<<"${list[$1]}"; }
 # offered OPTION: the words that the completion has for it
 offered() { sed -En "s/.* \\| $1\\) words=\"([^\"]*)\".*/\\1/p" <<<"$completion" | tr ' ' '\n'; }
-families() { "$tare" list paths | sed -En 's/^  ([a-z-]+) *$/\1/p'; }
+families() { sed -En 's/^  ([a-z-]+) *$/\1/p' <<<"${list[paths]}"; }
 missing() { comm -13 <(sed 's/:$//' | sort) <("$@" | sort); }
 ok "list: native and more paths" has "$(rows paths | tr '\n' ' ')" '^native [a-z]'
 ok "completion: every path" is "$(offered --path | missing rows paths)" ""
 ok "completion: every family" is "$(offered --path | missing families)" ""
 ok "completion: the loads" is "$(offered --load)" "$(rows loads)"
 ok "list: six meters" is "$(rows meters | wc -l)" 6
-ok "list: all of them" is "$(rows)" "$(rows paths; rows loads; rows meters)"
-shown() { "$tare" list paths --verbose | sed -En 's/^([a-z0-9-]+)(:<[a-z]+>)?: .*/\1/p'; }
+ok "list: all of them" is "$(rows all)" "$(rows paths; rows loads; rows meters)"
+shown() { sed -En 's/^([a-z0-9-]+)(:<[a-z]+>)?: .*/\1/p' <<<"$verbose"; }
 ok "list --verbose: the same paths" is "$(shown)" "$(rows paths)"
-facts() { "$tare" list paths --verbose | grep -Ec "^  $1 +[^ ]"; }
+facts() { grep -Ec "^  $1 +[^ ]" <<<"$verbose"; }
 for fact in here family hops crosses needs; do
   ok "list --verbose: $fact of each" is "$(facts "$fact")" "$(rows paths | wc -l)"
 done
-ok "list --verbose: options" has "$("$tare" list paths --verbose)" '^ +--near <where> +[a-z]'
+ok "list --verbose: options" has "$verbose" '^ +--near <where> +[a-z]'
 completes() { # completes WANTED WORDS...: the last one is the one to complete
   local wanted=$1
   shift
