@@ -8,16 +8,18 @@ meson=$(command -v /usr/bin/meson || command -v meson)
 [ -f build-fuzz/build.ninja ] || CC=clang "$meson" setup build-fuzz --native-file dev.ini \
   -Dc_args=-fsanitize=fuzzer-no-link
 ninja -C build-fuzz
-libs=(serve report iperf bench path load wire meter cni sys stat base)
+libs=(serve report finding iperf bench path load wire meter cni sys stat base)
 targets=(num opt doc cpustat affinity procnet udp_seq iperf_params iperf_results iperf_ctl rsa_token
   sniff cidr greet cni_conf cni_result labfile)
+packages=(jansson libarchive libbpf libcap-ng libcrypto libkmod libmnl libnetfilter_conntrack libnftables
+  libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libseccomp zlib)
 for target in "${targets[@]}"; do
   objects=()
   for lib in "${libs[@]}"; do objects+=("build-fuzz/src/$lib/lib$lib.a"); done
   # shellcheck disable=SC2046
   clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Itests/fuzz \
     "tests/fuzz/$target.c" -Wl,--start-group "${objects[@]}" -Wl,--end-group \
-    $(pkg-config --libs jansson libcrypto libnl-3.0 libnl-route-3.0 libnftables zlib libcap-ng libseccomp) \
+    $(pkg-config --libs "${packages[@]}") \
     -lm -lpthread \
     -o "build-fuzz/$target"
   mkdir -p "build-fuzz/corpus/$target"
