@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
-# Usage: deps.sh [GROUP]; build, or check: that plus what the tests need; or what some paths need as they
-# run: vm (guests), engine (podman), switch (switches in user space).
+# Usage: deps.sh [GROUP...]; build, or check: that plus what the tests need; or what some paths need as
+# they run: vm (guests), engine (podman), switch (switches in user space).
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -61,21 +61,23 @@ table() {
 	EOT
 }
 
-missing() { # GROUP: "package reason" of those not installed
+missing() { # GROUP...: "package reason" of those not installed
 	local group package reason
 
 	while read -r group package reason; do
-		[[ $group == "$1" || ($1 == check && $group == build) ]] || continue
+		[[ " $* " == *" $group "* || ($group == build && " $* " == *" check "*) ]] || continue
 		dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed ||
 			printf '%s %s\n' "$package" "$reason"
 	done < <(table)
 }
 
-group=${1:-build}
-[[ $group =~ ^(build|check|vm|engine|switch)$ ]] || {
-	echo "usage: deps.sh [build|check|vm|engine|switch]" >&2
-	exit 2
-}
+groups=("${@:-build}")
+for group in "${groups[@]}"; do
+	[[ $group =~ ^(build|check|vm|engine|switch)$ ]] || {
+		echo "usage: deps.sh [build|check|vm|engine|switch]..." >&2
+		exit 2
+	}
+done
 
 if ! command -v apt-get > /dev/null; then
 	for tool in meson ninja pkg-config; do
@@ -88,9 +90,9 @@ if ! command -v apt-get > /dev/null; then
 	exit 0
 fi
 
-list=$(missing "$group")
+list=$(missing "${groups[@]}")
 if [[ -z $list ]]; then
-	echo "deps: all packages for '$group' are installed"
+	echo "deps: all packages for '${groups[*]}' are installed"
 	exit 0
 fi
 echo "deps: will install"
