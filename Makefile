@@ -1,5 +1,5 @@
 # Names for the common commands; meson does the work.
-.PHONY: all deps deps-vm deps-engine deps-switch demo check check-vm install lint fuzz clean
+.PHONY: all deps deps-vm deps-engine deps-switch demo check check-vm check-all install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -29,8 +29,12 @@ demo: deps
 check:
 	@scripts/check.sh
 
-check-vm: all
+check-vm: deps-vm all
 	$(MESON) test -C $(BUILD) --suite vm --print-errorlogs
+
+# Both, with engines and switches, and one sum: what CI runs
+check-all:
+	@scripts/check.sh engine switch vm
 
 lint: all
 	$(MESON) test -C $(BUILD) --suite lint --print-errorlogs

@@ -1,6 +1,8 @@
 #!/bin/bash
-# make check: builds with gcc and clang, runs every test, then unit, net and fuzz-smoke again under the
-# sanitizers, and sums up. A failure does not stop the rest. Exit status: 0 when all is well, else 1.
+# make check: builds with gcc and clang, runs every test, then those of unit, net and fuzz-smoke that are
+# about our own C again under the sanitizers, and sums up. A failure does not stop the rest.
+# Usage: check.sh [GROUP...]; groups of deps.sh besides check. With vm, guests are tested, too (make check-vm).
+# Exit status: 0 when all is well, else 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,19 +42,26 @@ run() { # DIR LOG MESON_TEST_ARGS...
 	"$meson" test -C "$dir" --no-rebuild --logbase "$2" "${@:3}" || true
 }
 
-scripts/deps.sh check || echo "check: going on; what lacks its tool is skipped or fails"
+scripts/deps.sh check "$@" || echo "check: going on; what lacks its tool is skipped or fails"
+measured=(net cli)
+if [[ " $* " == *" vm "* ]]; then
+	scripts/guest-kernel.sh || echo "check: going on; without a kernel for guests, what boots one is skipped"
+	measured+=(vm)
+else
+	echo "check: guests of QEMU are not tested: make check-vm, or make check-all for all in one"
+fi
 
 # Tests share the CPUs: those that measure run one at a time.
 if build build gcc --werror; then
-	run build parallel --no-suite net --no-suite cli
-	run build serial --suite net --suite cli --num-processes 1
+	run build parallel --no-suite net --no-suite cli --no-suite vm
+	run build serial "${measured[@]/#/--suite=}" --num-processes 1
 else
 	broken build
 fi
 if build build-san clang --native-file dev.ini; then
 	ASAN_OPTIONS=abort_on_error=1:halt_on_error=1 \
 		UBSAN_OPTIONS=abort_on_error=1:halt_on_error=1:print_stacktrace=1 \
-		run build-san sanitized --suite unit --suite net --suite fuzz-smoke \
+		run build-san sanitized --suite unit --suite net --suite fuzz-smoke --no-suite others \
 		--num-processes 1 --timeout-multiplier 3
 else
 	broken build-san
