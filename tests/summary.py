@@ -3,8 +3,8 @@
 
 Usage: summary.py BUILD/meson-logs/testlog.json...
 
-A test that speaks TAP counts once per 'ok'/'not ok' line, any other test once; a log that cannot be read
-counts as failed. With logs of several builds each suite carries its build's name. The last line is
+A test that speaks TAP counts once per 'ok'/'not ok' line, any other test once; '# skipped WHAT: WHY' is a part
+of a test that was skipped, and counts as such; a log that cannot be read counts as failed. With logs of several builds each suite carries its build's name. The last line is
 'N passed, N failed, N skipped'; the exit status is 1 if anything failed or nothing passed.
 """
 import collections
@@ -15,6 +15,7 @@ import sys
 
 PLAN = re.compile(r'^1\.\.(\d+)[ \t]*(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
 POINT = re.compile(r'^(not )?ok\b.*?(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
+PART = re.compile(r'^# skipped (?:.*?: )?(.*)\n(?!not ok .*# skip)', re.M | re.I)
 TAIL_LINES = 15
 
 Outcome = collections.namedtuple('Outcome', 'passed failed skip_reasons')
@@ -29,7 +30,7 @@ def skip_reason(point, out):
     """cmocka says 'not ok 3 # SKIP test_name'; the reason is what the test printed just before"""
     before = last_line(out[:point.start()])
     if point[1] and before.startswith('# ') and ': error: ' not in before:
-        return before[2:]
+        return re.sub(r'^# (skipped .*?: )?', '', before)
     return point[2].strip() or 'no reason given'
 
 
@@ -40,10 +41,11 @@ def tap_outcome(result, out):
     failed = sum(1 for m in points if m[1] and m[2] is None)
     passed = len(points) - len(reasons) - failed
     reasons += [m[2].strip() or 'no reason given' for m in plans if m[2] is not None]
+    parts = PART.findall(out)
     broken = result not in ('OK', 'SKIP') or len(points) != sum(int(m[1]) for m in plans)
     if broken and not failed:  # died, timed out, or did not keep its plan
         failed = 1
-    return Outcome(passed, failed, reasons)
+    return Outcome(passed, failed, reasons + parts)
 
 
 def outcome(test):
