@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,12 +79,17 @@ static void block_signals(void)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
-/* In the child; @fd: its standard streams. A process enters a pid namespace only by a fork. */
-static _Noreturn void child_main(const struct exec_args *a, const int fd[3])
+/*
+ * In the child of @parent, which may be dead by now; @fd: its standard streams. A process enters a
+ * pid namespace only by a fork.
+ */
+static _Noreturn void child_main(const struct exec_args *a, const int fd[3], pid_t parent)
 {
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXEC_NOT_ENTERED);
 	setsid();
 	for (int i = 0; i < 3; i++)
 		if (dup2(fd[i], i) < 0)
@@ -111,9 +117,11 @@ static _Noreturn void child_main(const struct exec_args *a, const int fd[3])
 
 static int start(const struct exec_args *a, const int fd[3], pid_t *ret, struct err *e)
 {
+	pid_t parent = getpid();
+
 	*ret = fork();
 	if (*ret == 0)
-		child_main(a, fd);
+		child_main(a, fd, parent);
 	return *ret < 0 ? err_set(e, errno, "cannot fork for %s", a->argv[0]) : 0;
 }
 
@@ -186,14 +194,16 @@ static void pump_read(struct pump *p)
 	p->buf[p->len] = '\0';
 }
 
-/* Reads until both pipes are closed, or its time is over. */
-static int pump_all(struct pump *p, const struct exec_args *a, struct err *e)
+/* Reads until both pipes are closed and the process has ended, or its time is over. */
+static int pump_all(struct pump *p, pid_t pid, const struct exec_args *a, struct err *e)
 {
+	_cleanup_(closep) int end_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	uint64_t deadline_ns = clock_now_ns() + a->timeout_ns;
 
-	while (p[0].fd >= 0 || p[1].fd >= 0) {
+	while (p[0].fd >= 0 || p[1].fd >= 0 || end_fd >= 0) {
 		struct pollfd fd[] = {{.fd = p[0].fd, .events = POLLIN},
-			{.fd = p[1].fd, .events = POLLIN}, {.fd = a->cancel_fd, .events = POLLIN}};
+			{.fd = p[1].fd, .events = POLLIN}, {.fd = a->cancel_fd, .events = POLLIN},
+			{.fd = end_fd, .events = POLLIN}};
 
 		if (clock_left_ms(deadline_ns) == 0)
 			return err_say(e, ETIMEDOUT, "%s did not end within %llu s", a->argv[0],
@@ -205,6 +215,8 @@ static int pump_all(struct pump *p, const struct exec_args *a, struct err *e)
 		for (int i = 0; i < 2; i++)
 			if (p[i].fd >= 0 && fd[i].revents)
 				pump_read(&p[i]);
+		if (fd[3].revents)
+			closep(&end_fd);
 	}
 	return 0;
 }
@@ -284,7 +296,7 @@ int exec_run(struct exec_result **ret, const struct exec_args *a, struct err *e)
 	close(out[1]);
 	close(err[1]);
 	if (r == 0)
-		r = pump_all(p, a, e);
+		r = pump_all(p, pid, a, e);
 	closep(&p[0].fd);
 	closep(&p[1].fd);
 	if (pid > 0 && r < 0)
@@ -320,7 +332,8 @@ int exec_start(struct exec_proc *ret, const struct exec_args *a, struct err *e)
 	return 0;
 }
 
-void exec_last_words(const struct exec_proc *proc, char *ret, size_t size)
+/* The last words of what it has said, on one line. */
+static void last_words(const struct exec_proc *proc, char *ret, size_t size)
 {
 	off_t end = proc->log_fd >= 0 ? lseek(proc->log_fd, 0, SEEK_END) : 0;
 	off_t from = end > (off_t)size - 1 ? end - ((off_t)size - 1) : 0;
@@ -338,7 +351,7 @@ bool exec_ended(struct exec_proc *proc, struct err *e)
 	if (proc->pid <= 0 || waitpid(proc->pid, &status, WNOHANG) != proc->pid)
 		return proc->pid <= 0;
 	proc->pid = -1;
-	exec_last_words(proc, words, sizeof(words));
+	last_words(proc, words, sizeof(words));
 	(void)err_say(e, EPIPE, "%s ended with status %d%s%s", proc->name,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
 		*words ? ": " : "", words);
@@ -366,7 +379,7 @@ int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_
 		if (exec_ended(proc, e))
 			return -EPIPE;
 		if (clock_left_ms(deadline_ns) == 0) {
-			exec_last_words(proc, words, sizeof(words));
+			last_words(proc, words, sizeof(words));
 			return err_say(e, ETIMEDOUT, "%s did not get ready; it said: %s",
 				proc->name, *words ? words : "nothing");
 		}
@@ -379,7 +392,7 @@ int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_
 void exec_stop(struct exec_proc *proc)
 {
 	if (proc->pid > 0) {
-		kill(proc->pid, proc->in_room ? SIGTERM : SIGKILL);
+		end(proc->pid, proc->in_room);
 		(void)reap(proc->pid);
 	}
 	proc->pid = -1;

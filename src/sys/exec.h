@@ -65,9 +65,7 @@ bool exec_ended(struct exec_proc *proc, struct err *e);
  */
 int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_ns, int cancel_fd,
 	struct err *e) must_check_;
-/* The last words of what it has said, on one line. */
-void exec_last_words(const struct exec_proc *proc, char *ret, size_t size);
-/* Kills it and reaps it; fine for one that never started. */
+/* Kills it, with all of its group, and reaps it; fine for one that never started. */
 void exec_stop(struct exec_proc *proc);
 
 /* Is there such a program in PATH? *ret (may be NULL): where. */

@@ -53,6 +53,7 @@ static void a_hanging_program_is_killed(void **state)
 {
 	_cleanup_(freep) struct exec_result *x = NULL;
 	_cleanup_(freep) struct exec_result *y = NULL;
+	_cleanup_(freep) struct exec_result *z = NULL;
 	struct err e = {0};
 
 	(void)state;
@@ -60,6 +61,8 @@ static void a_hanging_program_is_killed(void **state)
 	assert_int_equal(run(&x, ARGV("sh", "-c", "sleep 60 & sleep 60"), NULL, &e), -ETIMEDOUT);
 	assert_non_null(strstr(e.text, "did not end within"));
 	assert_int_equal(run(&y, ARGV("tare-no-such-program"), NULL, &e), -ENOENT);
+	/* Nothing more is to be read of this one, but it goes on. */
+	assert_int_equal(run(&z, ARGV("sh", "-c", "exec >&- 2>&-; sleep 9"), NULL, &e), -ETIMEDOUT);
 }
 
 static void more_output_than_is_kept(void **state)
