@@ -59,7 +59,9 @@ static void remove_tree(char *dir)
 {
 	uint64_t deadline_ns = clock_now_ns() + JANITOR_DIR_NS;
 
-	while (janitor_remove_tree(dir) == -EBUSY && clock_left_ms(deadline_ns) > 0)
+	/* What is below may go by itself meanwhile; it's done when the directory is gone. */
+	while (janitor_remove_tree(dir) < 0 && access(dir, F_OK) == 0 &&
+		clock_left_ms(deadline_ns) > 0)
 		poll(NULL, 0, 10);
 }
 
@@ -75,6 +77,7 @@ static _Noreturn void become(char *words)
 		(void)dup2(null, i);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	execvp(argv[0], argv);
 	_exit(127);
 }
