@@ -125,7 +125,7 @@ struct path_end {
 };
 
 #define PATH_MAX_HOPS  4
-#define PATH_MAX_NOTES 4
+#define PATH_MAX_NOTES 6
 
 struct lab;
 
