@@ -76,7 +76,7 @@ static char *lcores(void)
 {
 	uint32_t cpus[AFFINITY_MAX_CPUS];
 	uint32_t n = affinity_allowed(cpus);
-	char list[256] = "";
+	char list[AFFINITY_MAX_CPUS * 5] = "";
 
 	for (uint32_t i = 0; i < n; i++)
 		str_addf(list, sizeof(list), "%s%u", i ? "," : "", cpus[i]);
