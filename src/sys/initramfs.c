@@ -1,11 +1,11 @@
 #include "sys/initramfs.h"
 
 #include "base/mem.h"
+#include "sys/selfexe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -102,41 +102,14 @@ int initramfs_add_file(struct initramfs *fs, const char *name, const char *sourc
 	return r;
 }
 
-struct objects {
-	struct initramfs *fs;
-	struct err *e;
-	int r;
-};
-
-/*
- * The names are those the loader searched by, so they are found by them again. The program itself
- * has an empty one, the vDSO one without a path, the loader the one that the program asks for.
- */
-static int put_object(struct dl_phdr_info *info, size_t size, void *ctx)
+static int put_self(void *fs, const char *source, const char *name, struct err *e)
 {
-	struct objects *o = ctx;
-	const char *base = strrchr(info->dlpi_name, '/');
-	char name[PATH_MAX];
-
-	(void)size;
-	if (!base)
-		return 0;
-	snprintf(name, sizeof(name), "lib%s", base);
-	o->r = initramfs_add_file(o->fs, name, info->dlpi_name, o->e);
-	if (o->r == 0 && strncmp(base, "/ld", 3) == 0)
-		o->r = initramfs_add_file(o->fs, info->dlpi_name + 1, info->dlpi_name, o->e);
-	return o->r;
+	return initramfs_add_file(fs, name, source, e);
 }
 
 int initramfs_add_self(struct initramfs *fs, const char *name, struct err *e)
 {
-	struct objects o = {fs, e, 0};
-	int r = initramfs_add_file(fs, name, "/proc/self/exe", e);
-
-	if (r < 0)
-		return r;
-	dl_iterate_phdr(put_object, &o);
-	return o.r;
+	return self_files(name, put_self, fs, e);
 }
 
 static int put_skeleton(struct initramfs *fs, struct err *e)
