@@ -114,6 +114,9 @@ static int count_features(int fd, const char *dev)
 	_cleanup_(freep) struct ethtool_sset_info *x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
 	int r;
 
+	_cleanup_(freep) struct ethtool_sset_info *x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
+	int r;
+
 	x->cmd = ETHTOOL_GSSET_INFO;
 	x->sset_mask = 1ULL << ETH_SS_FEATURES;
 	r = request(fd, dev, x);
