@@ -27,6 +27,17 @@ int str_index(const char *s, const char *const *names, size_t n_names)
 	return -1;
 }
 
+void str_one_line(char *text)
+{
+	size_t n = strlen(text);
+
+	while (n && strchr(" \n\r\t", text[n - 1]))
+		text[--n] = '\0';
+	for (char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = *p == '\n' ? ';' : ' ';
+}
+
 void str_addf(char *dst, size_t size, const char *fmt, ...)
 {
 	size_t len = strnlen(dst, size);

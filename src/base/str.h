@@ -23,5 +23,11 @@ int str_copy(char *dst, size_t size, const char *src);
 /* Index of @s in @names, or -1. Exact match only: abbreviations make scripts break later. */
 int str_index(const char *s, const char *const *names, size_t n_names);
 
+/*
+ * Makes one line of what a program said, that can be shown anywhere: line ends become ";", other
+ * control characters and all that is not ASCII (an escape sequence, half a character) blanks.
+ */
+void str_one_line(char *text);
+
 /* Appends printf-style text to the fixed buffer @dst of @size; text that does not fit is cut. */
 void str_addf(char *dst, size_t size, const char *fmt, ...) printf_(3, 4);

@@ -200,5 +200,6 @@ bool cni_error_text(const char *text, size_t len, char *ret, size_t size)
 		return false;
 	snprintf(ret, size, "%s%s%s (code %lld)", *msg ? msg : "it failed", *details ? ": " : "",
 		details, (long long)json_integer_value(code));
+	str_one_line(ret);
 	return true;
 }

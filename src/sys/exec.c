@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,18 +142,6 @@ bool exec_find(const char *name, char *ret, size_t size)
 	return false;
 }
 
-/* Line ends become "; ", so that an error stays one line; blanks at both ends go. */
-static void one_line(char *text)
-{
-	size_t n = strlen(text);
-
-	while (n && strchr(" \n\r\t", text[n - 1]))
-		text[--n] = '\0';
-	for (char *p = text; *p; p++)
-		if (*p == '\n' || *p == '\r' || *p == '\t')
-			*p = p[0] == '\n' ? ';' : ' ';
-}
-
 /* The last @max bytes of @text, from the begin of a line if there is one. */
 static const char *tail_of(const char *text, size_t max)
 {
@@ -239,7 +228,7 @@ static int verdict(const struct exec_args *a, const struct exec_result *x, struc
 	if (x->status == EXEC_NOT_FOUND && !exec_find(a->argv[0], NULL, 0))
 		return err_say(e, ENOENT, "there is no program %s", a->argv[0]);
 	str_set(words, tail_of(*x->error ? x->error : x->out, 390));
-	one_line(words);
+	str_one_line(words);
 	(void)err_say(e, EIO, "%s ended with status %d%s%s", a->argv[0], x->status,
 		*words ? ": " : "", words);
 	return EXEC_FAILED;
@@ -332,15 +321,19 @@ int exec_start(struct exec_proc *ret, const struct exec_args *a, struct err *e)
 	return 0;
 }
 
-/* The last words of what it has said, on one line. */
-static void last_words(const struct exec_proc *proc, char *ret, size_t size)
+void exec_last_words(int fd, char *ret, size_t size)
 {
-	off_t end = proc->log_fd >= 0 ? lseek(proc->log_fd, 0, SEEK_END) : 0;
-	off_t from = end > (off_t)size - 1 ? end - ((off_t)size - 1) : 0;
-	ssize_t n = proc->log_fd >= 0 ? pread(proc->log_fd, ret, size - 1, from) : 0;
+	char text[EXEC_ERR_BYTES];
+	const off_t most = sizeof(text) - 1;
+	struct stat st = {0};
+	ssize_t n;
 
-	ret[n > 0 ? n : 0] = '\0';
-	one_line(ret);
+	assert(size < sizeof(text));
+	(void)fstat(fd, &st);
+	n = pread(fd, text, sizeof(text) - 1, MAX(st.st_size - most, (off_t)0));
+	text[n > 0 ? n : 0] = '\0';
+	(void)str_copy(ret, size, tail_of(text, size - 1));
+	str_one_line(ret);
 }
 
 bool exec_ended(struct exec_proc *proc, struct err *e)
@@ -351,7 +344,7 @@ bool exec_ended(struct exec_proc *proc, struct err *e)
 	if (proc->pid <= 0 || waitpid(proc->pid, &status, WNOHANG) != proc->pid)
 		return proc->pid <= 0;
 	proc->pid = -1;
-	last_words(proc, words, sizeof(words));
+	exec_last_words(proc->log_fd, words, sizeof(words));
 	(void)err_say(e, EPIPE, "%s ended with status %d%s%s", proc->name,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
 		*words ? ": " : "", words);
@@ -379,7 +372,7 @@ int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_
 		if (exec_ended(proc, e))
 			return -EPIPE;
 		if (clock_left_ms(deadline_ns) == 0) {
-			last_words(proc, words, sizeof(words));
+			exec_last_words(proc->log_fd, words, sizeof(words));
 			return err_say(e, ETIMEDOUT, "%s did not get ready; it said: %s",
 				proc->name, *words ? words : "nothing");
 		}

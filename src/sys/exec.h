@@ -65,6 +65,8 @@ bool exec_ended(struct exec_proc *proc, struct err *e);
  */
 int exec_wait_words(struct exec_proc *proc, const char *text, uint64_t deadline_ns, int cancel_fd,
 	struct err *e) must_check_;
+/* The last words in the file @fd, on one line, from the begin of a line if one fits; "": none. */
+void exec_last_words(int fd, char *ret, size_t size);
 /* Kills it, with all of its group, and reaps it; fine for one that never started. */
 void exec_stop(struct exec_proc *proc);
 

@@ -17,7 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -304,7 +303,8 @@ uint64_t qemu_cpu_ns(const struct qemu *q)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns)
+/* Waits until it has ended. Return: has it? */
+static bool wait_end(struct qemu *q, uint64_t deadline_ns)
 {
 	struct pollfd p = {.fd = q->pidfd, .events = POLLIN};
 
@@ -316,39 +316,18 @@ bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns)
 	return q->ended;
 }
 
-/* The last lines of a file, joined; what can't be printed becomes a space. */
-static void last_words(int fd, char *ret, size_t size)
-{
-	char text[300] = "", *start = text;
-	struct stat st = {0};
-	ssize_t n;
-
-	(void)fstat(fd, &st);
-	n = pread(fd, text, sizeof(text) - 1, MAX(st.st_size - (off_t)sizeof(text) + 1, (off_t)0));
-	while (n > 0 && strchr("\r\n ", text[n - 1]))
-		text[--n] = '\0';
-	if (st.st_size >= (off_t)sizeof(text) && strchr(text, '\n'))
-		start = strchr(text, '\n') + 1;
-	for (char *p = start; *p; p++)
-		if (*p == '\n')
-			*p = '|';
-		else if (*p < ' ' || *p > '~')
-			*p = ' ';
-	(void)str_copy(ret, size, start);
-}
-
 int qemu_say_why(struct qemu *q, struct err *e)
 {
 	char words[320], how[64] = "QEMU runs, but its guest does not answer";
 
-	if (qemu_wait_end(q, clock_now_ns() + QEMU_FAREWELL_NS))
+	if (wait_end(q, clock_now_ns() + QEMU_FAREWELL_NS))
 		snprintf(how, sizeof(how), "QEMU ended with %s%d",
 			WIFSIGNALED(q->status) ? "signal " : "",
 			WIFSIGNALED(q->status) ? WTERMSIG(q->status) : WEXITSTATUS(q->status));
-	last_words(q->stderr_fd, words, sizeof(words));
+	exec_last_words(q->stderr_fd, words, sizeof(words));
 	if (*words)
 		return err_say(e, EIO, "%s: %s", how, words);
-	last_words(q->console_fd, words, sizeof(words));
+	exec_last_words(q->console_fd, words, sizeof(words));
 	return err_say(e, EIO, "%s; last on its console: %s", how, *words ? words : "nothing");
 }
 
@@ -396,7 +375,7 @@ void qemu_close(struct qemu *q)
 {
 	if (!q)
 		return;
-	if (q->pid > 0 && !qemu_wait_end(q, clock_now_ns() + QEMU_FAREWELL_NS)) {
+	if (q->pid > 0 && !wait_end(q, clock_now_ns() + QEMU_FAREWELL_NS)) {
 		kill(q->pid, SIGKILL);
 		while (waitpid(q->pid, &q->status, 0) < 0 && errno == EINTR)
 			;

@@ -69,9 +69,6 @@ bool qemu_console_said(const struct qemu *q, const char *text);
 /* CPU time that it has used, all threads together. */
 uint64_t qemu_cpu_ns(const struct qemu *q);
 
-/* Waits until it has ended. Return: has it? */
-bool qemu_wait_end(struct qemu *q, uint64_t deadline_ns);
-
 /* How it ended, or that it runs, and the last words of QEMU or its guest. Return: -EIO. */
 int qemu_say_why(struct qemu *q, struct err *e);
 

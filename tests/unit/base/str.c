@@ -35,6 +35,28 @@ static void copy_is_bounded(void **state)
 	}
 }
 
+static void one_line_can_be_shown(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"", ""},
+		{" \n\r\n", ""},
+		{"a\nb\n", "a;b"},
+		{"a\r\n\tb", "a ; b"},
+		{"\033[31mred\303\274\377", " [31mred   "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[32];
+
+		(void)str_copy(text, sizeof(text), rows[i].text);
+		str_one_line(text);
+		assert_string_equal(text, rows[i].want);
+	}
+}
+
 static void set_takes_the_array_size(void **state)
 {
 	char dst[4];
@@ -84,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copy_is_bounded),
+		cmocka_unit_test(one_line_can_be_shown),
 		cmocka_unit_test(set_takes_the_array_size),
 		cmocka_unit_test(index_is_exact),
 		cmocka_unit_test(add_appends_and_cuts),
