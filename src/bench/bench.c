@@ -32,10 +32,15 @@ struct bench {
 	bool cancelled;
 };
 
+static bool is_privileged(void)
+{
+	return caps_have(CAP_SYS_ADMIN) && caps_have(CAP_NET_ADMIN);
+}
+
 int bench_privilege(bool *ret_rootless, struct err *e)
 {
 	*ret_rootless = false;
-	if (caps_have(CAP_SYS_ADMIN) && caps_have(CAP_NET_ADMIN))
+	if (is_privileged())
 		return 0;
 	*ret_rootless = true;
 	return ns_user_enter(e);
@@ -485,8 +490,11 @@ static int enter(struct bench *b, struct err *e)
 {
 	int r;
 
-	if (run_is_remote(b->run))
+	if (run_is_remote(b->run) && !run_is_on_wire(b->run))
 		return 0;
+	/* A user namespace has no devices of this machine. */
+	if (run_is_on_wire(b->run) && !is_privileged())
+		return err_say(e, EPERM, "--wire takes root: devices are put on the machine's own");
 	r = bench_privilege(&b->run->rootless, e);
 	return r < 0 || b->run->rootless ? r : janitor_start(&b->janitor, e);
 }

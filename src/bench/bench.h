@@ -26,7 +26,8 @@ struct bench_hooks {
  * bench_run() - measure everything planned in @run (plan.h) into it.
  *
  * A run whose remote_cfg names a host is between this machine and that one: nothing is built, no
- * rights are needed, and the first signal ends the trial under way, whose numbers are kept.
+ * rights are needed, and the first signal ends the trial under way, whose numbers are kept. With
+ * --wire the near ends of its paths, but for native's, are built here.
  *
  * A path that can't be built is marked skipped or failed and the rest goes on. Enters a user
  * namespace first when the process lacks the rights (then run->rootless is set).

@@ -11,6 +11,7 @@
 #include "wire/greet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -139,6 +140,13 @@ int remote_init(struct remote *x, const struct remote_cfg *cfg, struct err *e)
 	if (r == 0)
 		r = read_key(x, e);
 	return r < 0 ? r : sock_resolve(cfg->host, family, x->addr, e);
+}
+
+int remote_begin_at(struct remote *x, int netns_fd, struct err *e)
+{
+	closep(&x->near_fd);
+	x->near_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
+	return x->near_fd < 0 ? err_set(e, errno, "cannot keep a namespace") : 0;
 }
 
 void remote_fini(struct remote *x)

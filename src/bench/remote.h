@@ -56,6 +56,8 @@ void remote_cpus(const struct remote_cfg *cfg, bool far, char *ret, size_t size)
 
 /* Reads the key, resolves the host and finds near's namespace; remote_fini() is due in any case. */
 int remote_init(struct remote *r, const struct remote_cfg *cfg, struct err *e) must_check_;
+/* From the namespace @netns_fd, which a path was built in, instead of the cfg's. */
+int remote_begin_at(struct remote *r, int netns_fd, struct err *e) must_check_;
 void remote_fini(struct remote *r);
 
 /* Opens a control connection: a new session, a new token, a new agent. */

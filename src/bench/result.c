@@ -53,6 +53,11 @@ bool run_is_remote(const struct run *run)
 	return *run->remote_cfg.host != '\0';
 }
 
+bool run_is_on_wire(const struct run *run)
+{
+	return *run->path_cfg.wire_dev != '\0';
+}
+
 bool run_is_compared(const struct run *run)
 {
 	return !run_is_remote(run) || run->n_paths > 1;

@@ -148,6 +148,8 @@ DEFINE_CLEANUP(struct run *, run_free, run_freep)
 
 /* Is this run between two machines? */
 bool run_is_remote(const struct run *run);
+/* Of such a run: are its paths, besides native, built on a real wire? */
+bool run_is_on_wire(const struct run *run);
 
 /* Are there paths to compare with the first one, by ratios? */
 bool run_is_compared(const struct run *run);

@@ -65,7 +65,7 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 	int r;
 
 	/* What is attached to has one of its engine's. */
-	if (!args->janitor || (i ? &s->path->far : &s->path->near)->attach)
+	if (!args->janitor || (s->path && (i ? &s->path->far : &s->path->near)->attach))
 		return 0;
 	snprintf(name, sizeof(name), "%s-%u-%s", args->spec->ops->name, path_number(args, run),
 		i ? "far" : "near");
@@ -85,7 +85,7 @@ static int make_cgroup(struct site *s, uint32_t i, const struct site_args *args,
 static int start_agent(struct site *s, bool far, struct endpoint *ep, struct err *e)
 {
 	const struct path_end here = {.netns_fd = s->remote ? s->remote->near_fd : -1};
-	const struct path_end *end = s->remote ? &here : far ? &s->path->far : &s->path->near;
+	const struct path_end *end = !s->path ? &here : far ? &s->path->far : &s->path->near;
 	struct spawn_args args = {
 		.netns_fd = end->netns_fd,
 		.container = end->container,
@@ -153,12 +153,17 @@ static int describe_far(struct site *s, struct run *run, struct err *e)
 	return check_allowed(s->far_traits, run, e);
 }
 
+/* Far on another machine; near is here, or on the path. */
 static int open_remote(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
 	int r;
 
 	s->remote = xcalloc(1, sizeof(*s->remote));
 	r = remote_init(s->remote, args->remote, e);
+	if (r == 0 && s->path)
+		r = remote_begin_at(s->remote, s->path->near.netns_fd, e);
+	if (r == 0)
+		r = make_cgroup(s, 0, args, run, e);
 	if (r == 0)
 		r = start_agents(s, e);
 	return r < 0 ? r : describe_far(s, run, e);
@@ -175,15 +180,11 @@ static int list_guest_meters(struct site *s, bool far, struct err *e)
 	return r;
 }
 
-static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
+/* Both ends of a path that is built. */
+static int open_ends(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
-	int r = path_open(&s->path, args->spec, args->cancel_fd, e);
+	int r = s->path->near.guest ? 0 : make_cgroup(s, 0, args, run, e);
 
-	if (r != 0)
-		return r;
-	r = watch_open(&s->watch, s->path, e);
-	if (r == 0)
-		r = s->path->near.guest ? 0 : make_cgroup(s, 0, args, run, e);
 	if (r == 0)
 		r = s->path->far.guest ? 0 : make_cgroup(s, 1, args, run, e);
 	if (r == 0)
@@ -192,6 +193,18 @@ static int open_path(struct site *s, const struct site_args *args, struct run *r
 		r = list_guest_meters(s, false, e);
 	if (r == 0)
 		r = list_guest_meters(s, true, e);
+	return r;
+}
+
+static int open_path(struct site *s, const struct site_args *args, struct run *run, struct err *e)
+{
+	int r = path_open(&s->path, args->spec, args->cancel_fd, e);
+
+	if (r != 0)
+		return r;
+	r = watch_open(&s->watch, s->path, e);
+	if (r == 0)
+		r = args->remote ? open_remote(s, args, run, e) : open_ends(s, args, run, e);
 	return r < 0 ? r : path_rest(s->path, true, e);
 }
 
@@ -205,7 +218,8 @@ int site_open(struct site **ret, const struct site_args *args, struct run *run, 
 	s->interval = args->interval;
 	s->ctx = args->ctx;
 	list_cpus(s);
-	r = args->remote ? open_remote(s, args, run, e) : open_path(s, args, run, e);
+	r = args->remote && !path_on_wire(args->spec) ? open_remote(s, args, run, e)
+						      : open_path(s, args, run, e);
 	if (r != 0)
 		return r;
 	*ret = take_ptr(s);
@@ -236,7 +250,7 @@ int site_restart(struct site *s, struct err *e)
 
 static bool is_ipv6(const struct site *s)
 {
-	return s->path ? s->path->cfg.ipv6 : strchr(s->remote->addr, ':') != NULL;
+	return s->remote ? strchr(s->remote->addr, ':') != NULL : s->path->cfg.ipv6;
 }
 
 static int prepare(struct site *s, bool far, const struct load_spec *load, const bool *meters,
@@ -248,9 +262,9 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 		.near = !far,
 		.near_opens = s->remote != NULL,
 		.any = is_ipv6(s) ? "::" : "0.0.0.0",
-		.port = !s->path ? 0
-			: far    ? s->path->far.port
-				 : s->path->near.port,
+		.port = s->remote ? 0
+			: far     ? s->path->far.port
+				  : s->path->near.port,
 		.cpus = far ? t->far_cpus : t->near_cpus,
 	};
 	bool guest = far ? t->far_guest : t->near_guest;
@@ -267,7 +281,7 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 /* Where @far is reached by the other end, for a load or for the one that it runs under. */
 static struct endpoint_connect way_to(const struct site *s, bool far, bool under)
 {
-	const struct path_end *end = !s->path ? NULL : far ? &s->path->far : &s->path->near;
+	const struct path_end *end = s->remote ? NULL : far ? &s->path->far : &s->path->near;
 	struct endpoint_connect c = {.token = "", .under = under};
 
 	if (end) {

@@ -13,8 +13,8 @@ typedef void site_interval_fn(void *ctx, const struct trial *t, uint32_t n,
 	const struct interval *x);
 
 struct site {
-	struct path *path;     /* NULL: there is a remote */
-	struct remote *remote; /* NULL: there is a path */
+	struct path *path;     /* NULL: nothing is built, there is a remote */
+	struct remote *remote; /* NULL: both ends are here; with a path on a real wire both */
 	struct endpoint near, far;
 	struct watch *watch;                /* NULL: nothing to watch */
 	struct endpoint_traits *far_traits; /* of the remote */
@@ -29,7 +29,7 @@ struct site {
 
 struct site_args {
 	const struct path_spec *spec;
-	const struct remote_cfg *remote; /* NULL: build the spec's path */
+	const struct remote_cfg *remote; /* far; NULL: an end of the spec's path, to be built */
 	struct janitor *janitor;         /* NULL: no cgroups */
 	int cancel_fd;
 	site_interval_fn *interval; /* NULL: not wanted */

@@ -80,6 +80,8 @@ static void show_path(const struct path_ops *ops, const struct view *view)
 	printf("  here     %s%s%s\n", r == 0 ? "yes" : "no", r == 0 ? "" : ": ", e.text);
 	printf("  family   %s%s\n", path_set_name[ops->set],
 		ops->pods_ok ? "; also --between pods" : "");
+	printf("  wire     %s\n",
+		ops->wire != PATH_WIRE_NO ? "yes: also on a real one, --wire" : "no");
 	printf("  hops     %s\n", ops->hops);
 	printf("  crosses  %s\n", ops->crosses ? ops->crosses : "nothing that is known");
 	printf("  needs    %s\n", ops->needs ? ops->needs : "namespaces");

@@ -7,9 +7,11 @@
 #include "bench/plan.h"
 #include "cmd/table.h"
 #include "path/table.h"
+#include "path/wire.h"
 #include "report/progress.h"
 #include "report/report.h"
 #include "sys/signals.h"
+#include "sys/sock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -69,6 +71,7 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 	*ret++ = (struct opt_group){"Repetition", bench_opts, &cfg->bench, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
 	ret = family_groups(ret, cfg);
+	*ret++ = (struct opt_group){"On a real wire", wire_opts, &cfg->path, .stored = false};
 	*ret++ = (struct opt_group){"Far on another machine", far_opts, &cfg->remote,
 		.stored = false};
 	for (uint32_t i = 0; load_table[i]; i++)
@@ -157,6 +160,37 @@ static int plan_far_host(struct run *run, const struct cmd_cfg *cfg, struct err 
 	return remote_check(&run->remote_cfg, e);
 }
 
+static bool says_wire(const struct path_cfg *cfg)
+{
+	return *cfg->wire_dev || *cfg->wire_peer || *cfg->wire_addr || *cfg->wire_gateway;
+}
+
+/* All paths end at one server, too; but for native, their near ends are to be built here. */
+static int plan_wire(struct run *run, const struct cmd_cfg *cfg, struct err *e)
+{
+	uint32_t n = 0;
+	int r;
+
+	if (!says_wire(&cfg->path))
+		return 0;
+	if (!*cfg->path.wire_dev)
+		return err_say(e, EINVAL, "--peer and --wire-... go with --wire");
+	if (measure_finds(cfg))
+		return err_say(e, EINVAL, "--wire and --near or --far exclude each other");
+	r = wire_check(&cfg->path, e);
+	if (r < 0)
+		return r;
+	run->remote_cfg = cfg->remote;
+	str_set(run->remote_cfg.host, cfg->path.wire_peer);
+	run->remote_cfg.ipv4 = true;
+	run->remote_cfg.interval_ns = 0;
+	run->path[0].spec.ops = &path_remote;
+	run->path[0].spec.cfg.wire_dev[0] = '\0';
+	for (uint32_t i = 1; i < run->n_paths; i++)
+		wire_give(&run->path[i].spec, &n);
+	return remote_check(&run->remote_cfg, e);
+}
+
 static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
 	struct path_cfg machines = cfg->path;
@@ -172,6 +206,8 @@ static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 		r = plan_all_paths(run, cfg, e);
 	if (r == 0)
 		r = plan_far_host(run, cfg, e);
+	if (r == 0)
+		r = plan_wire(run, cfg, e);
 	if (r < 0)
 		return r;
 	if (cfg->lab && labfile_has(cfg->lab, "loads") && !cfg->ask.loads_given)
@@ -190,6 +226,28 @@ static int find_existing(const struct run *run, struct err *e)
 		if (run->path[i].spec.ops->no_lab)
 			r = path_probe(&run->path[i].spec, e);
 	return MIN(r, 0);
+}
+
+/* The same of the wire and what is at its other end. */
+static int find_wire(struct run *run, struct err *e)
+{
+	char peer[SOCK_ADDR_LEN];
+	uint32_t mtu;
+	int r;
+
+	if (!run_is_on_wire(run))
+		return 0;
+	r = sock_resolve(run->remote_cfg.host, AF_INET, peer, e);
+	if (r == 0)
+		r = wire_find(&run->path_cfg, peer, &mtu, e);
+	if (r < 0)
+		return r;
+	if (run->path_cfg.mtu == path_cfg_default.mtu)
+		run->path_cfg.mtu = mtu;
+	for (uint32_t i = 0; i < run->n_paths; i++)
+		if (run->path[i].spec.cfg.mtu == path_cfg_default.mtu)
+			run->path[i].spec.cfg.mtu = mtu;
+	return 0;
 }
 
 static int report(const struct run *run, const struct ask_cfg *ask)
@@ -251,7 +309,7 @@ int measure(struct cmd_cfg *cfg, int argc, char **argv)
 		r = err_say(&e, EINVAL, "--json and --csv exclude each other");
 	if (r < 0)
 		return cmd_fail(EXIT_USAGE, "%s: %s", argv[0], e.text);
-	if (find_existing(run, &e) < 0)
+	if (find_existing(run, &e) < 0 || find_wire(run, &e) < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "%s: %s", argv[0], e.text);
 	measure_note_command(run, argc, argv);
 	cancel_fd = signals_open(&e);

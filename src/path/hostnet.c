@@ -16,5 +16,6 @@ const struct path_ops path_hostnet = {
 	.crosses = "the same as native",
 	.set = PATH_SET_BASIC,
 	.pods_ok = true,
+	.wire = PATH_WIRE_BY_HOST,
 	.build = hostnet_build,
 };

@@ -27,7 +27,7 @@ static int l2_build(struct path *p, struct err *e)
 		int r = pod_add(lab, i, RT_IPVLAN_L2, e);
 
 		if (r == 0)
-			r = lab_pod_address(lab, i, lab->addrs->wire_addr[i], NULL, e);
+			r = lab_pod_on_wire(lab, i, e);
 		if (r < 0)
 			return r;
 	}
@@ -84,6 +84,7 @@ const struct path_ops path_ipvlan_l2 = {
 	.needs = "Linux 3.19 (CONFIG_IPVLAN)",
 	.set = PATH_SET_KERNEL,
 	.pods_ok = true,
+	.wire = PATH_WIRE_CONTAINER,
 	.build = l2_build,
 };
 

@@ -3,11 +3,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "path/wire.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Links come up within milliseconds; a loaded machine may take longer. */
 #define LAB_UP_NS (5 * NSEC_PER_SEC)
@@ -18,6 +20,7 @@ static const struct lab_addrs lab_v4 = {
 	.peer = "198.18.0.1",
 	.host = "198.18.0.2",
 	.wire_len = "/24",
+	.segment_len = "/24",
 	.pod = {{"198.18.1.0/24", "198.18.1.1", "198.18.1.2"},
 		{"198.18.2.0/24", "198.18.2.1", "198.18.2.2"}},
 	.bridged_addr = {"198.18.1.2", "198.18.1.3"},
@@ -30,6 +33,7 @@ static const struct lab_addrs lab_v6 = {
 	.peer = "2001:2::1",
 	.host = "2001:2::2",
 	.wire_len = "/64",
+	.segment_len = "/64",
 	.pod = {{"2001:2:0:1::/64", "2001:2:0:1::1", "2001:2:0:1::2"},
 		{"2001:2:0:2::/64", "2001:2:0:2::1", "2001:2:0:2::2"}},
 	.bridged_addr = {"2001:2:0:1::2", "2001:2:0:1::3"},
@@ -72,14 +76,14 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
 	return r;
 }
 
-static int address(struct lab *lab, struct rt *rt, const char *dev, const char *addr, struct err *e)
+static int address(struct rt *rt, const char *dev, const char *addr, const char *len, struct err *e)
 {
 	char prefix[64];
 	int r = rt_set_up(rt, dev, e);
 
 	if (r < 0)
 		return r;
-	snprintf(prefix, sizeof(prefix), "%s%s", addr, lab->addrs->wire_len);
+	snprintf(prefix, sizeof(prefix), "%s%s", addr, len);
 	return rt_addr_add(rt, dev, prefix, e);
 }
 
@@ -103,14 +107,43 @@ static int wire_add(struct lab *lab, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = address(lab, lab->peer, "wire", lab->addrs->peer, e);
+	r = address(lab->peer, "wire", lab->addrs->peer, lab->addrs->segment_len, e);
 	if (r < 0)
 		return r;
-	r = address(lab, lab->host, "wire", lab->addrs->host, e);
+	r = address(lab->host, "wire", lab->addrs->host, lab->addrs->segment_len, e);
 	if (r < 0 || !lab->cfg->wire_rate_bps)
 		return r;
 	r = shape(lab, lab->peer, e);
 	return r < 0 ? r : shape(lab, lab->host, e);
+}
+
+/* On a real wire the other machine may be behind a router. */
+static int way_out(const struct lab *lab, struct rt *rt, const char *dev, struct err *e)
+{
+	return *lab->cfg->wire_gateway ? rt_route_add(rt, dev, NULL, lab->cfg->wire_gateway, e) : 0;
+}
+
+int lab_host_on_wire(struct lab *lab, struct err *e)
+{
+	int r = address(lab->host, "wire", lab->addrs->host, lab->addrs->segment_len, e);
+
+	return r < 0 ? r : way_out(lab, lab->host, "wire", e);
+}
+
+/* The one address that the path has there is the host's or its container's. */
+static int join_wire(struct lab *lab, struct err *e)
+{
+	const char *own = lab->cfg->wire_own;
+	size_t len = strcspn(own, "/");
+
+	snprintf(lab->there_host, sizeof(lab->there_host), "%.*s", (int)len, own);
+	str_set(lab->there_len, own + len);
+	lab->there = *lab->addrs;
+	lab->there.peer = NULL;
+	lab->there.host = lab->there.wire_addr[0] = lab->there_host;
+	lab->there.segment_len = lab->there_len;
+	lab->addrs = &lab->there;
+	return wire_join(lab->cfg, lab->host_fd, lab->host, e);
 }
 
 DEFINE_CLEANUP(struct lab *, lab_close, lab_closep)
@@ -126,13 +159,12 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->pod_mtu = cfg->mtu;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
-	r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
-	if (r < 0)
-		return r;
 	r = lab_machine_new(lab, &lab->host_fd, &lab->host, e);
+	if (r == 0 && !*cfg->wire_dev)
+		r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
 	if (r < 0)
 		return r;
-	r = wire_add(lab, e);
+	r = *cfg->wire_dev ? join_wire(lab, e) : wire_add(lab, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(lab);
@@ -184,6 +216,8 @@ int lab_forward(struct lab *lab, struct err *e)
 
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
 {
+	if (!lab->peer)
+		return err_say(e, EOPNOTSUPP, "%s has no route to %s", lab->cfg->wire_peer, net);
 	return rt_route_add(lab->peer, "wire", net, lab->addrs->host, e);
 }
 
@@ -212,20 +246,22 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e)
 {
-	int r = address(lab, lab->pod[i], "eth0", addr, e);
+	int r = address(lab->pod[i], "eth0", addr, lab->addrs->wire_len, e);
 
 	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
 }
 
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)
 {
-	return address(lab, lab->pod[i], "eth0", lab->addrs->wire_addr[i], e);
+	int r = address(lab->pod[i], "eth0", lab->addrs->wire_addr[i], lab->addrs->segment_len, e);
+
+	return r < 0 ? r : way_out(lab, lab->pod[i], "eth0", e);
 }
 
 int lab_wait_up(struct lab *lab, struct err *e)
 {
 	uint64_t deadline_ns = clock_now_ns() + LAB_UP_NS;
-	int r = rt_wait_up(lab->peer, "wire", deadline_ns, e);
+	int r = lab->peer ? rt_wait_up(lab->peer, "wire", deadline_ns, e) : 0;
 
 	if (r == 0 && !lab->wire_taken)
 		r = rt_wait_up(lab->host, "wire", deadline_ns, e);
@@ -253,6 +289,20 @@ static struct path_end pod_end(const struct lab *lab, uint32_t i, const char *ad
 	return end;
 }
 
+/* Apart from each other, because two ends of hostnet share one namespace. */
+static void set_ports(struct path *p)
+{
+	p->far.port = 5201;
+	p->near.port = 5201 + PATH_N_PORTS;
+}
+
+/* On a real wire far is the server there, and what is far elsewhere is near. */
+static void turn_round(struct path *p)
+{
+	p->near = p->far;
+	p->far = (struct path_end){.netns_fd = -1};
+}
+
 void lab_ends(struct path *p, const char *const *addr)
 {
 	struct lab *lab = p->lab;
@@ -261,14 +311,23 @@ void lab_ends(struct path *p, const char *const *addr)
 	p->far = pod_end(lab, 0, addr[0]);
 	if (lab->n_pods > 1) {
 		p->near = pod_end(lab, 1, addr[1]);
-	} else {
+	} else if (lab->peer) {
 		p->near = (struct path_end){.netns_fd = lab->peer_fd};
 		str_set(p->near.addr, lab->addrs->peer);
 		str_set(p->near.dev, "wire");
 	}
-	/* Apart from each other, because two ends of hostnet share one namespace. */
-	p->far.port = 5201;
-	p->near.port = 5201 + PATH_N_PORTS;
+	if (!lab->peer)
+		turn_round(p);
+	set_ports(p);
+}
+
+static void host_on_wire(struct path *p, bool container)
+{
+	p->far = (struct path_end){.netns_fd = p->lab->host_fd, .container = container};
+	str_set(p->far.addr, p->lab->addrs->host);
+	str_set(p->far.dev, "wire");
+	turn_round(p);
+	set_ports(p);
 }
 
 void lab_host_ends(struct path *p, bool container)
@@ -276,6 +335,8 @@ void lab_host_ends(struct path *p, bool container)
 	struct lab *lab = p->lab;
 	bool pods = lab->n_pods > 1;
 
+	if (!lab->peer)
+		return host_on_wire(p, container);
 	p->far = (struct path_end){.netns_fd = lab->host_fd, .container = container};
 	p->near = (struct path_end){.netns_fd = pods ? lab->host_fd : lab->peer_fd,
 		.container = pods};
@@ -283,6 +344,5 @@ void lab_host_ends(struct path *p, bool container)
 	str_set(p->near.addr, pods ? lab->addrs->loopback : lab->addrs->peer);
 	str_set(p->far.dev, pods ? "lo" : "wire");
 	str_set(p->near.dev, pods ? "lo" : "wire");
-	p->far.port = 5201;
-	p->near.port = 5201 + PATH_N_PORTS;
+	set_ports(p);
 }

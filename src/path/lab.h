@@ -12,6 +12,7 @@ struct lab_addrs {
 	const char *loopback;
 	const char *peer, *host; /* on the wire */
 	const char *wire_len;    /* prefix length of every subnet, "/24" */
+	const char *segment_len; /* of the wire's own; the same, unless it was there before */
 	struct {
 		const char *net;     /* of pod i when it is routed; pod 0's is also the bridge's */
 		const char *gateway; /* the host's address there */
@@ -25,16 +26,21 @@ struct lab_addrs {
 struct lab {
 	const struct path_cfg *cfg;
 	const struct lab_addrs *addrs;
+	struct lab_addrs there; /* what addrs is on a wire that was there before */
+	char there_host[16], there_len[4];
 	uint32_t n_pods;  /* 1, or 2 when between = pods or the path is one between two nodes */
 	uint32_t pod_mtu; /* of pods' links; a path may set it before it adds pods */
-	bool near_pod_at_peer; /* pod 1 is on the peer: see lab_two_nodes() */
-	int peer_fd, host_fd, pod_fd[LAB_N_PODS];
+	bool near_pod_at_peer;                    /* pod 1 is on the peer: see lab_two_nodes() */
+	int peer_fd, host_fd, pod_fd[LAB_N_PODS]; /* peer: -1 and NULL on a real wire */
 	struct rt *peer, *host, *pod[LAB_N_PODS];
 	bool pod_pair[LAB_N_PODS]; /* is pod<i> - eth0 a pair, to be waited for at both ends? */
 	bool wire_taken;           /* has a pod the host's half of the wire? */
 };
 
-/* Creates peer and host, joined by the wire, which is up, addressed and shaped. */
+/*
+ * Creates peer and host, joined by the wire, which is up, addressed and shaped. On a real wire
+ * (path/wire.h) there is the host only: its device is up there, and has no address yet.
+ */
 int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e) must_check_;
 void lab_close(struct lab *lab);
 
@@ -49,6 +55,9 @@ void lab_two_nodes(struct lab *lab);
 struct rt *lab_machine_of(const struct lab *lab, uint32_t i);
 /* Lets one of the machines forward. */
 int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e) must_check_;
+
+/* Gives the host its address on a real wire. */
+int lab_host_on_wire(struct lab *lab, struct err *e) must_check_;
 
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;

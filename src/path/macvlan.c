@@ -39,7 +39,7 @@ static int pod_build(struct lab *lab, uint32_t i, struct err *e)
 
 	if (r == 0)
 		r = rt_macvlan_add(lab->host, &eth0, macvlan_mode_name[lab->cfg->macvlan_mode], e);
-	return r < 0 ? r : lab_pod_address(lab, i, lab->addrs->wire_addr[i], NULL, e);
+	return r < 0 ? r : lab_pod_on_wire(lab, i, e);
 }
 
 static int macvlan_build(struct path *p, struct err *e)
@@ -62,6 +62,7 @@ const struct path_ops path_macvlan = {
 	.needs = "Linux 2.6.32 (CONFIG_MACVLAN)",
 	.set = PATH_SET_KERNEL,
 	.pods_ok = true,
+	.wire = PATH_WIRE_CONTAINER,
 	.opts = macvlan_opts,
 	.opts_title = "Macvlan",
 	.check = macvlan_check,

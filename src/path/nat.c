@@ -84,5 +84,6 @@ const struct path_ops path_nat = {
 	.crosses = "nf_conntrack_in, nf_nat_ipv4_pre_routing, ip_forward, br_forward, veth_xmit",
 	.set = PATH_SET_BASIC,
 	.pods_ok = true,
+	.wire = PATH_WIRE_BY_HOST,
 	.build = nat_build,
 };

@@ -67,5 +67,6 @@ const struct path_ops path_natiptables = {
 	.needs = "the program iptables",
 	.set = PATH_SET_NAT,
 	.pods_ok = true,
+	.wire = PATH_WIRE_BY_HOST,
 	.build = natiptables_build,
 };

@@ -52,5 +52,6 @@ const struct path_ops path_natnotrack = {
 	.needs = "Linux 4.10 (CONFIG_NFT_CT)",
 	.set = PATH_SET_NAT,
 	.pods_not = "rewrites addresses on the wire only",
+	.wire = PATH_WIRE_BY_HOST,
 	.build = natnotrack_build,
 };

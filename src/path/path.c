@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "path/lab.h"
 #include "path/verify.h"
+#include "path/wire.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -166,9 +167,16 @@ static int classify(int r)
 
 static int build(struct path *p, struct err *e)
 {
-	int r = p->ops->no_lab ? 0 : lab_open(&p->lab, &p->cfg, e);
+	bool on_wire = path_on_wire(&p->spec);
+	int r = on_wire ? wire_fits(&p->spec, e) : 0;
 
-	return r < 0 ? r : p->ops->build(p, e);
+	if (r == 0)
+		r = p->ops->no_lab ? 0 : lab_open(&p->lab, &p->cfg, e);
+	if (r == 0 && p->ops->wire == PATH_WIRE_BY_HOST && on_wire)
+		r = lab_host_on_wire(p->lab, e);
+	if (r == 0 && on_wire)
+		wire_note(p);
+	return r != 0 ? r : p->ops->build(p, e);
 }
 
 static int path_new(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
@@ -213,7 +221,8 @@ static int verify(struct path *p, struct err *e)
 {
 	int r = p->lab ? lab_wait_up(p->lab, e) : 0;
 
-	if (r < 0)
+	/* Far's agent is asked by a connection through the path. */
+	if (r < 0 || path_on_wire(&p->spec))
 		return r;
 	return p->ops->verify ? p->ops->verify(p, e) : path_verify(p, e);
 }

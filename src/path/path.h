@@ -52,6 +52,13 @@ enum path_set {
 };
 extern const char *const path_set_name[PATH_SET_N];
 
+/* What a path is to a real wire (--wire), on whose far side nobody knows its networks. */
+enum path_wire {
+	PATH_WIRE_NO,        /* far would need a route, or a part of its own */
+	PATH_WIRE_BY_HOST,   /* the near end goes out by the host's address */
+	PATH_WIRE_CONTAINER, /* the container is itself a machine of the wire */
+};
+
 /* Members below the first block are options of some paths only (struct path_ops.opts). */
 struct path_cfg {
 	bool ipv6;
@@ -92,6 +99,13 @@ struct path_cfg {
 	/* Of existing: where its ends are (sys/nsref.h); where each is reached, "": found out. */
 	char near_ns[128], far_ns[128];
 	char near_addr[46], far_addr[46];
+
+	/* A real wire, see path/wire.h. */
+	char wire_dev[16]; /* this machine's device on it; "": the wire is built */
+	char wire_peer[256];
+	char wire_addr[256];
+	char wire_gateway[46];
+	char wire_own[20]; /* "192.0.2.20/24": the address there that is this path's; no option */
 };
 extern const struct path_cfg path_cfg_default;
 extern const struct opt path_opts[];
@@ -162,6 +176,7 @@ struct path_ops {
 		*pods_not; /* why it can't: "is crossed by ..."; NULL: it has no two containers */
 	/* Nothing is built, there is no lab: its namespaces are others', which takes real root. */
 	bool no_lab;
+	enum path_wire wire;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
 	const void *model;      /* the ops' own, where one file has several paths; else NULL */
@@ -210,6 +225,9 @@ struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg 
 
 /* Is far of such an existing path a server on another machine, cfg.far_ns its name? */
 bool path_far_is_host(const struct path_spec *spec);
+
+/* Does such a path begin on a device of a real wire? Its far end is a server's, not tare's here. */
+bool path_on_wire(const struct path_spec *spec);
 
 /* Return: 0, or -EINVAL when this path can't exist with this configuration. */
 int path_check(const struct path_spec *spec, struct err *e) must_check_;

@@ -1,10 +1,13 @@
 #include "sys/rtlink.h"
 
+#include "base/str.h"
 #include "sys/rtnl_priv.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -87,6 +90,27 @@ int rt_vlan_add(struct rt *rt, const struct rt_child *child, uint16_t id, struct
 		return err_set(e, ENOMEM, "cannot allocate a link");
 	rtnl_link_vlan_set_id(link, id);
 	return add_child(rt, link, child, &kind, e);
+}
+
+int rt_nic(struct rt *rt, const char *name, struct rt_nic *ret, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL, *master = NULL;
+	int r = rt_link_get(rt, name, &link, e);
+	unsigned flags;
+
+	if (r < 0)
+		return r;
+	flags = rtnl_link_get_flags(link);
+	*ret = (struct rt_nic){.ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER,
+		.loopback = flags & IFF_LOOPBACK,
+		.up = flags & IFF_UP,
+		.carrier = flags & IFF_RUNNING,
+		.mtu = rtnl_link_get_mtu(link)};
+	if (rtnl_link_get_master(link) == 0)
+		return 0;
+	r = rtnl_link_get_kernel(rt->sk, rtnl_link_get_master(link), NULL, &master);
+	str_set(ret->master, r < 0 ? "?" : rtnl_link_get_name(master));
+	return 0;
 }
 
 /*

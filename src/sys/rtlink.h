@@ -30,6 +30,14 @@ int rt_ipvlan_add(struct rt *rt, const struct rt_child *child, enum rt_ipvlan_mo
 int rt_vlan_add(struct rt *rt, const struct rt_child *child, uint16_t id, struct err *e)
 	must_check_;
 
+/* What a link is that something is to be put on top of. */
+struct rt_nic {
+	bool ethernet, loopback, up, carrier;
+	uint32_t mtu;
+	char master[16]; /* the bridge, bond or switch that has it; "": none */
+};
+int rt_nic(struct rt *rt, const char *name, struct rt_nic *ret, struct err *e) must_check_;
+
 /* A netkit pair without programs: @name here, @peer_name in the namespace @peer_netns_fd. */
 struct rt_netkit {
 	const char *name, *peer_name;
