@@ -153,6 +153,18 @@ static int describe_far(struct site *s, struct run *run, struct err *e)
 	return check_allowed(s->far_traits, run, e);
 }
 
+/* A container's first packets to the other machine, on a wire with rules of its own. */
+static int start_agents_on_wire(struct site *s, struct err *e)
+{
+	const struct path_cfg *cfg = &s->path->cfg;
+	int r = start_agents(s, e);
+
+	if (r != -ETIMEDOUT && r != -EHOSTUNREACH)
+		return r;
+	return err_wrap(e, "from %s (does the switch port of %s take one more MAC address?)",
+		cfg->wire_own, cfg->wire_dev);
+}
+
 /* Far on another machine; near is here, or on the path. */
 static int open_remote(struct site *s, const struct site_args *args, struct run *run, struct err *e)
 {
@@ -165,7 +177,7 @@ static int open_remote(struct site *s, const struct site_args *args, struct run 
 	if (r == 0)
 		r = make_cgroup(s, 0, args, run, e);
 	if (r == 0)
-		r = start_agents(s, e);
+		r = s->path ? start_agents_on_wire(s, e) : start_agents(s, e);
 	return r < 0 ? r : describe_far(s, run, e);
 }
 

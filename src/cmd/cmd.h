@@ -52,7 +52,7 @@ struct command {
 	const char *summary;     /* one line, lower case */
 	const char *args;        /* what follows the options, "" if nothing */
 	const char *description; /* paragraphs of the man page */
-	const char *examples[4]; /* "command line\nwhat it does"; NULL-terminated */
+	const char *examples[5]; /* "command line\nwhat it does"; NULL-terminated */
 
 	const char *load; /* name of the load that the command is for; NULL: of none, or of any */
 
@@ -95,6 +95,12 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 int measure(struct cmd_cfg *cfg, int argc, char **argv);
 /* Is a network that is there to be measured, by --near and --far? */
 bool measure_finds(const struct cmd_cfg *cfg);
+
+/* far.c: the same with far on another machine; both do nothing when it is not. */
+struct opt_group *far_groups(struct opt_group *ret, struct cmd_cfg *cfg);
+int far_plan(struct run *run, const struct cmd_cfg *cfg, struct err *e);
+/* Looks whether the wire is as it must be, before anything is measured. */
+int far_find(struct run *run, struct err *e);
 
 /* Writes down the command line. */
 void measure_note_command(struct run *run, int argc, char **argv);

@@ -32,6 +32,15 @@ const struct command command_compare = {
 		"machine where a tare server runs, the loads go there, and native is from this "
 		"machine as it is.\n"
 		"\n"
+		"With --wire and --peer the paths are put on a device of this machine, a real NIC, "
+		"and far is a tare server on another machine. The device and the machine's own "
+		"network stay as they are: each path's host, or its container, is one more machine "
+		"of that network, by a macvlan device on the NIC with an address of --wire-addr, "
+		"which nobody else may have. native is this machine as it is, without the "
+		"macvlan; what that alone costs is the row macvlan. Paths whose container the "
+		"other machine would need a route to are skipped. near, which sends in tx, is the "
+		"container here. That takes root and IPv4.\n"
+		"\n"
 		"A file for --file is a JSON object with the keys paths, loads, options and "
 		"title, all optional. paths and loads are lists of what --path and --load take, "
 		"one a string, or of objects: {\"path\": \"existing\", \"options\": {\"near\": "
@@ -46,7 +55,9 @@ const struct command command_compare = {
 		"tare compare --path bridge,nat --load rr:proto=tcp,req=1,rsp=1 --wire-rate 1Gbps\n"
 		"what NAT adds to the latency of small messages on a gigabit wire",
 		"tare compare --near container:c0ffee --far host\n"
-		"what the network of a container costs that runs here"},
+		"what the network of a container costs that runs here",
+		"tare compare --wire eth0 --peer 192.0.2.2 --wire-addr 192.0.2.20-192.0.2.29/24 "
+		"--path nat,macvlan\nthe same on real hardware, tare serve running on 192.0.2.2"},
 	.groups = compare_groups,
 	.run = compare_run,
 };

@@ -7,11 +7,9 @@
 #include "bench/plan.h"
 #include "cmd/table.h"
 #include "path/table.h"
-#include "path/wire.h"
 #include "report/progress.h"
 #include "report/report.h"
 #include "sys/signals.h"
-#include "sys/sock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,15 +44,6 @@ const struct opt ask_run_opts[] = {
 	OPT_END,
 };
 
-/* Of a server on another machine as far. */
-static const struct opt far_opts[] = {
-	OPT_U32(struct remote_cfg, port, "far-port", 0, "<port>", "port of the tare server",
-		.min = 1, .max = 65535),
-	OPT_STR(struct remote_cfg, key_file, "far-key-file", 0, "<file>",
-		"file with the key that the server wants"),
-	OPT_END,
-};
-
 /* Option tables that paths have of their own, each once. */
 static struct opt_group *family_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
@@ -71,9 +60,7 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 	*ret++ = (struct opt_group){"Repetition", bench_opts, &cfg->bench, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
 	ret = family_groups(ret, cfg);
-	*ret++ = (struct opt_group){"On a real wire", wire_opts, &cfg->path, .stored = false};
-	*ret++ = (struct opt_group){"Far on another machine", far_opts, &cfg->remote,
-		.stored = false};
+	ret = far_groups(ret, cfg);
 	for (uint32_t i = 0; load_table[i]; i++)
 		*ret++ = (struct opt_group){load_table[i]->summary, load_table[i]->opts,
 			&cfg->load[i], .stored = true};
@@ -134,63 +121,6 @@ static int plan_all_paths(struct run *run, const struct cmd_cfg *cfg, struct err
 	return r == 0 && measure_finds(cfg) ? plan_named(run, path_existing.name, e) : r;
 }
 
-/*
- * To a server on another machine: every path ends there, and native begins on this one as it is.
- * Nothing of them is built.
- */
-static int plan_far_host(struct run *run, const struct cmd_cfg *cfg, struct err *e)
-{
-	const struct path_result *first = NULL;
-
-	for (uint32_t i = 1; i < run->n_paths; i++)
-		if (!first && path_far_is_host(&run->path[i].spec))
-			first = &run->path[i];
-	if (!first)
-		return 0;
-	for (uint32_t i = 1; i < run->n_paths; i++)
-		if (!path_far_is_host(&run->path[i].spec) ||
-			strcmp(run->path[i].spec.cfg.far_ns, first->spec.cfg.far_ns) != 0)
-			return err_say(e, EINVAL, "path '%s' does not end on '%s' as '%s' does",
-				run->path[i].spec.name, first->spec.cfg.far_ns, first->spec.name);
-	run->remote_cfg = cfg->remote;
-	str_set(run->remote_cfg.host, first->spec.cfg.far_ns);
-	run->remote_cfg.ipv6 = run->path_cfg.ipv6;
-	run->remote_cfg.interval_ns = 0;
-	run->path[0].spec.ops = &path_remote;
-	return remote_check(&run->remote_cfg, e);
-}
-
-static bool says_wire(const struct path_cfg *cfg)
-{
-	return *cfg->wire_dev || *cfg->wire_peer || *cfg->wire_addr || *cfg->wire_gateway;
-}
-
-/* All paths end at one server, too; but for native, their near ends are to be built here. */
-static int plan_wire(struct run *run, const struct cmd_cfg *cfg, struct err *e)
-{
-	uint32_t n = 0;
-	int r;
-
-	if (!says_wire(&cfg->path))
-		return 0;
-	if (!*cfg->path.wire_dev)
-		return err_say(e, EINVAL, "--peer and --wire-... go with --wire");
-	if (measure_finds(cfg))
-		return err_say(e, EINVAL, "--wire and --near or --far exclude each other");
-	r = wire_check(&cfg->path, e);
-	if (r < 0)
-		return r;
-	run->remote_cfg = cfg->remote;
-	str_set(run->remote_cfg.host, cfg->path.wire_peer);
-	run->remote_cfg.ipv4 = true;
-	run->remote_cfg.interval_ns = 0;
-	run->path[0].spec.ops = &path_remote;
-	run->path[0].spec.cfg.wire_dev[0] = '\0';
-	for (uint32_t i = 1; i < run->n_paths; i++)
-		wire_give(&run->path[i].spec, &n);
-	return remote_check(&run->remote_cfg, e);
-}
-
 static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 {
 	struct path_cfg machines = cfg->path;
@@ -205,9 +135,7 @@ static int plan(struct run *run, const struct cmd_cfg *cfg, struct err *e)
 	if (r == 0)
 		r = plan_all_paths(run, cfg, e);
 	if (r == 0)
-		r = plan_far_host(run, cfg, e);
-	if (r == 0)
-		r = plan_wire(run, cfg, e);
+		r = far_plan(run, cfg, e);
 	if (r < 0)
 		return r;
 	if (cfg->lab && labfile_has(cfg->lab, "loads") && !cfg->ask.loads_given)
@@ -226,28 +154,6 @@ static int find_existing(const struct run *run, struct err *e)
 		if (run->path[i].spec.ops->no_lab)
 			r = path_probe(&run->path[i].spec, e);
 	return MIN(r, 0);
-}
-
-/* The same of the wire and what is at its other end. */
-static int find_wire(struct run *run, struct err *e)
-{
-	char peer[SOCK_ADDR_LEN];
-	uint32_t mtu;
-	int r;
-
-	if (!run_is_on_wire(run))
-		return 0;
-	r = sock_resolve(run->remote_cfg.host, AF_INET, peer, e);
-	if (r == 0)
-		r = wire_find(&run->path_cfg, peer, &mtu, e);
-	if (r < 0)
-		return r;
-	if (run->path_cfg.mtu == path_cfg_default.mtu)
-		run->path_cfg.mtu = mtu;
-	for (uint32_t i = 0; i < run->n_paths; i++)
-		if (run->path[i].spec.cfg.mtu == path_cfg_default.mtu)
-			run->path[i].spec.cfg.mtu = mtu;
-	return 0;
 }
 
 static int report(const struct run *run, const struct ask_cfg *ask)
@@ -309,7 +215,7 @@ int measure(struct cmd_cfg *cfg, int argc, char **argv)
 		r = err_say(&e, EINVAL, "--json and --csv exclude each other");
 	if (r < 0)
 		return cmd_fail(EXIT_USAGE, "%s: %s", argv[0], e.text);
-	if (find_existing(run, &e) < 0 || find_wire(run, &e) < 0)
+	if (find_existing(run, &e) < 0 || far_find(run, &e) < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "%s: %s", argv[0], e.text);
 	measure_note_command(run, argc, argv);
 	cancel_fd = signals_open(&e);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Links come up within milliseconds; a loaded machine may take longer. */
 #define LAB_UP_NS (5 * NSEC_PER_SEC)
@@ -117,35 +116,6 @@ static int wire_add(struct lab *lab, struct err *e)
 	return r < 0 ? r : shape(lab, lab->host, e);
 }
 
-/* On a real wire the other machine may be behind a router. */
-static int way_out(const struct lab *lab, struct rt *rt, const char *dev, struct err *e)
-{
-	return *lab->cfg->wire_gateway ? rt_route_add(rt, dev, NULL, lab->cfg->wire_gateway, e) : 0;
-}
-
-int lab_host_on_wire(struct lab *lab, struct err *e)
-{
-	int r = address(lab->host, "wire", lab->addrs->host, lab->addrs->segment_len, e);
-
-	return r < 0 ? r : way_out(lab, lab->host, "wire", e);
-}
-
-/* The one address that the path has there is the host's or its container's. */
-static int join_wire(struct lab *lab, struct err *e)
-{
-	const char *own = lab->cfg->wire_own;
-	size_t len = strcspn(own, "/");
-
-	snprintf(lab->there_host, sizeof(lab->there_host), "%.*s", (int)len, own);
-	str_set(lab->there_len, own + len);
-	lab->there = *lab->addrs;
-	lab->there.peer = NULL;
-	lab->there.host = lab->there.wire_addr[0] = lab->there_host;
-	lab->there.segment_len = lab->there_len;
-	lab->addrs = &lab->there;
-	return wire_join(lab->cfg, lab->host_fd, lab->host, e);
-}
-
 DEFINE_CLEANUP(struct lab *, lab_close, lab_closep)
 
 int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
@@ -164,7 +134,7 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 		r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
 	if (r < 0)
 		return r;
-	r = *cfg->wire_dev ? join_wire(lab, e) : wire_add(lab, e);
+	r = *cfg->wire_dev ? wire_join(lab, e) : wire_add(lab, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(lab);
@@ -255,7 +225,7 @@ int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)
 {
 	int r = address(lab->pod[i], "eth0", lab->addrs->wire_addr[i], lab->addrs->segment_len, e);
 
-	return r < 0 ? r : way_out(lab, lab->pod[i], "eth0", e);
+	return r < 0 ? r : wire_way_out(lab, lab->pod[i], "eth0", e);
 }
 
 int lab_wait_up(struct lab *lab, struct err *e)

@@ -173,7 +173,7 @@ static int build(struct path *p, struct err *e)
 	if (r == 0)
 		r = p->ops->no_lab ? 0 : lab_open(&p->lab, &p->cfg, e);
 	if (r == 0 && p->ops->wire == PATH_WIRE_BY_HOST && on_wire)
-		r = lab_host_on_wire(p->lab, e);
+		r = wire_host(p->lab, e);
 	if (r == 0 && on_wire)
 		wire_note(p);
 	return r != 0 ? r : p->ops->build(p, e);

@@ -6,10 +6,20 @@
  */
 #pragma once
 
-#include "path/path.h"
-#include "sys/rtnl.h"
+#include "path/lab.h"
 
 extern const struct opt wire_opts[]; /* bound to struct path_cfg */
+
+/* A part of --wire-addr, in this machine's byte order. */
+struct wire_range {
+	uint32_t first, last, mask;
+	unsigned len;
+};
+
+int wire_parse_addr(const char *text, uint32_t *ret, struct err *e) must_check_;
+/* Calls @f, if there is one, for each part until it returns something. Return: that, 0, -EINVAL. */
+int wire_each_range(const struct path_cfg *cfg, int (*f)(const struct wire_range *x, void *ctx),
+	void *ctx, struct err *e) must_check_;
 
 /* Checks the words, of a run with --wire. Return: 0 or -EINVAL. */
 int wire_check(const struct path_cfg *cfg, struct err *e) must_check_;
@@ -33,11 +43,16 @@ int wire_find(const struct path_cfg *cfg, const char *peer, uint32_t *ret_mtu, s
 int wire_fits(const struct path_spec *spec, struct err *e) must_check_;
 
 /*
- * wire_join() - put device "wire" on the device, up, into the namespace of @host.
+ * wire_join() - put device "wire" on the device, up and without an address, into the lab's host;
+ *               have lab->addrs tell the wire's own.
  *
  * Return: 0, or negative errno; -EOPNOTSUPP when the path's address is another machine's.
  */
-int wire_join(const struct path_cfg *cfg, int host_fd, struct rt *host, struct err *e) must_check_;
+int wire_join(struct lab *lab, struct err *e) must_check_;
+/* Gives the host, instead of its container, the path's address there. */
+int wire_host(struct lab *lab, struct err *e) must_check_;
+/* The route to another network, for a device with such an address. */
+int wire_way_out(const struct lab *lab, struct rt *rt, const char *dev, struct err *e) must_check_;
 
 /* What a reader must know of it. */
 void wire_note(struct path *p);
