@@ -29,8 +29,6 @@ static bool look(const struct run *run, const struct cell *c, char *ret, size_t 
 			"; the overlay's MTU leaves no room for its headers: --overlay-mtu lower");
 	else
 		str_addf(ret, size, "; send smaller datagrams (--packet), or raise the MTU");
-		str_addf(ret, size,
-			"; lower the MTU at the ends, or send smaller datagrams (--packet)");
 	return true;
 }
 

@@ -107,13 +107,6 @@ int ethtool_set(int netns_fd, const char *dev, enum ethtool_switch what, bool on
 /* Return: the number of features the kernel has, or negative errno (no words set). */
 static int count_features(int fd, const char *dev)
 {
-	_cleanup_(freep) struct ethtool_sset_info *x = NULL;
-	int r;
-
-	x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
-	_cleanup_(freep) struct ethtool_sset_info *x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
-	int r;
-
 	_cleanup_(freep) struct ethtool_sset_info *x = xcalloc(1, sizeof(*x) + sizeof(x->data[0]));
 	int r;
 

@@ -376,7 +376,7 @@ static size_t list_variants(struct variant *ret, bool few)
 {
 	size_t n = 0;
 
-	/* An end in a guest has no sockets of ours: tests/vm. Not built here: tests/cli/existing.sh. */
+	/* An end in a guest has no sockets of ours: tests/vm. Not built here: existing.sh. */
 	for (size_t i = 0; path_table[i]; i++)
 		if (!path_table[i]->arg && path_table[i]->set != PATH_SET_VM &&
 			!path_table[i]->no_lab)
