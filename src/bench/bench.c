@@ -50,7 +50,7 @@ int bench_others(bool rootless, struct err *e)
 {
 	if (!rootless)
 		return 0;
-	(void)err_say(e, EPERM, "namespaces of others can't be entered without root");
+	(void)err_say(e, EPERM, "namespaces and devices that are there can't be had without root");
 	return PATH_UNAVAILABLE;
 }
 
@@ -134,7 +134,7 @@ static const struct remote_cfg *remote_of(struct bench *b, uint32_t i, const str
 
 static int try_open(struct bench *b, uint32_t i, const struct site_args *args, struct err *e)
 {
-	int r = args->spec->ops->no_lab ? bench_others(b->run->rootless, e) : 0;
+	int r = args->spec->ops->real_root ? bench_others(b->run->rootless, e) : 0;
 
 	return r != 0 ? r : site_open(&b->site[i], args, b->run, e);
 }

@@ -41,7 +41,7 @@ int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e) m
 int bench_privilege(bool *ret_rootless, struct err *e) must_check_;
 
 /*
- * May it enter namespaces of others (path_ops.no_lab)? A user namespace of its own has no rights
- * there, and a network of its own. Return: 0, or PATH_UNAVAILABLE.
+ * May it take namespaces and devices that are there (path_ops.real_root)? A user namespace of its
+ * own has no rights over them, and a network of its own. Return: 0, or PATH_UNAVAILABLE.
  */
 int bench_others(bool rootless, struct err *e) must_check_;

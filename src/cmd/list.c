@@ -31,7 +31,7 @@ static void add_row(struct grid *g, const char *name, int r, const struct err *e
 
 static int probe(const struct path_ops *ops, const struct view *view, struct err *e)
 {
-	int r = ops->no_lab ? bench_others(view->rootless, e) : 0;
+	int r = ops->real_root ? bench_others(view->rootless, e) : 0;
 
 	return r != 0 ? r : path_probe_kind(ops, view->cfg, e);
 }

@@ -278,6 +278,7 @@ const struct path_ops path_existing = {
 	.needs = "root; both namespaces on this machine",
 	.set = PATH_SET_GIVEN,
 	.no_lab = true,
+	.real_root = true,
 	.opts = existing_opts,
 	.opts_title = "Existing networks",
 	.check = existing_check,

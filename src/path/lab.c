@@ -75,7 +75,7 @@ int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct 
 	return r;
 }
 
-static int address(struct rt *rt, const char *dev, const char *addr, const char *len, struct err *e)
+int lab_address(struct rt *rt, const char *dev, const char *addr, const char *len, struct err *e)
 {
 	char prefix[64];
 	int r = rt_set_up(rt, dev, e);
@@ -106,10 +106,10 @@ static int wire_add(struct lab *lab, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = address(lab->peer, "wire", lab->addrs->peer, lab->addrs->segment_len, e);
+	r = lab_address(lab->peer, "wire", lab->addrs->peer, lab->addrs->segment_len, e);
 	if (r < 0)
 		return r;
-	r = address(lab->host, "wire", lab->addrs->host, lab->addrs->segment_len, e);
+	r = lab_address(lab->host, "wire", lab->addrs->host, lab->addrs->segment_len, e);
 	if (r < 0 || !lab->cfg->wire_rate_bps)
 		return r;
 	r = shape(lab, lab->peer, e);
@@ -216,14 +216,15 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e)
 {
-	int r = address(lab->pod[i], "eth0", addr, lab->addrs->wire_len, e);
+	int r = lab_address(lab->pod[i], "eth0", addr, lab->addrs->wire_len, e);
 
 	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
 }
 
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)
 {
-	int r = address(lab->pod[i], "eth0", lab->addrs->wire_addr[i], lab->addrs->segment_len, e);
+	int r = lab_address(lab->pod[i], "eth0", lab->addrs->wire_addr[i], lab->addrs->segment_len,
+		e);
 
 	return r < 0 ? r : wire_way_out(lab, lab->pod[i], "eth0", e);
 }

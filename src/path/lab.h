@@ -79,6 +79,10 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
 	struct err *e) must_check_;
 
+/* Sets a device up, with an address of the lab; @len: "/24", one of the prefix lengths there. */
+int lab_address(struct rt *rt, const char *dev, const char *addr, const char *len, struct err *e)
+	must_check_;
+
 /* Gives pod @i's eth0 an address on the wire's own segment, the host being a switch. */
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e) must_check_;
 

@@ -174,8 +174,9 @@ struct path_ops {
 	bool pods_ok; /* can have both ends in containers */
 	const char
 		*pods_not; /* why it can't: "is crossed by ..."; NULL: it has no two containers */
-	/* Nothing is built, there is no lab: its namespaces are others', which takes real root. */
-	bool no_lab;
+	bool no_lab;       /* nothing is built: its namespaces are others' */
+	/* Takes namespaces or devices of the machine's, where a user namespace has no rights. */
+	bool real_root;
 	enum path_wire wire;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */

@@ -24,6 +24,7 @@ static const char *const emulated[] = {
 	"e1000-82545em",
 	"e1000e",
 	"igb",
+	"igbvf",
 	"ne2k_pci",
 	"ne2k_isa",
 	"ne2k-pci",

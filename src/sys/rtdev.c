@@ -1,0 +1,86 @@
+#include "sys/rtdev.h"
+
+#include "sys/rtnl_priv.h"
+
+#include <errno.h>
+#include <linux/if.h>
+
+#include <netlink/cache.h>
+#include <netlink/route/addr.h>
+
+DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
+
+/* Has it an address? Those of IPv4 stay on a device that is down. */
+static bool has_addr(struct nl_cache *addrs, int ifindex)
+{
+	for (struct nl_object *o = nl_cache_get_first(addrs); o; o = nl_cache_get_next(o))
+		if (rtnl_addr_get_ifindex((struct rtnl_addr *)o) == ifindex)
+			return true;
+	return false;
+}
+
+/* Is another device on top of it, as a VLAN? A veth has the number of its peer, elsewhere. */
+static bool has_upper(struct nl_cache *links, int ifindex)
+{
+	for (struct nl_object *o = nl_cache_get_first(links); o; o = nl_cache_get_next(o)) {
+		struct rtnl_link *link = (struct rtnl_link *)o;
+		int32_t elsewhere;
+
+		if (rtnl_link_get_link(link) == ifindex &&
+			rtnl_link_get_link_netnsid(link, &elsewhere) < 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *use_of(struct rtnl_link *link, struct nl_cache *links, struct nl_cache *addrs)
+{
+	int ifindex = rtnl_link_get_ifindex(link);
+
+	if (rtnl_link_get_flags(link) & IFF_UP)
+		return "is up";
+	if (rtnl_link_get_master(link) != 0)
+		return "is part of a bridge or bond";
+	if (has_addr(addrs, ifindex))
+		return "has an address";
+	return has_upper(links, ifindex) ? "has a device on top of it" : NULL;
+}
+
+int rt_dev(struct rt *rt, const char *name, struct rt_dev *ret, struct err *e)
+{
+	_cleanup_(cache_freep) struct nl_cache *links = NULL;
+	_cleanup_(cache_freep) struct nl_cache *addrs = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = rt_link_get(rt, name, &link, e);
+
+	if (r < 0)
+		return r;
+	r = rtnl_link_alloc_cache(rt->sk, AF_UNSPEC, &links);
+	if (r >= 0)
+		r = rtnl_addr_alloc_cache(rt->sk, &addrs);
+	if (r < 0)
+		return rt_fail(e, r, "cannot list links and addresses");
+	*ret = (struct rt_dev){
+		.ifindex = rtnl_link_get_ifindex(link),
+		.mtu = rtnl_link_get_mtu(link),
+		.up = rtnl_link_get_flags(link) & IFF_UP,
+		.use = use_of(link, links, addrs),
+	};
+	if (rtnl_link_get_addr(link))
+		nl_addr2str(rtnl_link_get_addr(link), ret->mac, sizeof(ret->mac));
+	return 0;
+}
+
+int rt_dev_move(struct rt *rt, const char *name, int netns_fd, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
+	int r = rt_link_get(rt, name, &link, e);
+
+	if (r < 0)
+		return r;
+	if (!change)
+		return err_set(e, ENOMEM, "cannot allocate a link");
+	rtnl_link_set_ns_fd(change, netns_fd);
+	r = rtnl_link_change(rt->sk, link, change, 0);
+	return r < 0 ? rt_fail(e, r, "cannot move '%s' into another namespace", name) : 0;
+}

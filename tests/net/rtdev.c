@@ -1,0 +1,106 @@
+/* Devices that are there: seen whether they are used, and moved with what they keep. */
+#include "net.h"
+
+#include "base/macro.h"
+#include "sys/ns.h"
+#include "sys/rtdev.h"
+#include "sys/rtlink.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct place {
+	int fd;
+	struct rt *rt;
+};
+
+static struct place place_new(void)
+{
+	struct place x;
+
+	must(ns_net_new(&x.fd, &e_));
+	must(rt_open(&x.rt, x.fd, &e_));
+	return x;
+}
+
+static void place_drop(struct place *x)
+{
+	rt_close(x->rt);
+	closep(&x->fd);
+}
+
+static const char *use(struct rt *rt, const char *dev)
+{
+	struct rt_dev d;
+
+	must(rt_dev(rt, dev, &d, &e_));
+	return d.use ?: "nothing";
+}
+
+static void sees_what_a_device_is_used_for(void **state)
+{
+	struct place a = place_new(), b = place_new();
+	struct rt_dev d;
+	struct err e = {0};
+
+	(void)state;
+	/* Numbers in b run one ahead: e0 has that of d1, e1 that of d2. */
+	must(rt_bridge_add(b.rt, "br0", 1500, &e_));
+	must(rt_veth_add(a.rt, "d0", "e0", b.fd, 1500, &e_));
+	must(rt_veth_add(a.rt, "d1", "e1", b.fd, 1500, &e_));
+	must(rt_veth_add(a.rt, "d2", "e2", b.fd, 1500, &e_));
+	assert_string_equal(use(a.rt, "d0"), "nothing");
+	must(rt_addr_add(a.rt, "d0", "198.18.0.1/24", &e_));
+	assert_string_equal(use(a.rt, "d0"), "has an address");
+	must(rt_set_up(a.rt, "d0", &e_));
+	assert_string_equal(use(a.rt, "d0"), "is up");
+	must(rt_bridge_add(a.rt, "br0", 1500, &e_));
+	must(rt_set_master(a.rt, "d1", "br0", &e_));
+	assert_string_equal(use(a.rt, "d1"), "is part of a bridge or bond");
+	assert_string_equal(use(a.rt, "d2"), "nothing");
+	if (rt_macvlan_add(a.rt, &(struct rt_child){"m0", "d2", -1, 1500}, "bridge", &e) == 0)
+		assert_string_equal(use(a.rt, "d2"), "has a device on top of it");
+	else
+		net_skip("a device on top", &e);
+	assert_int_equal(rt_dev(a.rt, "nosuch", &d, &e), -ENODEV);
+	place_drop(&a);
+	place_drop(&b);
+}
+
+static void lends_and_takes_back(void **state)
+{
+	struct place a = place_new(), b = place_new(), c = place_new();
+	struct rt_dev before, there, after;
+	struct err e = {0};
+
+	(void)state;
+	must(rt_veth_add(a.rt, "d0", "e0", c.fd, 1400, &e_));
+	must(rt_dev(a.rt, "d0", &before, &e_));
+	must(rt_dev_move(a.rt, "d0", b.fd, &e_));
+	assert_int_equal(rt_dev(a.rt, "d0", &after, &e), -ENODEV);
+	must(rt_dev(b.rt, "d0", &there, &e_));
+	assert_string_equal(there.mac, before.mac);
+	assert_int_equal(there.mtu, 1400);
+	must(rt_addr_add(b.rt, "d0", "198.18.0.1/24", &e_));
+	must(rt_set_up(b.rt, "d0", &e_));
+	must(rt_dev_move(b.rt, "d0", a.fd, &e_));
+	must(rt_dev(a.rt, "d0", &after, &e_));
+	assert_false(after.up);
+	assert_null(after.use);
+	assert_string_equal(after.mac, before.mac);
+	assert_int_equal(after.mtu, before.mtu);
+	assert_int_equal(rt_dev_move(b.rt, "d0", a.fd, &e), -ENODEV);
+	place_drop(&a);
+	place_drop(&b);
+	place_drop(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sees_what_a_device_is_used_for),
+		cmocka_unit_test(lends_and_takes_back),
+	};
+
+	return net_begin() < 0 ? 0 : cmocka_run_group_tests_name("rtdev", tests, NULL, NULL);
+}
