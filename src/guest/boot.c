@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <linux/module.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
@@ -32,13 +33,16 @@ int boot_mount(struct err *e)
 	return 0;
 }
 
+/* A kernel's own modules may be compressed (.ko.xz), which a kernel that has such ones unpacks. */
 static int load_module(const char *path, struct err *e)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *end = strrchr(path, '.');
+	int flags = end && strcmp(end, ".ko") != 0 ? MODULE_INIT_COMPRESSED_FILE : 0;
 
 	if (fd < 0)
 		return err_set(e, errno, "cannot open %s", path);
-	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+	if (syscall(SYS_finit_module, fd, "", flags) < 0 && errno != EEXIST)
 		return err_set(e, errno, "cannot load %s", path);
 	return 0;
 }

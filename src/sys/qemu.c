@@ -243,19 +243,24 @@ static _Noreturn void child_main(const struct qemu *q, const struct qemu_args *a
 	_exit(127);
 }
 
+/*
+ * For the list of all devices it would load all modules, and abort at one of another build. With
+ * status 0 it also says that there is no such device.
+ */
 int qemu_has_device(const char *binary, const char *device, struct err *e)
 {
-	const char *const argv[] = {binary, "-device", "help", NULL};
+	_cleanup_(freep) char *ask = xasprintf("%s,help", device);
+	_cleanup_(freep) char *answer = xasprintf("%s options:", device);
+	const char *const argv[] = {binary, "-device", ask, NULL};
 	const struct exec_args args = {.argv = argv,
 		.netns_fd = -1,
 		.cancel_fd = -1,
 		.timeout_ns = QEMU_HELP_NS};
 	_cleanup_(freep) struct exec_result *res = NULL;
-	_cleanup_(freep) char *name = xasprintf("name \"%s\"", device);
 
 	if (exec_run(&res, &args, e) != 0)
 		return err_say(e, EOPNOTSUPP, "'%s' does not tell which devices it has", binary);
-	if (strstr(res->out, name))
+	if (strstr(res->out, answer))
 		return 0;
 	return err_say(e, EOPNOTSUPP, "'%s' has no device '%s': a newer QEMU may", binary, device);
 }
