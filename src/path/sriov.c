@@ -141,6 +141,25 @@ static int wait_up(struct path *p, struct err *e)
 	return r;
 }
 
+/*
+ * The switch may join them with other paths' VFs and, by the adapter's cable, with other machines',
+ * which may have the same addresses: nobody is asked who has one.
+ */
+static int introduce(struct path *p, const char *const *addr, struct err *e)
+{
+	const struct sriov_state *s = p->state;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < LAB_N_PODS; i++) {
+		struct rt_id other;
+
+		r = rt_id(p->lab->pod[!i], s->vf[!i].dev, &other, e);
+		if (r == 0)
+			r = rt_neigh_add(p->lab->pod[i], s->vf[i].dev, addr[!i], other.mac, e);
+	}
+	return r;
+}
+
 /* With most adapters a VF has no link, or does not even start, while its PF is down. */
 static int blame_pf(const struct path *p, int r, struct err *e)
 {
@@ -188,6 +207,8 @@ static int sriov_build(struct path *p, struct err *e)
 		r = lend(p, i, addr[i], e);
 	if (r == 0)
 		r = wait_up(p, e);
+	if (r == 0)
+		r = introduce(p, addr, e);
 	if (r < 0)
 		return blame_pf(p, r, e);
 	set_ends(p, addr);

@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_ether.h>
+#include <linux/neighbour.h>
 
 #include <netlink/cache.h>
 #include <netlink/route/addr.h>
+#include <netlink/route/neighbour.h>
 
 DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
+DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put, neigh_putp)
 
 /* Has it an address? Those of IPv4 stay on a device that is down. */
 static bool has_addr(struct nl_cache *addrs, int ifindex)
@@ -69,6 +73,28 @@ int rt_dev(struct rt *rt, const char *name, struct rt_dev *ret, struct err *e)
 	if (rtnl_link_get_addr(link))
 		nl_addr2str(rtnl_link_get_addr(link), ret->mac, sizeof(ret->mac));
 	return 0;
+}
+
+int rt_neigh_add(struct rt *rt, const char *name, const char *addr, const uint8_t mac[static 6],
+	struct err *e)
+{
+	_cleanup_(nl_addr_putp) struct nl_addr *hw = nl_addr_build(AF_LLC, mac, ETH_ALEN);
+	_cleanup_(neigh_putp) struct rtnl_neigh *neigh = rtnl_neigh_alloc();
+	_cleanup_(nl_addr_putp) struct nl_addr *dst = NULL;
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = rt_addr_parse(addr, &dst, e);
+
+	if (r == 0)
+		r = rt_link_get(rt, name, &link, e);
+	if (r < 0)
+		return r;
+	if (!hw || !neigh || rtnl_neigh_set_dst(neigh, dst) < 0)
+		return err_set(e, ENOMEM, "cannot allocate a neighbour");
+	rtnl_neigh_set_ifindex(neigh, rtnl_link_get_ifindex(link));
+	rtnl_neigh_set_lladdr(neigh, hw);
+	rtnl_neigh_set_state(neigh, NUD_PERMANENT);
+	r = rtnl_neigh_add(rt->sk, neigh, NLM_F_CREATE | NLM_F_REPLACE);
+	return r < 0 ? rt_fail(e, r, "cannot tell '%s' where %s is", name, addr) : 0;
 }
 
 int rt_dev_move(struct rt *rt, const char *name, int netns_fd, struct err *e)

@@ -12,6 +12,10 @@ struct rt_dev {
 };
 int rt_dev(struct rt *rt, const char *name, struct rt_dev *ret, struct err *e) must_check_;
 
+/* Tells the kernel @mac of the machine @addr, so that nobody has to be asked for it. */
+int rt_neigh_add(struct rt *rt, const char *name, const char *addr, const uint8_t mac[static 6],
+	struct err *e) must_check_;
+
 /*
  * rt_dev_move() - move it into the namespace @netns_fd, where it is down.
  *
