@@ -125,7 +125,7 @@ run --path vxlan:overlay-mtu=1400 | run: path 'vxlan': --overlay-mtu: '1400' is 
 run --path service:backends=0 | run: path 'service': --backends: '0' is out of range (1 to 1024)
 run --path nat-full:conntrack-fill=101 | run: path 'nat-full': --conntrack-fill: '101' is out of range (1 to 100)
 run --path sriov | run: path 'sriov': it needs its <pf>: sriov:<pf>
-run --path sriov: | run: path 'sriov:': it needs its <pf>: sriov:<pf>
+run --path sriov: | run: path 'sriov': it needs its <pf>: sriov:<pf>
 run --path sriov:../lo | run: '../lo' is not a name of a network device
 run --path sriov:a-name-that-is-too-long | run: 'a-name-that-is-too-long' is not a name of a network device
 run --path sriov:eth0 --wire-rate 1Gbps | run: --wire-rate shapes the wire, which path 'sriov' does not cross

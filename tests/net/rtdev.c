@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "base/macro.h"
+#include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/rtdev.h"
 #include "sys/rtlink.h"
@@ -95,11 +96,38 @@ static void lends_and_takes_back(void **state)
 	place_drop(&c);
 }
 
+/* As "arp -an" has it: complete (2) and permanent (4). */
+static void knows_a_neighbour_for_good(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	struct place a = place_new(), b = place_new();
+	struct err e = {0};
+	char text[1024];
+	const char *line;
+
+	(void)state;
+	must(rt_veth_add(a.rt, "d0", "e0", b.fd, 1500, &e_));
+	must(rt_set_up(a.rt, "d0", &e_));
+	must(rt_neigh_add(a.rt, "d0", "198.18.0.2", mac, &e_));
+	must(rt_neigh_add(a.rt, "d0", "2001:2::2", mac, &e_));
+	assert_int_equal(rt_neigh_add(a.rt, "nosuch", "198.18.0.2", mac, &e), -ENODEV);
+	must(ns_scope_enter(&scope, a.fd, &e_));
+	must(file_read("/proc/thread-self/net/arp", text, sizeof(text), &e_));
+	line = strstr(text, "198.18.0.2 ");
+	assert_non_null(line);
+	assert_non_null(strstr(line, " 0x6 "));
+	assert_non_null(strstr(line, " 02:00:00:00:00:07 "));
+	place_drop(&a);
+	place_drop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_what_a_device_is_used_for),
 		cmocka_unit_test(lends_and_takes_back),
+		cmocka_unit_test(knows_a_neighbour_for_good),
 	};
 
 	return net_begin() < 0 ? 0 : cmocka_run_group_tests_name("rtdev", tests, NULL, NULL);
