@@ -82,6 +82,8 @@ static int plugin_parse(struct cni_plugin *p, const json_t *json, struct err *e)
 		return err_say(e, EINVAL, "not an object");
 	/* A copy of its own: some members are changed. */
 	p->json = json_deep_copy(json);
+	/* Its form is the plugin's affair. */
+	p->masquerades = json_is_true(json_object_get(json, "ipMasq"));
 	r = name_of(json, "type", p->type, sizeof(p->type), e);
 	if (r == 0)
 		r = capabilities(p, e);
@@ -192,10 +194,10 @@ void cni_conf_free(struct cni_conf *conf)
 	free(conf);
 }
 
-bool cni_conf_has(const struct cni_conf *conf, size_t capability_offset)
+bool cni_conf_has(const struct cni_conf *conf, size_t member_offset)
 {
 	for (uint32_t i = 0; i < conf->n_plugins; i++)
-		if (*(const bool *)((const char *)&conf->plugin[i] + capability_offset))
+		if (*(const bool *)((const char *)&conf->plugin[i] + member_offset))
 			return true;
 	return false;
 }

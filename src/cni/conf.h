@@ -21,6 +21,7 @@ struct cni_plugin {
 	char type[64];                      /* the name of its program */
 	char ipam[64];                      /* the program that it asks for addresses, or "" */
 	bool port_mappings, bandwidth, ips; /* capabilities it declares */
+	bool masquerades;                   /* what leaves the host gets the host's address */
 	struct json_t *json;
 };
 
@@ -39,8 +40,8 @@ int cni_conf_read(struct cni_conf **ret, const char *file, struct err *e) must_c
 void cni_conf_free(struct cni_conf *conf);
 DEFINE_CLEANUP(struct cni_conf *, cni_conf_free, cni_conf_freep)
 
-bool cni_conf_has(const struct cni_conf *conf, size_t capability_offset);
-/* Does a plugin of @conf declare this capability? @member: of struct cni_plugin */
+bool cni_conf_has(const struct cni_conf *conf, size_t member_offset);
+/* Does a plugin of @conf declare this, or do it? @member: of struct cni_plugin */
 #define cni_conf_declares(conf, member) cni_conf_has(conf, offsetof(struct cni_plugin, member))
 
 /*

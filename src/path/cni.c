@@ -292,6 +292,27 @@ static int join_subnet(struct path *p, const struct cni_ip *ip, struct err *e)
 	return 0;
 }
 
+/* On a real wire the container opens all connections; answers must find back to it. */
+static int fits_wire(const struct path *p, struct err *e)
+{
+	const struct cni_state *s = p->state;
+
+	if (p->lab->peer)
+		return 0;
+	if (cni_conf_attach(s->conf, "wire") != CNI_ATTACH_NONE)
+		return err_say(e, EOPNOTSUPP,
+			"network '%s' puts the container itself on the wire, with addresses that "
+			"tare can't tell to be free there: the path macvlan takes one of "
+			"--wire-addr",
+			s->conf->name);
+	if (cni_conf_declares(s->conf, masquerades))
+		return 0;
+	return err_say(e, EOPNOTSUPP,
+		"%s has no route to the container, and network '%s' does not masquerade "
+		"(\"ipMasq\": true)",
+		p->cfg.wire_peer, s->conf->name);
+}
+
 /* How the peer gets to pod @i. */
 static int reach(struct path *p, uint32_t i, const struct cni_ip *ip, struct err *e)
 {
@@ -299,6 +320,8 @@ static int reach(struct path *p, uint32_t i, const struct cni_ip *ip, struct err
 	enum cni_attach attach = cni_conf_attach(s->conf, "wire");
 	char host[64];
 
+	if (!p->lab->peer)
+		return 0;
 	if (i == 0 && attach == CNI_ATTACH_TAKEN)
 		p->lab->wire_taken = true;
 	if (attach == CNI_ATTACH_L2 || attach == CNI_ATTACH_TAKEN)
@@ -373,6 +396,8 @@ static int cni_build(struct path *p, struct err *e)
 	p->state = s;
 	r = load_conf(p, s, e);
 	if (r == 0)
+		r = fits_wire(p, e);
+	if (r == 0)
 		r = open_room(s, e);
 	if (r == 0)
 		r = lab_forward(p->lab, e);
@@ -413,6 +438,7 @@ const struct path_ops path_cni = {
 	.arg = "<file>",
 	.set = PATH_SET_GIVEN,
 	.pods_ok = true,
+	.wire = PATH_WIRE_BY_HOST,
 	.opts = cni_opts,
 	.opts_title = "CNI configurations",
 	.check = cni_path_check,
