@@ -15,5 +15,6 @@ const struct path_ops path_native = {
 	.hops = "peer, wire, host",
 	.crosses = "ip_rcv, tcp_v4_rcv",
 	.set = PATH_SET_BASIC,
+	.wire = PATH_WIRE_BY_HOST,
 	.build = native_build,
 };

@@ -22,7 +22,8 @@ static int parse(struct cni_conf **ret, const char *text, struct err *e)
 static void a_list_is_read(void **state)
 {
 	static const char text[] =
-		HEAD ",\"plugins\":[{\"type\":\"bridge\",\"ipam\":{\"type\":\"host-local\"}},"
+		HEAD ",\"plugins\":[{\"type\":\"bridge\",\"ipMasq\":true,"
+		     "\"ipam\":{\"type\":\"host-local\"}},"
 		     "{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true,\"x\":1}},"
 		     "{\"type\":\"tuning\",\"ipam\":{}}]}";
 	_cleanup_(cni_conf_freep) struct cni_conf *c = NULL;
@@ -40,6 +41,7 @@ static void a_list_is_read(void **state)
 	assert_true(c->check);
 	assert_true(cni_conf_declares(c, port_mappings));
 	assert_false(cni_conf_declares(c, bandwidth));
+	assert_true(cni_conf_declares(c, masquerades));
 	assert_int_equal(cni_conf_attach(c, "wire"), CNI_ATTACH_NONE);
 }
 
@@ -53,6 +55,7 @@ static void a_single_plugin_is_read(void **state)
 		parse(&c, "{\"cniVersion\":\"0.3.1\",\"name\":\"n\",\"type\":\"ptp\"}", &e), 0);
 	assert_int_equal(c->n_plugins, 1);
 	assert_false(c->check);
+	assert_false(cni_conf_declares(c, masquerades));
 }
 
 static void what_is_wrong_is_said(void **state)
