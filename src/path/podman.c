@@ -133,12 +133,6 @@ static int podman_probe(const struct path_spec *spec, struct err *e)
 	return PATH_UNAVAILABLE;
 }
 
-/* Addresses of containers on the wire itself. */
-static const struct {
-	const char *net, *addr[LAB_N_PODS];
-} on_wire[] = {{"198.18.0.0/24", {"198.18.0.3", "198.18.0.4"}},
-	{"2001:2::/64", {"2001:2::3", "2001:2::4"}}};
-
 static bool is_macvlan(const struct podman_net *net)
 {
 	return net->driver && strcmp(net->driver, "macvlan") == 0;
@@ -147,8 +141,9 @@ static bool is_macvlan(const struct podman_net *net)
 static const char *addr_of(const struct path *p, uint32_t i)
 {
 	const struct podman_path *s = p->state;
+	const struct lab_addrs *a = p->lab->addrs;
 
-	return is_macvlan(s->net) ? on_wire[p->cfg.ipv6].addr[i] : p->lab->addrs->bridged_addr[i];
+	return is_macvlan(s->net) ? a->wire_addr[i] : a->bridged_addr[i];
 }
 
 /* As the default network "podman" is: no DNS server; but with the lab's addresses and MTU. */
@@ -157,11 +152,12 @@ static int create_network(struct path *p, struct err *e)
 	const struct podman_path *s = p->state;
 	const struct lab_addrs *a = p->lab->addrs;
 	struct engine_words w = {0};
-	char mtu[24];
+	char mtu[24], wire[64];
 
 	snprintf(mtu, sizeof(mtu), "mtu=%u", p->cfg.mtu);
+	snprintf(wire, sizeof(wire), "%s%s", a->host, a->wire_len);
 	ENGINE_ADD(&w, "network", "create", "--driver", s->net->driver, "--disable-dns", "--opt",
-		mtu, "--subnet", is_macvlan(s->net) ? on_wire[p->cfg.ipv6].net : a->pod[0].net);
+		mtu, "--subnet", is_macvlan(s->net) ? wire : a->pod[0].net);
 	if (is_macvlan(s->net))
 		ENGINE_ADD(&w, "--opt", "parent=wire");
 	else
