@@ -13,19 +13,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Ref: drivers/net/tun.c tun_net_initialize: 65535 with the Ethernet header. */
-#define TAP_MAX_MTU 65521
-
 struct tap_state {
 	struct spawned forward[LAB_N_PODS];
 };
 
 static int tap_check(const struct path_spec *spec, struct err *e)
 {
-	if (spec->cfg.mtu <= TAP_MAX_MTU)
-		return 0;
-	return err_say(e, EINVAL, "the MTU of a tap device is at most %u, not %u", TAP_MAX_MTU,
-		spec->cfg.mtu);
+	return tap_check_mtu(spec->cfg.mtu, e);
 }
 
 static int device(int netns_fd, struct rt *rt, const char *name, uint32_t mtu, int *ret_fd,

@@ -10,6 +10,7 @@
 #include "sys/affinity.h"
 #include "sys/ping.h"
 #include "sys/qemu.h"
+#include "sys/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,7 @@ static int vm_check(const struct path_spec *spec, struct err *e)
 	const struct vm_model *model = spec->ops->model;
 	const struct path_cfg *cfg = &spec->cfg;
 	uint32_t cpus[AFFINITY_MAX_CPUS];
+	int r;
 
 	if (model->both && cfg->between == PATH_BETWEEN_MACHINES)
 		return err_say(e, EINVAL, "path '%s' has both ends on one host: add --between pods",
@@ -68,6 +70,9 @@ static int vm_check(const struct path_spec *spec, struct err *e)
 	if (cfg->queues > cfg->vcpus)
 		return err_say(e, EINVAL, "%u queues need as many --vcpus, not %u", cfg->queues,
 			cfg->vcpus);
+	r = tap_check_mtu(cfg->mtu, e);
+	if (r < 0)
+		return r;
 	return *cfg->guest_cpus ? MIN(affinity_parse(cfg->guest_cpus, cpus, e), 0) : 0;
 }
 

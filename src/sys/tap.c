@@ -11,6 +11,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+/* Ref: drivers/net/tun.c tun_net_initialize: 65535 with the Ethernet header. */
+#define TAP_MAX_MTU 65521
+
+int tap_check_mtu(uint32_t mtu, struct err *e)
+{
+	return mtu <= TAP_MAX_MTU
+		       ? 0
+		       : err_say(e, EINVAL, "the MTU of a tap device is at most %u, not %u",
+				 TAP_MAX_MTU, mtu);
+}
+
 static int open_queue(const char *name, short flags, struct err *e)
 {
 	_cleanup_(closep) int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Return: 0, or -EINVAL when no such device takes that MTU. */
+int tap_check_mtu(uint32_t mtu, struct err *e) must_check_;
+
 /*
  * tap_open() - create device @name in the namespace @netns_fd, with as many queues as asked for.
  * @vnet_hdr: packets carry a header (struct virtio_net_hdr) that says what is left to do:
