@@ -212,9 +212,10 @@ int path_probe_kind(const struct path_ops *ops, const struct path_cfg *cfg, stru
 {
 	const struct path_spec spec = path_spec_of(ops, cfg);
 
-	if (!ops->arg && !ops->no_lab)
-		return path_probe(&spec, e);
-	return ops->probe ? classify(ops->probe(&spec, e)) : 0;
+	/* Not path_check(): options that this kind would need are no fault of the machine's. */
+	if (ops->probe)
+		return classify(ops->probe(&spec, e));
+	return ops->arg || ops->no_lab ? 0 : path_probe(&spec, e);
 }
 
 static int verify(struct path *p, struct err *e)
