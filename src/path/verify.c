@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "sys/ns.h"
+#include "sys/signals.h"
 #include "sys/sock.h"
 
 #include <errno.h>
@@ -99,12 +100,16 @@ static int probe_send(const struct probe *x, int fd, const char *word)
 		       : 0;
 }
 
-/* Return: 0, -EBADMSG when only a packet without a checksum came, -ETIMEDOUT, or another errno. */
-static int probe_until(const struct probe *x, uint64_t deadline_ns)
+/*
+ * Return: 0, -EBADMSG when only a packet without a checksum came, -ETIMEDOUT, -ECANCELED, or
+ * another errno.
+ */
+static int probe_until(const struct probe *x, uint64_t deadline_ns, int cancel_fd)
 {
 	for (uint32_t i = 0; clock_left_ms(deadline_ns) > 0; i++) {
 		char got[sizeof(WORD_BARE)] = "";
-		int r = probe_send(x, x->whole_fd, WORD_WHOLE);
+		int r = signals_pending(cancel_fd) ? -ECANCELED
+						   : probe_send(x, x->whole_fd, WORD_WHOLE);
 
 		if (r == 0 && i >= VERIFY_BARE_AFTER)
 			r = probe_send(x, x->bare_fd, WORD_BARE);
@@ -128,7 +133,7 @@ static int one_way(const struct path *p, const struct path_end *from, const stru
 
 	if (r < 0)
 		return r;
-	r = probe_until(&x, clock_now_ns() + VERIFY_DEADLINE_NS);
+	r = probe_until(&x, clock_now_ns() + VERIFY_DEADLINE_NS, p->cancel_fd);
 	if (r == -EBADMSG)
 		return err_say(e, EBADMSG,
 			"only packets without a checksum pass %s: " CHECKSUM_TRAP, direction);
@@ -218,7 +223,7 @@ static void reset(int *fd, int other)
 	(void)!sock_wait_readable(other, clock_now_ns() + VERIFY_RESET_NS);
 }
 
-int path_verify_tcp(const struct path *p, struct err *e)
+static int verify_tcp(const struct path *p, struct err *e)
 {
 	uint64_t deadline_ns = clock_now_ns() + VERIFY_TCP_NS;
 	_cleanup_(closep) int listener = tcp_listen(p, &p->far, e);
@@ -242,5 +247,5 @@ int path_verify(const struct path *p, struct err *e)
 
 	if (r == 0)
 		r = one_way(p, &p->far, &p->near, "from far to near", e);
-	return r < 0 ? r : path_verify_tcp(p, e);
+	return r < 0 ? r : verify_tcp(p, e);
 }

@@ -7,16 +7,10 @@
 #include "path/path.h"
 
 /*
- * path_verify() - a UDP packet each way, then path_verify_tcp().
+ * path_verify() - a UDP packet each way; then near connects to far by TCP, and each sends more
+ *                 than the largest packet holds.
  *
  * Return: 0; -ETIMEDOUT naming the direction that stayed silent; -EBADMSG when only packets
- * without a checksum pass.
+ * without a checksum pass, or TCP moves nothing; -ECANCELED.
  */
 int path_verify(const struct path *p, struct err *e) must_check_;
-
-/*
- * path_verify_tcp() - near connects to far, and each sends more than the largest packet holds.
- *
- * Return: 0, or -EBADMSG with what is probably wrong.
- */
-int path_verify_tcp(const struct path *p, struct err *e) must_check_;

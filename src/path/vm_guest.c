@@ -182,7 +182,7 @@ static int check_boot(struct vm_guest *g, uint64_t begin_ns, struct err *e)
 	uint64_t silent_ns = patience[p].silent_ns;
 	uint64_t spent_ns = time_spent(g, begin_ns);
 
-	if (g->cancel_fd >= 0 && signals_pending(g->cancel_fd))
+	if (signals_pending(g->cancel_fd))
 		return err_say(e, ECANCELED, "interrupted while a guest booted");
 	if (spent_ns > silent_ns && !qemu_console_said(g->qemu, KERNEL_BANNER))
 		return err_say(e, ETIMEDOUT, "the guest's kernel did not start within %d s",
