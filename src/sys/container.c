@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define CONTAINER_ID_DIGITS 64
+/* Fewer may be a name ("db"), and the start of somebody else's id: what it is the engine knows. */
+#define CONTAINER_MIN_DIGITS 6
 /* Of one file: up to 16 lines of hierarchies, each a path. */
 #define CGROUP_TEXT_BYTES (16U << 10)
 /* An engine's daemon answers in milliseconds; one that hangs must not hang us. */
@@ -84,6 +86,8 @@ static int find_by_cgroup(const char *id, pid_t *ret, struct err *e)
 	struct dirent *entry;
 
 	*ret = 0;
+	if (strlen(id) < CONTAINER_MIN_DIGITS)
+		return 0;
 	if (!dir)
 		return err_set(e, errno, "cannot open /proc");
 	while ((entry = readdir(dir))) {
