@@ -15,18 +15,11 @@ static_assert(ARRAY_SIZE(ebpf_redirect_name) == EBPF_REDIRECT_N);
 
 static int pod_build(struct lab *lab, uint32_t i, struct err *e)
 {
-	const struct lab_addrs *a = lab->addrs;
-	char outer[16], gateway[64];
 	int r = lab_pod_add(lab, i, e);
 
-	if (r < 0)
-		return r;
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
-	r = rt_addr_add(lab->host, outer, gateway, e);
 	if (r == 0)
-		r = lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
-	return r < 0 ? r : lab_route_from_peer(lab, a->pod[i].net, e);
+		r = lab_pod_routed(lab, i, e);
+	return r < 0 ? r : lab_route_from_peer(lab, lab->addrs->pod[i].net, e);
 }
 
 int ebpf_pods(struct path *p, struct err *e)
@@ -46,9 +39,10 @@ int ebpf_pods(struct path *p, struct err *e)
 static struct route_key key_of(const char *addr)
 {
 	struct route_key key = {.addr = {0, 0, htonl(0xffff)}};
+	int r = strchr(addr, ':') ? inet_pton(AF_INET6, addr, key.addr)
+				  : inet_pton(AF_INET, addr, &key.addr[3]);
 
-	if (inet_pton(AF_INET, addr, &key.addr[3]) != 1)
-		assert(inet_pton(AF_INET6, addr, key.addr) == 1);
+	assert(r == 1);
 	return key;
 }
 

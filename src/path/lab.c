@@ -61,7 +61,8 @@ int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
 }
 
-int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e)
+/* A namespace and its netlink socket. */
+static int machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
 	int r = ns_net_new(&fd, e);
@@ -129,9 +130,9 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->pod_mtu = cfg->mtu;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
-	r = lab_machine_new(lab, &lab->host_fd, &lab->host, e);
+	r = machine_new(lab, &lab->host_fd, &lab->host, e);
 	if (r == 0 && !*cfg->wire_dev)
-		r = lab_machine_new(lab, &lab->peer_fd, &lab->peer, e);
+		r = machine_new(lab, &lab->peer_fd, &lab->peer, e);
 	if (r < 0)
 		return r;
 	r = *cfg->wire_dev ? wire_join(lab, e) : wire_add(lab, e);
@@ -194,7 +195,7 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 {
 	assert(i < lab->n_pods);
-	return lab_machine_new(lab, &lab->pod_fd[i], &lab->pod[i], e);
+	return machine_new(lab, &lab->pod_fd[i], &lab->pod[i], e);
 }
 
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
@@ -219,6 +220,18 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 	int r = lab_address(lab->pod[i], "eth0", addr, lab->addrs->wire_len, e);
 
 	return r < 0 || !gateway ? r : rt_route_add(lab->pod[i], "eth0", NULL, gateway, e);
+}
+
+int lab_pod_routed(struct lab *lab, uint32_t i, struct err *e)
+{
+	const struct lab_addrs *a = lab->addrs;
+	char outer[16], gateway[64];
+	int r;
+
+	snprintf(outer, sizeof(outer), "pod%u", i);
+	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
+	r = rt_addr_add(lab_machine_of(lab, i), outer, gateway, e);
+	return r < 0 ? r : lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
 }
 
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e)

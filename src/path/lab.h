@@ -63,9 +63,6 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_ch
 /* The namespace of pod @i, with nothing but loopback in it. */
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
-/* One more machine, for a path that needs it: a namespace and its netlink socket, the caller's. */
-int lab_machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e) must_check_;
-
 /*
  * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on its machine.
  * Both are up; addresses and routes are the path's business.
@@ -82,6 +79,12 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 /* Sets a device up, with an address of the lab; @len: "/24", one of the prefix lengths there. */
 int lab_address(struct rt *rt, const char *dev, const char *addr, const char *len, struct err *e)
 	must_check_;
+
+/*
+ * lab_pod_routed() - an address for eth0 and one of the same subnet, its gateway, for the other
+ * half of the pair, "pod<i>". Nobody else is told the way.
+ */
+int lab_pod_routed(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Gives pod @i's eth0 an address on the wire's own segment, the host being a switch. */
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e) must_check_;

@@ -20,12 +20,14 @@ static const struct opt netkit_opts[] = {
 	OPT_END,
 };
 
-static int pod_add(struct lab *lab, uint32_t i, const char *outer, struct err *e)
+static int pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	int r = lab_pod_new(lab, i, e);
+	char outer[16];
 	const struct rt_netkit pair = {outer, "eth0", lab->pod_fd[i], lab->cfg->mtu,
 		.l3 = lab->cfg->netkit_mode == NETKIT_L3};
 
+	snprintf(outer, sizeof(outer), "pod%u", i);
 	if (r == 0)
 		r = rt_netkit_add(lab->host, &pair, e);
 	if (r < 0)
@@ -36,18 +38,11 @@ static int pod_add(struct lab *lab, uint32_t i, const char *outer, struct err *e
 
 static int pod_build(struct lab *lab, uint32_t i, struct err *e)
 {
-	const struct lab_addrs *a = lab->addrs;
-	char outer[16], gateway[64];
-	int r;
+	int r = pod_add(lab, i, e);
 
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
-	r = pod_add(lab, i, outer, e);
 	if (r == 0)
-		r = rt_addr_add(lab->host, outer, gateway, e);
-	if (r == 0)
-		r = lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
-	return r < 0 ? r : lab_route_from_peer(lab, a->pod[i].net, e);
+		r = lab_pod_routed(lab, i, e);
+	return r < 0 ? r : lab_route_from_peer(lab, lab->addrs->pod[i].net, e);
 }
 
 static int netkit_build(struct path *p, struct err *e)

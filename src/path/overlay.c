@@ -119,19 +119,12 @@ static int bridged_node(struct path *p, uint32_t pod, struct err *e)
 static int routed_node(struct path *p, uint32_t pod, struct err *e)
 {
 	const struct lab_addrs *a = p->lab->addrs;
-	struct rt *rt = lab_machine_of(p->lab, pod);
-	char outer[16], gateway[64];
 	int r = lab_forward_at(p->lab, node_fd(p->lab, pod), e);
 
-	snprintf(outer, sizeof(outer), "pod%u", pod);
-	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[pod].gateway, a->wire_len);
 	if (r == 0)
-		r = rt_addr_add(rt, outer, gateway, e);
-	if (r == 0)
-		r = lab_pod_address(p->lab, pod, a->pod[pod].addr, a->pod[pod].gateway, e);
-	if (r == 0)
-		r = rt_route_add(rt, "tun0", a->pod[!pod].net, NULL, e);
-	return r;
+		r = lab_pod_routed(p->lab, pod, e);
+	return r < 0 ? r
+		     : rt_route_add(lab_machine_of(p->lab, pod), "tun0", a->pod[!pod].net, NULL, e);
 }
 
 static int node_build(struct path *p, const struct overlay *o, uint32_t pod, struct err *e)

@@ -2,25 +2,13 @@
 #include "path/lab.h"
 #include "path/table.h"
 
-#include <stdio.h>
-
 static int pod_build(struct lab *lab, uint32_t i, struct err *e)
 {
-	const struct lab_addrs *a = lab->addrs;
-	char outer[16], gateway[64];
 	int r = lab_pod_add(lab, i, e);
 
-	if (r < 0)
-		return r;
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
-	r = rt_addr_add(lab->host, outer, gateway, e);
-	if (r < 0)
-		return r;
-	r = lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
-	if (r < 0)
-		return r;
-	return lab_route_from_peer(lab, a->pod[i].net, e);
+	if (r == 0)
+		r = lab_pod_routed(lab, i, e);
+	return r < 0 ? r : lab_route_from_peer(lab, lab->addrs->pod[i].net, e);
 }
 
 static int veth_build(struct path *p, struct err *e)
