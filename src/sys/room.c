@@ -205,7 +205,6 @@ bool room_enter(const struct room *room)
  */
 static int work_inside(const struct room *room, int fd, int (*work)(void *arg), void *arg)
 {
-	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -213,11 +212,7 @@ static int work_inside(const struct room *room, int fd, int (*work)(void *arg), 
 			_exit(errno);
 		_exit(work(arg));
 	}
-	if (pid < 0)
-		return errno;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return pid < 0 ? errno : exit_status(pid);
 }
 
 struct bind_ns {
