@@ -19,9 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COMMAND_FILE_BYTES ((size_t)64 << 10)
-#define COMMAND_MAX_WORDS  256
-#define SAY_NS             (10 * NSEC_PER_SEC)
+#define SAY_NS (10 * NSEC_PER_SEC)
 /* Where the guest's own root has the host's. */
 #define NEW_ROOT "/new"
 

@@ -15,10 +15,12 @@
 #include "base/err.h"
 
 /* A JSON object: argv, environment (lists of strings), directory, modules, module_dir. */
-#define COMMAND_FILE     "tare.command"
-#define COMMAND_PORT_CTL "tare.ctl"
-#define COMMAND_PORT_OUT "tare.out"
-#define COMMAND_PORT_ERR "tare.err"
+#define COMMAND_FILE       "tare.command"
+#define COMMAND_FILE_BYTES ((size_t)64 << 10) /* at most, with the NUL behind it */
+#define COMMAND_MAX_WORDS  256                /* in each list */
+#define COMMAND_PORT_CTL   "tare.ctl"
+#define COMMAND_PORT_OUT   "tare.out"
+#define COMMAND_PORT_ERR   "tare.err"
 
 _Noreturn void command_main(void);
 

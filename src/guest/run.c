@@ -98,6 +98,21 @@ static struct doc *modules(const char *list)
 	return d;
 }
 
+/* The guest would read the begin only. */
+static int check_size(const struct doc *d, const char *text, struct err *e)
+{
+	static const char *const list[] = {"argv", "environment", "modules"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		if (doc_len(doc_get(d, list[i])) > COMMAND_MAX_WORDS)
+			return err_say(e, E2BIG, "more than %d words for a guest: %s",
+				COMMAND_MAX_WORDS, list[i]);
+	if (strlen(text) >= COMMAND_FILE_BYTES)
+		return err_say(e, E2BIG, "command and environment take more than %zu kB",
+			COMMAND_FILE_BYTES >> 10);
+	return 0;
+}
+
 /* What the guest reads at its start. */
 static int command_text(const struct guest_run_cfg *cfg, char *const *argv, char **ret,
 	struct err *e)
@@ -115,7 +130,7 @@ static int command_text(const struct guest_run_cfg *cfg, char *const *argv, char
 	doc_put_str(d, "directory", dir);
 	doc_put_str(d, "module_dir", module_dir);
 	*ret = doc_text(d);
-	return 0;
+	return check_size(d, *ret, e);
 }
 
 static int open_ports(struct run *x, struct qemu_args *args, int theirs[PORT_N], struct err *e)
@@ -227,10 +242,16 @@ static int relay(struct run *x, uint64_t deadline_ns, struct err *e)
 			{.fd = x->fd[PORT_ERR], .events = POLLIN},
 			{.fd = x->cancel_fd, .events = POLLIN}};
 
+		/* A guest that does not power off has nothing more to say. */
+		uint64_t quiet_ns = x->ended ? clock_now_ns() + RUN_QUIT_NS : UINT64_MAX;
+		int n = poll(p, ARRAY_SIZE(p), clock_left_ms(MIN(deadline_ns, quiet_ns)));
+
+		if (n < 0 && errno != EINTR)
+			return err_set(e, errno, "cannot wait for a guest");
+		if (n == 0 && x->ended)
+			return 0;
 		if (clock_left_ms(deadline_ns) == 0)
 			return err_say(e, ETIMEDOUT, "the command did not end within --time-max");
-		if (poll(p, ARRAY_SIZE(p), clock_left_ms(deadline_ns)) < 0 && errno != EINTR)
-			return err_set(e, errno, "cannot wait for a guest");
 		if (p[3].revents)
 			return err_say(e, ECANCELED, "interrupted");
 		for (int i = PORT_OUT; r == 0 && i <= PORT_ERR; i++)
