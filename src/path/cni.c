@@ -11,16 +11,12 @@
 #include "path/lab.h"
 #include "path/table.h"
 #include "path/verify.h"
-#include "sys/ns.h"
 #include "sys/sock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 enum cni_device {
 	CNI_DEVICE_WIRE,
@@ -330,26 +326,15 @@ static int reach(struct path *p, uint32_t i, const struct cni_ip *ip, struct err
 	return lab_route_from_peer(p->lab, host, e);
 }
 
-/* The MTU of the container's device; 0: it has no such device. */
-static uint32_t mtu_of(int netns_fd, const char *dev)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(closep) int fd = -1;
-	struct ifreq ifr = {0};
-
-	if (ns_scope_enter(&scope, netns_fd, NULL) < 0)
-		return 0;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", dev);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0 ? (uint32_t)ifr.ifr_mtu : 0;
-}
-
 static void add_notes(struct path *p)
 {
-	uint32_t mtu = mtu_of(p->lab->pod_fd[0], "eth0");
+	struct rt_id eth0;
 
-	if (mtu && mtu != p->cfg.mtu)
-		path_note(p, "the container's device has an MTU of %u, not %u", mtu, p->cfg.mtu);
+	if (rt_id(p->lab->pod[0], "eth0", &eth0, NULL) == 0 && eth0.mtu != p->cfg.mtu) {
+		path_note(p, "the container's device has an MTU of %u, not %u", eth0.mtu,
+			p->cfg.mtu);
+		p->mtu = MIN(p->mtu, eth0.mtu);
+	}
 	if (publishes(p))
 		path_note(p, "%u ports are published, TCP and UDP; cni-ports=N for more flows",
 			p->cfg.cni_ports);

@@ -326,6 +326,7 @@ int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e)
 	if (!mac || nl_addr_get_len(mac) != sizeof(ret->mac))
 		return err_say(e, EINVAL, "'%s' has no hardware address", name);
 	ret->ifindex = rtnl_link_get_ifindex(link);
+	ret->mtu = rtnl_link_get_mtu(link);
 	memcpy(ret->mac, nl_addr_get_binary_addr(mac), sizeof(ret->mac));
 	return 0;
 }

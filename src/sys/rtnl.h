@@ -80,9 +80,10 @@ int rt_addrs(struct rt *rt, bool ipv6, struct rt_addr *ret, uint32_t max, struct
 /* Sums over all devices. A root qdisc counts what its children drop. */
 int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e) must_check_;
 
-/* Number and hardware address of a link. */
+/* What a link is: number, MTU, hardware address. */
 struct rt_id {
 	int ifindex;
+	uint32_t mtu;
 	uint8_t mac[6];
 };
 int rt_id(struct rt *rt, const char *name, struct rt_id *ret, struct err *e) must_check_;
