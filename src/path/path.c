@@ -277,9 +277,11 @@ void path_note(struct path *p, const char *fmt, ...)
 double path_ceiling_bps(const struct path *p)
 {
 	uint32_t headers = (p->cfg.ipv6 ? 40 : 20) + 20 + 12;
+	double frame;
 
 	if (!p->cfg.wire_rate_bps || p->cfg.between == PATH_BETWEEN_PODS)
 		return 0;
-	return (double)p->cfg.wire_rate_bps * (p->mtu - headers) /
-	       (p->mtu + p->overhead_bytes + 38);
+	frame = p->cfg.mtu + 14.0;
+	return (double)p->cfg.wire_rate_bps * frame / (frame + 24) * (p->mtu - headers) /
+	       (p->mtu + p->overhead_bytes + 14);
 }

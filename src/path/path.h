@@ -273,6 +273,8 @@ void path_note(struct path *p, const char *fmt, ...) printf_(2, 3);
 /*
  * path_ceiling_bps() - the most TCP payload the shaped wire can carry, 0 when it is not shaped or
  * not crossed: rate * (mtu - IP - TCP with timestamps) / (mtu + overhead + 38 bytes of Ethernet).
+ * A path whose packets are smaller than the wire's gets the few per cent more that the wire's
+ * shaper lets them have, see shape() in path/lab.c.
  * Ref: IEEE 802.3 (14 header, 4 FCS, 8 preamble, 12 gap), RFC 7323 (12 bytes of timestamps).
  */
 double path_ceiling_bps(const struct path *p);
