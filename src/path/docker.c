@@ -83,7 +83,7 @@ static int docker_do(const struct path *p, const char *const *words, char *ret, 
 	int r = docker_run(words, p->cancel_fd, ENGINE_TIMEOUT_NS, ret, size, &why);
 
 	if (r == EXEC_FAILED)
-		return err_say(e, EIO, "%s: %s", words[1], why.text);
+		return err_say(e, EIO, "%s %s: %s", words[0], words[1], why.text);
 	if (r < 0 && e)
 		*e = why;
 	return r;

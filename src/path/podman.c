@@ -155,7 +155,7 @@ static int create_network(struct path *p, struct err *e)
 	char mtu[24], wire[64];
 
 	snprintf(mtu, sizeof(mtu), "mtu=%u", p->cfg.mtu);
-	snprintf(wire, sizeof(wire), "%s%s", a->host, a->wire_len);
+	snprintf(wire, sizeof(wire), "%s%s", a->host, a->segment_len);
 	ENGINE_ADD(&w, "network", "create", "--driver", s->net->driver, "--disable-dns", "--opt",
 		mtu, "--subnet", is_macvlan(s->net) ? wire : a->pod[0].net);
 	if (is_macvlan(s->net))
