@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define SPAN_NS (100 * NSEC_PER_MSEC)
+/* Of a span in which nothing that began came to its end. */
+#define MAX_RUNS 5
 
 static struct path *path;
 
@@ -100,7 +102,9 @@ static void rr_counts(void **state)
 	uint64_t flows = v->cfg.flows, req = v->cfg.req_bytes, rsp = v->cfg.rsp_bytes;
 	struct totals t;
 
-	run(v, &t);
+	/* 16 MiB each way at once take longer than the span where others use the CPUs. */
+	for (int i = 0; i < MAX_RUNS && (i == 0 || t.latency.count == 0); i++)
+		run(v, &t);
 	assert_int_equal(t.latency.count, samples(&t.latency));
 	assert_true(t.latency.count > 0);
 	assert_true(t.latency.min_ns > 0);
