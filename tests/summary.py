@@ -3,9 +3,10 @@
 
 Usage: summary.py BUILD/meson-logs/testlog.json...
 
-A test that speaks TAP counts once per 'ok'/'not ok' line, any other test once; '# skipped WHAT: WHY' is a part
-of a test that was skipped, and counts as such; a log that cannot be read counts as failed. With logs of several builds each suite carries its build's name. The last line is
-'N passed, N failed, N skipped'; the exit status is 1 if anything failed or nothing passed.
+A test that speaks TAP counts once per 'ok'/'not ok' line, any other test once. '# skipped WHAT: WHY' counts as
+skipped, and then 'ok N - WHAT' right after it not as passed; a log that cannot be read counts as failed. With logs
+of several builds each suite carries its build's name. The last line is 'N passed, N failed, N skipped'; the exit
+status is 1 if anything failed or nothing passed.
 """
 import collections
 import json
@@ -15,7 +16,7 @@ import sys
 
 PLAN = re.compile(r'^1\.\.(\d+)[ \t]*(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
 POINT = re.compile(r'^(not )?ok\b.*?(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
-PART = re.compile(r'^# skipped (?:.*?: )?(.*)\n(?!not ok .*# skip)', re.M | re.I)
+PART = re.compile(r'^# skipped (.*?): (.*)\n(?:ok \d+ - (.*))?', re.M)
 TAIL_LINES = 15
 
 Outcome = collections.namedtuple('Outcome', 'passed failed skip_reasons')
@@ -30,7 +31,7 @@ def skip_reason(point, out):
     """cmocka says 'not ok 3 # SKIP test_name'; the reason is what the test printed just before"""
     before = last_line(out[:point.start()])
     if point[1] and before.startswith('# ') and ': error: ' not in before:
-        return re.sub(r'^# (skipped .*?: )?', '', before)
+        return before[2:]
     return point[2].strip() or 'no reason given'
 
 
@@ -42,10 +43,11 @@ def tap_outcome(result, out):
     passed = len(points) - len(reasons) - failed
     reasons += [m[2].strip() or 'no reason given' for m in plans if m[2] is not None]
     parts = PART.findall(out)
+    passed -= sum(1 for what, _, name in parts if what == name)
     broken = result not in ('OK', 'SKIP') or len(points) != sum(int(m[1]) for m in plans)
     if broken and not failed:  # died, timed out, or did not keep its plan
         failed = 1
-    return Outcome(passed, failed, reasons + parts)
+    return Outcome(passed, failed, reasons + [why for _, why, _ in parts])
 
 
 def outcome(test):

@@ -206,7 +206,7 @@ static void carries_exactly(void **state)
 	if (r == PATH_UNAVAILABLE) {
 		assert_int_equal(net_count_fds(), n_fds);
 		net_skip(v->name, &e);
-		skip();
+		return;
 	}
 	if (r < 0)
 		fail_msg("%s", e.text);
@@ -264,8 +264,8 @@ static void nat_hides_the_container(void **state)
 	int near, far, tcp;
 
 	if (net_path_open(&p, v->ops, &v->cfg, &e) != 0) {
-		net_skip(v->name, &e);
-		skip();
+		net_skip("nat hides the container", &e);
+		return;
 	}
 	private = p->lab->addrs->bridged_addr[0];
 	near = must(net_bind(p, &p->near, SOCK_DGRAM, p->near.port, &e_));
@@ -332,17 +332,21 @@ static void check_refuses_what_cannot_be(void **state)
 
 #define MAX_VARIANTS 256
 
-/* Is variant @k, family and ends, one too many? Families and ends seldom matter to each other. */
+/*
+ * Is variant @k, family and ends, one too many? Of paths that run programs of others, IPv4 in pods is
+ * the one that never differed from the rest; few: one of these, of the others each family once.
+ */
 static bool too_many(const struct path_ops *ops, uint32_t k, bool few)
 {
+	const uint32_t ipv6_machines = 1, ipv4_pods = 2;
 	bool slow = ops->arg || ops->set == PATH_SET_SWITCH;
 
 	if (few && slow)
 		return k > 0;
-	return (few || slow) && ops->pods_ok && k > 0 && k < 2 * PATH_BETWEEN_N - 1;
+	return ((few || slow) && k == ipv4_pods) || (few && ops->pods_ok && k == ipv6_machines);
 }
 
-/* All that one path can be asked for; of one that runs programs of others, each family once. */
+/* All that one path can be asked for. */
 static size_t list_one(struct variant *ret, const char *text, bool few)
 {
 	char name[32];
