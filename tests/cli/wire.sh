@@ -44,7 +44,10 @@ ip link del probe
 
 ip netns exec b "$tare" serve --log-file /run/log &
 server=$!
-until ip netns exec b ss -Hlt | grep -q :5201; do :; done
+for ((i = 0; i < 100; i++)); do
+  ! ip netns exec b ss -Hlt | grep -q :5201 || break
+  sleep 0.1
+done
 
 on=(--wire nic0 --peer 192.0.2.2)
 short=(--load rr:proto=tcp --time 100ms --warmup 10ms --repeat-min 2 --repeat-max 2 --quiet)
