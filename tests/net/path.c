@@ -333,8 +333,8 @@ static void check_refuses_what_cannot_be(void **state)
 #define MAX_VARIANTS 256
 
 /*
- * Is variant @k, family and ends, one too many? Of paths that run programs of others, IPv4 in pods is
- * the one that never differed from the rest; few: one of these, of the others each family once.
+ * Is variant @k, family and ends, one too many? Of paths that run programs of others, IPv4 in
+ * pods never differed from the rest; few: one of these, of the others each family once.
  */
 static bool too_many(const struct path_ops *ops, uint32_t k, bool few)
 {
