@@ -32,7 +32,7 @@ static const char *const vm_offloads_name[] = {
 };
 static_assert(ARRAY_SIZE(vm_offloads_name) == VM_OFFLOADS_N);
 
-static const struct opt vm_opts[] = {
+const struct opt vm_opts[] = {
 	OPT_ENUM(struct path_cfg, accel, "accel", 0, vm_accel_name,
 		"run guests by KVM or emulate their CPU; auto: KVM if a guest boots with it"),
 	OPT_U32(struct path_cfg, vcpus, "vcpus", 0, "<n>", "CPUs of a guest", .min = 1, .max = 64),
@@ -55,7 +55,7 @@ struct vm {
 	struct vm_guest *guest[LAB_N_PODS];
 };
 
-static int vm_check(const struct path_spec *spec, struct err *e)
+int vm_check(const struct path_spec *spec, struct err *e)
 {
 	const struct vm_model *model = spec->ops->model;
 	const struct path_cfg *cfg = &spec->cfg;
@@ -86,7 +86,7 @@ static int probe_file(const char *path, const char *what, struct err *e)
 				 strerror(errno));
 }
 
-static int vm_probe(const struct path_spec *spec, struct err *e)
+int vm_probe(const struct path_spec *spec, struct err *e)
 {
 	const struct vm_model *model = spec->ops->model;
 	const struct path_cfg *cfg = &spec->cfg;
@@ -94,7 +94,7 @@ static int vm_probe(const struct path_spec *spec, struct err *e)
 	struct vm_image image;
 	int r = qemu_find(cfg->qemu, e);
 
-	if (r == 0)
+	if (r == 0 && !model->vhost_user)
 		r = probe_file("/dev/net/tun", "a guest's NIC", e);
 	if (r == 0 && model->vhost)
 		r = probe_file("/dev/vhost-net", "vhost", e);
@@ -117,7 +117,7 @@ static int add_ends(struct path *p, struct vm *vm, struct err *e)
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < n_guests; i++)
-		r = vm_guest_boot(&vm->guest[i], p, i, e);
+		r = vm_guest_boot(&vm->guest[i], p, i, NULL, e);
 	if (r == 0 && n_guests < lab->n_pods)
 		r = bridge_pod_add(lab, 1, e);
 	if (r < 0)
@@ -129,9 +129,9 @@ static int add_ends(struct path *p, struct vm *vm, struct err *e)
 	return 0;
 }
 
-static void add_notes(struct path *p, const struct vm *vm)
+void vm_note_accel(struct path *p, const struct vm_guest *guest)
 {
-	if (!vm_guest_emulated(vm->guest[0])) {
+	if (!vm_guest_emulated(guest)) {
 		path_note(p, "accel=kvm");
 		return;
 	}
@@ -152,18 +152,21 @@ static int vm_build(struct path *p, struct err *e)
 	if (r == 0)
 		r = add_ends(p, vm, e);
 	if (r == 0)
-		add_notes(p, vm);
+		vm_note_accel(p, vm->guest[0]);
 	return r;
 }
 
-/* A guest opens no sockets for us, but its kernel answers: a packet each way as well. */
-static int vm_verify(struct path *p, struct err *e)
+int vm_ping(const struct path *p, struct err *e)
 {
-	struct vm *vm = p->state;
-	int r = vm->guest[1] ? vm_guest_ping(vm->guest[1], p->far.addr, e)
-			     : ping(p->near.netns_fd, p->far.addr, clock_now_ns() + VM_PING_NS, e);
+	int r = p->near.guest ? vm_guest_ping(p->near.host, p->far.addr, e)
+			      : ping(p->near.netns_fd, p->far.addr, clock_now_ns() + VM_PING_NS, e);
 
 	return r < 0 ? err_wrap(e, "no packet came through from near to far and back") : 0;
+}
+
+static int vm_verify(struct path *p, struct err *e)
+{
+	return vm_ping(p, e);
 }
 
 static void vm_close(struct path *p)
@@ -177,7 +180,7 @@ static void vm_close(struct path *p)
 
 #define VM_COMMON                                                                                  \
 	.needs = "QEMU, /dev/net/tun, a kernel for guests (make deps-vm)", .set = PATH_SET_VM,     \
-	.pods_ok = true, .opts = vm_opts, .opts_title = "Guests", .check = vm_check,               \
+	.pods_ok = true, .opts = vm_opts, .opts_title = VM_OPTS_TITLE, .check = vm_check,          \
 	.probe = vm_probe, .build = vm_build, .verify = vm_verify, .close = vm_close
 
 /* @sym: path_vm_<sym>; the rest: of struct vm_model */

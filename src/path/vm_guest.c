@@ -50,6 +50,7 @@ struct vm_guest {
 	const struct vm_model *model;
 	int netns_fd, cancel_fd; /* borrowed */
 	uint32_t index;
+	const char *vhost_user; /* borrowed while it boots */
 	int initrd_fd, tap_fd[QEMU_MAX_QUEUES];
 	struct guest_link ctl;
 	int agent_fd;
@@ -105,6 +106,11 @@ static const char *kernel_line(bool with_kvm)
 			  "mitigations=off nokaslr LD_LIBRARY_PATH=/lib";
 }
 
+static bool no_offloads(const struct vm_guest *g)
+{
+	return g->cfg->offloads == VM_OFFLOADS_OFF || g->model->vhost_user;
+}
+
 static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct err *e)
 {
 	_cleanup_(closep) int ctl = -1;
@@ -122,9 +128,10 @@ static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct e
 		.nic = g->model->device,
 		.mac = mac,
 		.vhost = g->model->vhost,
-		.no_offloads = g->cfg->offloads == VM_OFFLOADS_OFF,
+		.no_offloads = no_offloads(g),
 		.queues = g->cfg->queues,
-		.tap_fd = g->tap_fd,
+		.tap_fd = g->vhost_user ? NULL : g->tap_fd,
+		.vhost_user = g->vhost_user,
 	};
 
 	/* QEMU's own range, which nobody else on this bridge uses. */
@@ -280,13 +287,15 @@ static int make_initramfs(struct vm_guest *g, const struct lab *lab, const struc
 {
 	struct guest_cfg cfg = {.ipv6 = g->cfg->ipv6,
 		.pod = g->model->pod,
-		.no_offloads = g->cfg->offloads == VM_OFFLOADS_OFF,
+		.no_offloads = no_offloads(g),
 		.mtu = g->cfg->mtu};
+	const struct lab_addrs *a = lab->addrs;
 	char text[400];
 
-	snprintf(cfg.addr, sizeof(cfg.addr), "%s%s", lab->addrs->bridged_addr[g->index],
-		lab->addrs->wire_len);
-	str_set(cfg.gateway, lab->addrs->pod[0].gateway);
+	snprintf(cfg.addr, sizeof(cfg.addr), "%s%s",
+		(g->vhost_user ? a->wire_addr : a->bridged_addr)[g->index], a->wire_len);
+	/* On the wire's segment it needs none, and the guest wants one. */
+	str_set(cfg.gateway, g->vhost_user ? a->peer : a->pod[0].gateway);
 	guest_cfg_text(&cfg, text, sizeof(text));
 	g->initrd_fd = vm_image_initramfs(image, GUEST_CFG, text, e);
 	return MIN(g->initrd_fd, 0);
@@ -326,19 +335,21 @@ static void close_parts(struct vm_guest *g)
 		closep(&g->tap_fd[k]);
 }
 
-int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, struct err *e)
+int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
+	struct err *e)
 {
 	_cleanup_(vm_guest_closep) struct vm_guest *g = guest_new(p, i);
 	struct vm_image image;
 	const char *modules[VM_MODEL_N_MODULES];
 	int r;
 
+	g->vhost_user = vhost_user;
 	vm_model_modules(g->model, modules);
 	r = vm_image_find(&image, g->cfg->guest_dir, modules, e);
 	if (r < 0)
 		return r;
 	r = make_initramfs(g, p->lab, &image, e);
-	if (r == 0)
+	if (r == 0 && !vhost_user)
 		r = add_tap(g, p->lab, e);
 	if (r == 0)
 		r = boot(g, image.kernel, e);

@@ -9,8 +9,9 @@ struct vm_model {
 	const char *device, *module;
 	bool virtio; /* has queues, offloads between guest and host, and may have vhost */
 	bool vhost;
-	bool pod;  /* the end is a container in the guest */
-	bool both; /* both ends are guests */
+	bool pod;        /* the end is a container in the guest */
+	bool both;       /* both ends are guests */
+	bool vhost_user; /* its other side is a program's: no tap device, no offloads */
 };
 
 /* What a guest with such a NIC needs of its kernel; NULL-terminated. */
@@ -22,9 +23,10 @@ struct vm_guest;
 /*
  * vm_guest_boot() - start guest @i of @p, on tap device "tap<i>" of bridge br0 with address
  * bridged_addr[i], and wait until it is ready. p->ops->model is a struct vm_model.
+ * @vhost_user: of such a model, the other side's socket; its address is wire_addr[i]; else NULL
  */
-int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, struct err *e)
-	must_check_;
+int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
+	struct err *e) must_check_;
 
 /* Powers it off. */
 void vm_guest_close(struct vm_guest *g);
