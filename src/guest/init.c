@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "bench/agent.h"
 #include "guest/boot.h"
 #include "guest/command.h"
 #include "guest/net.h"
+#include "guest/watch.h"
 #include "path/guest_link.h"
 #include "path/lab.h"
 #include "sys/file.h"
@@ -77,7 +77,7 @@ static int fork_agent(struct guest *g, struct err *e)
 	struct spawn_args args = {
 		.netns_fd = g->pod_fd,
 		.container = g->cfg.pod,
-		.main = agent_main,
+		.main = watch_agent,
 	};
 	pid_t pid = spawn_agent_on(g->agent_fd, &args, e);
 
