@@ -2,7 +2,7 @@
 """Whatever ends a run, nothing of it stays: no link, nft rule, cgroup, process or network namespace.
 
 TAP. Usage: leak.py TARE [PATHS [SEED]]
-With PATHS, on these instead of veth: signals only, and fewer.
+With PATHS, on these instead of veth: signals only, and fewer. LEAK_SIGNALS of the environment: how many.
 As root, runs in a pid and network namespace of its own, so that others on the machine are not counted.
 """
 import ctypes
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-N_SIGNALS = 3 if sys.argv[2:] else 20
+N_SIGNALS = int(os.environ.get('LEAK_SIGNALS') or (3 if sys.argv[2:] else 20))
 MAX_TRIES = 3   # others on the machine may make a trial fail, but not for ever
 JANITOR_S = 6  # sys/janitor.c tries for 5 s
 OURS = ('tare', 'ovs', 'dpdk')
