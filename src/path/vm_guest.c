@@ -5,10 +5,10 @@
 #include "base/str.h"
 #include "path/guest_link.h"
 #include "path/vm.h"
+#include "path/vm_boot.h"
 #include "path/vm_image.h"
 #include "sys/affinity.h"
 #include "sys/qemu.h"
-#include "sys/signals.h"
 #include "sys/tap.h"
 
 #include <errno.h>
@@ -17,33 +17,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-/*
- * How long a boot may take, of time_spent(). KVM can open and still not run a stock kernel
- * (paravirtual and nested hosts interpret it), so a boot is the only proof. On KVM that works the
- * kernel's first line comes within a second; an emulated boot takes 2 to 4 s in all.
- */
-enum patience {
-	PATIENCE_PROBE, /* KVM, and there is TCG to fall back on */
-	PATIENCE_TCG,
-	PATIENCE_KVM, /* asked for, however slow: nested ones boot in 20 s */
-	PATIENCE_N,
-};
-static const struct {
-	uint64_t silent_ns, boot_ns; /* to the kernel's first line, in all */
-} patience[] = {
-	[PATIENCE_PROBE] = {4 * NSEC_PER_SEC, 10 * NSEC_PER_SEC},
-	[PATIENCE_TCG] = {12 * NSEC_PER_SEC, 30 * NSEC_PER_SEC},
-	[PATIENCE_KVM] = {60 * NSEC_PER_SEC, 120 * NSEC_PER_SEC},
-};
-static_assert(ARRAY_SIZE(patience) == PATIENCE_N);
-
-/* Ref: init/version.c; what is printed before comes from the boot code, which proves little. */
-#define KERNEL_BANNER "Linux version"
-/* An emulated boot may panic (measured: a pair of QEMU 7.2 and Linux 6.12 in 1 of 20). */
-#define TCG_ATTEMPTS 2
-#define LOOK_NS      (100 * NSEC_PER_MSEC)
-#define ANSWER_NS    (15 * NSEC_PER_SEC)
-#define QUIT_NS      (1 * NSEC_PER_SEC)
+#define ANSWER_NS (15 * NSEC_PER_SEC)
+#define QUIT_NS   (1 * NSEC_PER_SEC)
 
 struct vm_guest {
 	const struct path_cfg *cfg;
@@ -94,18 +69,6 @@ static int open_port(struct qemu_port *port, const char *name, int *ret_theirs, 
 	return fd[0];
 }
 
-static const char *kernel_line(bool with_kvm)
-{
-	/*
-	 * loglevel: the banner is shown and little else; panic=-1: reboot at once, which ends
-	 * QEMU. Mitigations cost an emulated CPU time and protect nothing there.
-	 */
-	return with_kvm ? "console=ttyS0 earlyprintk=serial,ttyS0,115200 loglevel=6 panic=-1 "
-			  "LD_LIBRARY_PATH=/lib"
-			: "console=ttyS0 earlyprintk=serial,ttyS0,115200 loglevel=6 panic=-1 "
-			  "mitigations=off nokaslr LD_LIBRARY_PATH=/lib";
-}
-
 static bool no_offloads(const struct vm_guest *g)
 {
 	return g->cfg->offloads == VM_OFFLOADS_OFF || g->model->vhost_user;
@@ -124,7 +87,7 @@ static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct e
 		.memory_bytes = g->cfg->guest_memory_bytes,
 		.kernel = kernel,
 		.initrd_fd = g->initrd_fd,
-		.append = kernel_line(with_kvm),
+		.append = vm_boot_append(with_kvm),
 		.nic = g->model->device,
 		.mac = mac,
 		.vhost = g->model->vhost,
@@ -168,54 +131,19 @@ static int judge(const char *line, const char *good, struct err *e)
 	return err_say(e, EPROTO, "the guest said '%.60s' instead of '%s'", line, good);
 }
 
-/*
- * Of a boot: CPU time, so that a machine that has none to spare is waited for, within reason; but
- * the clock's time of a process that does next to nothing.
- */
-static uint64_t time_spent(const struct vm_guest *g, uint64_t begin_ns)
+static enum vm_patience patience(const struct vm_guest *g)
 {
-	uint64_t wall_ns = clock_now_ns() - begin_ns;
-	uint64_t cpu_ns = qemu_cpu_ns(g->qemu);
-
-	return cpu_ns < wall_ns / 30 ? wall_ns : MAX(cpu_ns, wall_ns / 4);
-}
-
-/* Return: 0; -ECANCELED; -EIO with the last words; -ETIMEDOUT when its kernel never started. */
-static int check_boot(struct vm_guest *g, uint64_t begin_ns, struct err *e)
-{
-	enum patience p = g->emulated                     ? PATIENCE_TCG
-			  : g->cfg->accel == VM_ACCEL_KVM ? PATIENCE_KVM
-							  : PATIENCE_PROBE;
-	uint64_t silent_ns = patience[p].silent_ns;
-	uint64_t spent_ns = time_spent(g, begin_ns);
-
-	if (signals_pending(g->cancel_fd))
-		return err_say(e, ECANCELED, "interrupted while a guest booted");
-	if (spent_ns > silent_ns && !qemu_console_said(g->qemu, KERNEL_BANNER))
-		return err_say(e, ETIMEDOUT, "the guest's kernel did not start within %d s",
-			(int)(silent_ns / NSEC_PER_SEC));
-	if (spent_ns <= patience[p].boot_ns)
-		return 0;
-	(void)qemu_say_why(g->qemu, e);
-	return err_wrap(e, "the guest did not become ready");
+	return g->emulated                     ? VM_PATIENCE_TCG
+	       : g->cfg->accel == VM_ACCEL_KVM ? VM_PATIENCE_KVM
+					       : VM_PATIENCE_PROBE;
 }
 
 static int wait_ready(struct vm_guest *g, struct err *e)
 {
-	uint64_t begin_ns = clock_now_ns();
 	char line[sizeof(g->ctl.buf)];
-	int r;
+	int r = vm_boot_wait(g->qemu, &g->ctl, patience(g), g->cancel_fd, line, sizeof(line), e);
 
-	while ((r = guest_hear(&g->ctl, line, sizeof(line), clock_now_ns() + LOOK_NS)) ==
-		-ETIMEDOUT) {
-		r = check_boot(g, begin_ns, e);
-		if (r < 0)
-			return r;
-	}
-	if (r == 0)
-		return judge(line, "ready", e);
-	(void)qemu_say_why(g->qemu, e);
-	return err_wrap(e, "the guest did not boot");
+	return r < 0 ? r : judge(line, "ready", e);
 }
 
 static int boot_once(struct vm_guest *g, const char *kernel, bool with_kvm, struct err *e)
@@ -233,7 +161,7 @@ static int boot_emulated(struct vm_guest *g, const char *kernel, struct err *e)
 {
 	int r = -EIO;
 
-	for (int i = 0; r == -EIO && i < TCG_ATTEMPTS; i++)
+	for (int i = 0; r == -EIO && i < VM_TCG_ATTEMPTS; i++)
 		r = boot_once(g, kernel, false, e);
 	return r;
 }
