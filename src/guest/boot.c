@@ -42,9 +42,12 @@ static int load_module(const char *path, struct err *e)
 
 	if (fd < 0)
 		return err_set(e, errno, "cannot open %s", path);
-	if (syscall(SYS_finit_module, fd, "", flags) < 0 && errno != EEXIST)
-		return err_set(e, errno, "cannot load %s", path);
-	return 0;
+	if (syscall(SYS_finit_module, fd, "", flags) == 0 || errno == EEXIST)
+		return 0;
+	if (flags && (errno == EINVAL || errno == EOPNOTSUPP))
+		return err_say(e, errno,
+			"this kernel does not unpack %s: unpack its modules and run depmod", path);
+	return err_set(e, errno, "cannot load %s", path);
 }
 
 int boot_modules(struct err *e)

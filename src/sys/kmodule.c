@@ -59,8 +59,10 @@ static int resolve_one(struct kmodule_list *list, struct kmod_ctx *ctx, const ch
 	if (r < 0)
 		return err_set(e, -r, "cannot look up the module '%s' in %s", name, dir);
 	if (!found)
-		return err_say(e, EOPNOTSUPP, "the guest's kernel has no module '%s' (%s)", name,
-			dir);
+		return err_say(e, EOPNOTSUPP,
+			"the guest's kernel has no module '%s' (%s); cloud kernels lack some, the one of "
+			"make deps-vm does not",
+			name, dir);
 	kmod_list_foreach(i, found)
 	{
 		struct kmod_module *mod = kmod_module_get_module(i);
