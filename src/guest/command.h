@@ -5,19 +5,19 @@
  *
  * Words on the control port, one a line:
  *
- *	guest: exit STATUS         the command has ended; or  error TEXT
- *	host:  quit                and the guest powers off, as it does when the port closes
+ *	guest: ready                   the command starts
+ *	       exit STATUS OUT ERR     it has ended, and has said that many bytes; or  error TEXT
+ *	host:  quit                    and the guest powers off, as it does when the port closes
  *
- * What the command says goes through ports of its own.
+ * What the command says goes through ports of its own, which may be behind: hence the numbers.
  */
 #pragma once
 
 #include "base/err.h"
 
 /* A JSON object: argv, environment (lists of strings), directory, modules, module_dir. */
+#define COMMAND_FILE_BYTES ((size_t)4 << 20) /* twice what Linux takes as arguments by default */
 #define COMMAND_FILE       "tare.command"
-#define COMMAND_FILE_BYTES ((size_t)64 << 10) /* at most, with the NUL behind it */
-#define COMMAND_MAX_WORDS  256                /* in each list */
 #define COMMAND_PORT_CTL   "tare.ctl"
 #define COMMAND_PORT_OUT   "tare.out"
 #define COMMAND_PORT_ERR   "tare.err"
