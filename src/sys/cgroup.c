@@ -118,7 +118,7 @@ static unsigned long own_pid_namespace(void)
 int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct err *e)
 {
 	struct cgroup cg = {0};
-	int last_errno = ENOENT;
+	int last_errno = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hierarchy); i++) {
 		char *dir = cg.dir[cg.n_dirs];
@@ -138,7 +138,10 @@ int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct 
 			last_errno = errno;
 	}
 	if (cg.n_dirs == 0) {
-		err_set(e, last_errno, "no cgroup can be created");
+		if (last_errno)
+			err_set(e, last_errno, "no cgroup can be created");
+		else
+			err_say(e, ENOENT, "no cgroup can be created: no hierarchy is mounted");
 		return CGROUP_UNAVAILABLE;
 	}
 	*ret = cg;
