@@ -81,6 +81,7 @@ static void describe_path(struct path_result *p, const struct path *path)
 	if (!path)
 		return;
 	p->ceiling_bps = path_ceiling_bps(path);
+	str_set(p->mark, path->mark);
 	p->n_notes = path->n_notes;
 	memcpy(p->note, path->note, sizeof(p->note));
 	str_set(p->near_dev, path->near.dev);
@@ -207,6 +208,9 @@ static int open_sites(struct bench *b, struct err *e)
 	open_all(b);
 	if (b->site[0]) {
 		env_read(&run->env, b->site[0]->path ? b->site[0]->path->near.netns_fd : -1);
+		if (run->env.emulated)
+			run_add_limit(run, "this machine's CPU is emulated (QEMU TCG or user-mode "
+					   "Linux): its numbers compare with each other only");
 		return 0;
 	}
 	if (b->cancelled)

@@ -14,6 +14,8 @@ const struct field run_fields[] = {
 
 const struct field path_result_fields[] = {
 	FIELD_STR(struct path_result, reason, "why the path was skipped or failed, else empty"),
+	FIELD_STR(struct path_result, mark,
+		"what sets its numbers apart: tcg, an end's CPU is emulated; else empty"),
 	FIELD_STR(struct path_result, near_dev, "device of the near end"),
 	FIELD_STR(struct path_result, far_dev, "device of the far end"),
 	FIELD_STR(struct path_result, near_offloads, "offloads of near_dev"),

@@ -75,6 +75,7 @@ struct path_result {
 	uint64_t open_ns, close_ns; /* what building and removing it took; 0: was not built */
 	bool has_guest_env;         /* an end is a guest; of two, far's */
 	struct env guest_env;
+	char mark[PATH_MARK_BYTES]; /* of struct path */
 	uint32_t n_notes;
 	char note[PATH_MAX_NOTES][256]; /* what to know of its numbers */
 };

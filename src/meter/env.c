@@ -19,6 +19,9 @@ const struct field env_fields[] = {
 	FIELD_STR(struct env, cpu_model, "CPU model"),
 	FIELD_U32(struct env, n_cpus, "", "CPUs tare may use"),
 	FIELD_STR(struct env, hypervisor, "yes or no: the CPU says it is virtual"),
+	FIELD_BOOL(struct env, emulated,
+		"the CPU is emulated (QEMU TCG) or the kernel a process (user-mode Linux): numbers "
+		"compare with each other only"),
 	FIELD_STR(struct env, mitigations, "CPU vulnerabilities mitigated at a cost, and how"),
 	FIELD_STR(struct env, governor, "frequency governor of CPU 0"),
 	FIELD_STR(struct env, clock_source, "clock source"),
@@ -82,6 +85,12 @@ static bool cpuinfo(const char *key, char *ret, size_t size)
 	return false;
 }
 
+/* Ref: QEMU target/i386/cpu.c, "max"; Linux arch/um/kernel/um_arch.c */
+static bool is_emulated(const char *cpu_model)
+{
+	return strstr(cpu_model, "QEMU TCG CPU") || strcmp(cpu_model, "UML") == 0;
+}
+
 static void read_cpu(struct env *x)
 {
 	uint32_t cpus[AFFINITY_MAX_CPUS];
@@ -90,6 +99,7 @@ static void read_cpu(struct env *x)
 	x->n_cpus = affinity_allowed(cpus);
 	if (!cpuinfo("model name", x->cpu_model, sizeof(x->cpu_model)))
 		str_set(x->cpu_model, UNKNOWN);
+	x->emulated = is_emulated(x->cpu_model);
 	if (cpuinfo("flags", flags, sizeof(flags)))
 		str_set(x->hypervisor, strstr(flags, " hypervisor") ? "yes" : "no");
 	else

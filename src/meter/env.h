@@ -6,11 +6,14 @@
 
 #include "base/field.h"
 
+#include <stdbool.h>
+
 struct env {
 	char kernel[128];
 	char cpu_model[128];
 	uint32_t n_cpus;
 	char hypervisor[16];
+	bool emulated;
 	char mitigations[512];
 	char governor[32];
 	char clock_source[32];

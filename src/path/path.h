@@ -138,8 +138,9 @@ struct path_end {
 	void *host; /* attach's own */
 };
 
-#define PATH_MAX_HOPS  4
-#define PATH_MAX_NOTES 6
+#define PATH_MAX_HOPS   4
+#define PATH_MAX_NOTES  6
+#define PATH_MARK_BYTES 16
 
 struct lab;
 
@@ -157,6 +158,8 @@ struct path {
 	/* Namespaces on the way besides the ends': their counters say where packets died. */
 	uint32_t n_hops;
 	int hop_fd[PATH_MAX_HOPS]; /* borrowed */
+
+	char mark[PATH_MARK_BYTES]; /* stands behind its name in tables: "tcg"; "": none */
 
 	/* What a reader must know of this path's numbers: "accel=tcg: ..." */
 	uint32_t n_notes;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "path/bridge.h"
 #include "path/table.h"
 #include "path/vm_guest.h"
@@ -135,6 +136,7 @@ void vm_note_accel(struct path *p, const struct vm_guest *guest)
 		path_note(p, "accel=kvm");
 		return;
 	}
+	str_set(p->mark, "tcg");
 	path_note(p, "accel=tcg: the guest's CPU is emulated, its numbers compare with those of "
 		     "other emulated guests only");
 	if (p->cfg.accel == VM_ACCEL_AUTO)

@@ -64,6 +64,15 @@ static void ratio_text(const struct metric_value *v, char *ret, size_t size)
 		str_addf(ret, size, "%.2f ±%.2f", r->mean, (r->ci_high - r->ci_low) / 2);
 }
 
+/* Every row says what its numbers can't be compared with. */
+static void add_path(struct grid *g, const struct path_result *p)
+{
+	if (*p->mark)
+		grid_add(g, "%s [%s]", p->spec.name, p->mark);
+	else
+		grid_add(g, "%s", p->spec.name);
+}
+
 static void glance_head(const struct run *run, struct grid *g)
 {
 	grid_add(g, "%s", "");
@@ -89,7 +98,7 @@ static void glance(const struct run *run, FILE *out)
 	for (uint32_t path = 0; path < run->n_paths; path++) {
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].spec.name);
+		add_path(g, &run->path[path]);
 		for (uint32_t i = 0; i < run->n_loads; i++) {
 			const struct cell *c = run_cell(run, i, path);
 			const struct kind *k = kind_of(run, i);
@@ -215,7 +224,7 @@ static void block_row(struct grid *g, const struct run *run, const struct kind *
 	const struct metric_value *main = &c->metric[k->main];
 	bool compared = run_is_compared(run);
 
-	grid_add(g, "%s", run->path[c->path].spec.name);
+	add_path(g, &run->path[c->path]);
 	add_value(g, c, main, k->main_scale, compared);
 	if (k->latencies) {
 		add_percentile(g, c, LOAD_HIST_LATENCY, 0.5);
@@ -313,7 +322,7 @@ static void phases(const struct run *run, uint32_t load, FILE *out)
 
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].spec.name);
+		add_path(g, &run->path[path]);
 		for (uint32_t i = LOAD_HIST_LATENCY + 1; i < LOAD_HIST_N; i++) {
 			if (!has_hist(run, load, i))
 				continue;
@@ -381,7 +390,7 @@ static void under(const struct run *run, uint32_t load, uint32_t idle_load, FILE
 
 		if (run->path[path].status != STATUS_OK)
 			continue;
-		grid_add(g, "%s", run->path[path].spec.name);
+		add_path(g, &run->path[path]);
 		add_quantiles(g, idle, loaded, 0.5);
 		add_quantiles(g, idle, loaded, 0.99);
 		grid_add(g, bps->n ? "%.4g" : "-", bps->mean * 1e-9);
