@@ -17,11 +17,11 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "cli"))
+from procs import await_gone, await_qemu  # noqa: E402
 from tap import QUICK, Tap, skip_all, strict_json  # noqa: E402
 
 TARE = os.path.abspath(sys.argv[1])
 RUN_S = 150  # on a busy machine; a boot that hangs is given up earlier
-GONE_S = 5
 TCG = ["--accel", "tcg", *QUICK]
 
 
@@ -49,7 +49,7 @@ def carry_traffic():
     doc = strict_json(done.stdout)
     for path in doc["paths"][1:]:
         assert path["status"] == "ok", path
-        assert any("accel=tcg" in n for n in path["notes"]), path
+        assert any("accel=tcg" in n for n in path["notes"]) and path["mark"] == "tcg", path
     for trial in doc["trials"]:
         assert trial["status"] == "ok", trial
     for path in paths.split(","):
@@ -75,40 +75,11 @@ def both_ends_guests():
     assert all(t["status"] == "ok" for t in strict_json(done.stdout)["trials"])
 
 
-def children(pid):
-    try:
-        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(word) for word in text.split()]
-
-
-def is_qemu(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("qemu")
-    except OSError:
-        return False
-
-
 def start_guest():
     """A running tare and the pid of its QEMU."""
     p = subprocess.Popen([TARE, "run", "--path", "vm-virtio", "--load", "stream", "--accel", "tcg", "--time", "5s"],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + RUN_S
-    while time.monotonic() < deadline and p.poll() is None:
-        found = [c for c in children(p.pid) if is_qemu(c)]
-        if found:
-            return p, found[0]
-        time.sleep(0.01)
-    p.kill()
-    raise AssertionError("tare starts no QEMU: " + "".join(p.communicate()))
-
-
-def await_gone(pid):
-    deadline = time.monotonic() + GONE_S
-    while is_qemu(pid):
-        assert time.monotonic() < deadline, f"QEMU {pid} is still there"
-        time.sleep(0.02)
+    return p, await_qemu(p, RUN_S)
 
 
 def killed():

@@ -1,0 +1,40 @@
+"""QEMU processes, for the tests of guests."""
+
+import pathlib
+import time
+
+GONE_S = 5
+
+
+def children(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def is_qemu(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("qemu")
+    except OSError:
+        return False
+
+
+def await_qemu(p, deadline_s):
+    """The pid of the QEMU that this process starts."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline and p.poll() is None:
+        found = [c for c in children(p.pid) if is_qemu(c)]
+        if found:
+            return found[0]
+        time.sleep(0.01)
+    p.kill()
+    raise AssertionError("tare starts no QEMU: " + "".join(map(str, p.communicate())))
+
+
+def await_gone(pid):
+    deadline = time.monotonic() + GONE_S
+    while is_qemu(pid):
+        assert time.monotonic() < deadline, f"QEMU {pid} is still there"
+        time.sleep(0.02)
