@@ -124,8 +124,9 @@ static int refused(const struct ovs *ovs, char *what, struct err *e)
 static int vsctl(struct ovs *ovs, bool wait, const char *const *words, struct err *e)
 {
 	_cleanup_(freep) struct exec_result *x = NULL;
-	const char *argv[OVS_MAX_WORDS] = {"ovs-vsctl", "--db=" OVS_DB, OVS_VSCTL_TIMEOUT};
-	size_t n = 3;
+	const char *argv[OVS_MAX_WORDS] = {"ovs-vsctl", "--db=" OVS_DB, OVS_VSCTL_TIMEOUT,
+		"-vconsole:err"}; /* its remarks are no answer of the switch */
+	size_t n = 4;
 	int r;
 
 	if (!wait)

@@ -22,7 +22,7 @@
 
 /* A guest that was told to power off is gone by then; one that hangs is killed. */
 #define QEMU_FAREWELL_NS (500 * NSEC_PER_MSEC)
-#define QEMU_HELP_NS     (10 * NSEC_PER_SEC)
+#define QEMU_HELP_NS     (60 * NSEC_PER_SEC)
 #define QEMU_EARLY_BYTES (16 << 10)
 
 struct qemu {
@@ -258,8 +258,12 @@ int qemu_has_device(const char *binary, const char *device, struct err *e)
 		.timeout_ns = QEMU_HELP_NS};
 	_cleanup_(freep) struct exec_result *res = NULL;
 
-	if (exec_run(&res, &args, e) != 0)
-		return err_say(e, EOPNOTSUPP, "'%s' does not tell which devices it has", binary);
+	if (exec_run(&res, &args, e) != 0) {
+		struct err why = *e;
+
+		return err_say(e, EOPNOTSUPP, "'%s' does not tell which devices it has: %s", binary,
+			why.text);
+	}
 	if (strstr(res->out, answer))
 		return 0;
 	return err_say(e, EOPNOTSUPP, "'%s' has no device '%s': a newer QEMU may", binary, device);
