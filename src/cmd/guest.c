@@ -54,7 +54,12 @@ const struct command command_guest = {
 		"where the CPU has them.\n"
 		"\n"
 		"The guest's CPU is emulated: its numbers compare with each other, never with "
-		"those of the machine. The exit status is the command's.",
+		"those of the machine. The exit status is the command's, as a shell has it; 3 and "
+		"4 can also mean that there was no guest, which is said.\n"
+		"\n"
+		"The command's standard input is empty. When it ends, so do processes that it left "
+		"behind. /dev, /proc, /run and /sys are the guest's own, and the only network is "
+		"what the command builds. Ctrl-C ends the guest.",
 	.examples = {"tare guest -- tare list paths\nwhich paths a stock kernel has",
 		"tare guest -- tare compare --quick --path ipvlan-l2,wireguard\n"
 		"measure paths that the running kernel lacks"},

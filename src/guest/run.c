@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "guest/command.h"
+#include "guest/host.h"
 #include "path/guest_link.h"
 #include "path/vm_boot.h"
 #include "path/vm_image.h"
@@ -12,17 +13,13 @@
 #include "wire/doc.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SAY_NS (5 * NSEC_PER_SEC)
-/* A pipe that has room has room for so much. Ref: pipe(7) */
-#define CHUNK_BYTES PIPE_BUF
+#define QUIT_NS (5 * NSEC_PER_SEC)
 
 const struct guest_run_cfg guest_run_cfg_default = {
 	.guest_dir = "/var/lib/tare/guest",
@@ -49,35 +46,18 @@ const struct opt guest_run_opts[] = {
 	OPT_END,
 };
 
-enum port {
-	PORT_CTL,
-	PORT_OUT,
-	PORT_ERR,
-	PORT_N,
-};
 static const char *const port_name[] = {
-	[PORT_CTL] = COMMAND_PORT_CTL,
-	[PORT_OUT] = COMMAND_PORT_OUT,
-	[PORT_ERR] = COMMAND_PORT_ERR,
+	[GUEST_HOST_CTL] = COMMAND_PORT_CTL,
+	[GUEST_HOST_OUT] = COMMAND_PORT_OUT,
+	[GUEST_HOST_ERR] = COMMAND_PORT_ERR,
 };
-static_assert(ARRAY_SIZE(port_name) == PORT_N && PORT_N <= QEMU_MAX_PORTS);
+static_assert(ARRAY_SIZE(port_name) == GUEST_HOST_N && GUEST_HOST_N <= QEMU_MAX_PORTS);
 
-struct run {
-	const struct guest_run_cfg *cfg;
-	int cancel_fd; /* borrowed */
-	struct qemu *qemu;
-	struct guest_link ctl;
-	int fd[PORT_N]; /* our ends; that of ctl is ctl.fd */
-	bool ended;     /* the command has; status and expected are set */
-	int status;
-	uint64_t bytes[PORT_N], expected[PORT_N];
-};
-
-static void stop(struct run *x)
+static void stop(struct guest_host *x)
 {
 	closep(&x->ctl.fd);
 	x->ctl.n = 0;
-	for (int i = 0; i < PORT_N; i++)
+	for (int i = 0; i < GUEST_HOST_N; i++)
 		closep(&x->fd[i]);
 	qemu_close(take_ptr(x->qemu));
 }
@@ -136,9 +116,10 @@ static int command_text(const struct guest_run_cfg *cfg, char *const *argv, char
 		       : err_say(e, E2BIG, "the command and its environment are too long");
 }
 
-static int open_ports(struct run *x, struct qemu_args *args, int theirs[PORT_N], struct err *e)
+static int open_ports(struct guest_host *x, struct qemu_args *args, int theirs[GUEST_HOST_N],
+	struct err *e)
 {
-	for (int i = 0; i < PORT_N; i++) {
+	for (int i = 0; i < GUEST_HOST_N; i++) {
 		int fd[2];
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
@@ -147,13 +128,13 @@ static int open_ports(struct run *x, struct qemu_args *args, int theirs[PORT_N],
 		theirs[i] = fd[1];
 		args->port[i] = (struct qemu_port){port_name[i], fd[1]};
 	}
-	x->ctl.fd = take_fd(x->fd[PORT_CTL]);
+	x->ctl.fd = take_fd(x->fd[GUEST_HOST_CTL]);
 	return 0;
 }
 
-static int start(struct run *x, const char *kernel, int initrd_fd, struct err *e)
+static int start(struct guest_host *x, const char *kernel, int initrd_fd, struct err *e)
 {
-	int theirs[PORT_N] = {-1, -1, -1};
+	int theirs[GUEST_HOST_N] = {-1, -1, -1};
 	struct qemu_args args = {
 		.binary = x->cfg->qemu,
 		.netns_fd = -1,
@@ -168,7 +149,7 @@ static int start(struct run *x, const char *kernel, int initrd_fd, struct err *e
 
 	if (r == 0)
 		r = qemu_start(&x->qemu, &args, e);
-	for (int i = 0; i < PORT_N; i++)
+	for (int i = 0; i < GUEST_HOST_N; i++)
 		closep(&theirs[i]);
 	return r;
 }
@@ -180,7 +161,7 @@ static void show(const char *text)
 		(void)!write(STDERR_FILENO, text, strlen(text));
 }
 
-static int wait_ready(struct run *x, struct err *e)
+static int wait_ready(struct guest_host *x, struct err *e)
 {
 	char line[sizeof(x->ctl.buf)];
 	int r;
@@ -195,7 +176,8 @@ static int wait_ready(struct run *x, struct err *e)
 	return strcmp(line, "ready") == 0 ? 0 : err_say(e, EPROTO, "the guest said '%.60s'", line);
 }
 
-static int boot_image(struct run *x, const struct vm_image *image, const char *text, struct err *e)
+static int boot_image(struct guest_host *x, const struct vm_image *image, const char *text,
+	struct err *e)
 {
 	int r = -EIO;
 
@@ -210,7 +192,7 @@ static int boot_image(struct run *x, const struct vm_image *image, const char *t
 	return r;
 }
 
-static int boot(struct run *x, char *const *argv, struct err *e)
+static int boot(struct guest_host *x, char *const *argv, struct err *e)
 {
 	static const char *const needed[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p",
 		"overlay", NULL};
@@ -229,105 +211,8 @@ static int boot(struct run *x, char *const *argv, struct err *e)
 	return r;
 }
 
-/* A reader that takes its time must not keep us from hearing of a signal. */
-static int put(struct run *x, int fd, const char *buf, size_t n, struct err *e)
-{
-	while (n > 0) {
-		struct pollfd p[] = {{.fd = fd, .events = POLLOUT},
-			{.fd = x->cancel_fd, .events = POLLIN}};
-		ssize_t k;
-
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
-			return err_set(e, errno, "cannot wait for the reader of the output");
-		if (p[1].revents)
-			return err_say(e, ECANCELED, "interrupted");
-		if (!p[0].revents)
-			continue;
-		k = write(fd, buf, MIN(n, (size_t)CHUNK_BYTES));
-		if (k < 0 && errno != EINTR && errno != EAGAIN)
-			return err_set(e, errno, "cannot write the command's output");
-		buf += k > 0 ? k : 0;
-		n -= k > 0 ? (size_t)k : 0;
-	}
-	return 0;
-}
-
-/* Return: 0, or negative errno when our own output is gone. */
-static int pass_on(struct run *x, enum port port, struct err *e)
-{
-	char buf[16384];
-	ssize_t n = read(x->fd[port], buf, sizeof(buf));
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return 0;
-	if (n <= 0) {
-		closep(&x->fd[port]);
-		return 0;
-	}
-	x->bytes[port] += (uint64_t)n;
-	return put(x, port == PORT_OUT ? STDOUT_FILENO : STDERR_FILENO, buf, (size_t)n, e);
-}
-
-/* The guest is gone: what it has said before is here. */
-static int lost(struct run *x, struct err *e)
-{
-	int r = 0;
-
-	if (qemu_wait_end(x->qemu, clock_now_ns() + SAY_NS))
-		for (enum port i = PORT_OUT; i <= PORT_ERR; i++)
-			while (r == 0 && x->fd[i] >= 0)
-				r = pass_on(x, i, e);
-	return r < 0 ? r : qemu_say_why(x->qemu, e);
-}
-
-static int hear(struct run *x, struct err *e)
-{
-	char line[sizeof(x->ctl.buf)];
-
-	if (guest_hear(&x->ctl, line, sizeof(line), clock_now_ns() + SAY_NS) < 0)
-		return lost(x, e);
-	if (strncmp(line, "error ", 6) == 0)
-		return err_say(e, EREMOTEIO, "the guest: %s", line + 6);
-	if (sscanf(line, "exit %d %" SCNu64 " %" SCNu64, &x->status, &x->expected[PORT_OUT],
-		    &x->expected[PORT_ERR]) != 3)
-		return err_say(e, EPROTO, "the guest said '%.60s'", line);
-	x->ended = true;
-	return 0;
-}
-
-static bool is_through(const struct run *x)
-{
-	return x->ended && x->bytes[PORT_OUT] >= x->expected[PORT_OUT] &&
-	       x->bytes[PORT_ERR] >= x->expected[PORT_ERR];
-}
-
-static int relay(struct run *x, uint64_t deadline_ns, struct err *e)
-{
-	int r = 0;
-
-	while (r == 0 && !is_through(x)) {
-		struct pollfd p[] = {{.fd = x->ctl.fd, .events = POLLIN},
-			{.fd = x->fd[PORT_OUT], .events = POLLIN},
-			{.fd = x->fd[PORT_ERR], .events = POLLIN},
-			{.fd = x->cancel_fd, .events = POLLIN}};
-
-		if (clock_left_ms(deadline_ns) == 0)
-			return err_say(e, ETIMEDOUT, "the command did not end within --time-max");
-		if (poll(p, ARRAY_SIZE(p), clock_left_ms(deadline_ns)) < 0 && errno != EINTR)
-			return err_set(e, errno, "cannot wait for a guest");
-		if (p[3].revents)
-			return err_say(e, ECANCELED, "interrupted");
-		for (enum port i = PORT_OUT; r == 0 && i <= PORT_ERR; i++)
-			if (p[i].revents)
-				r = pass_on(x, i, e);
-		if (r == 0 && p[0].revents)
-			r = hear(x, e);
-	}
-	return r;
-}
-
 /* A process that was killed for memory says nothing itself. Ref: mm/oom_kill.c */
-static void tell_memory(const struct run *x)
+static void tell_memory(const struct guest_host *x)
 {
 	if (qemu_console_said(x->qemu, "Out of memory: Killed"))
 		dprintf(STDERR_FILENO, "tare: the guest had too little memory and killed a "
@@ -337,7 +222,7 @@ static void tell_memory(const struct run *x)
 int guest_run(int *ret_status, const struct guest_run_cfg *cfg, char *const *argv, int cancel_fd,
 	struct err *e)
 {
-	_cleanup_(stop) struct run x = {.cfg = cfg,
+	_cleanup_(stop) struct guest_host x = {.cfg = cfg,
 		.cancel_fd = cancel_fd,
 		.ctl.fd = -1,
 		.fd = {-1, -1, -1}};
@@ -349,11 +234,11 @@ int guest_run(int *ret_status, const struct guest_run_cfg *cfg, char *const *arg
 	if (r < 0)
 		return r;
 	deadline_ns = cfg->time_max_ns ? clock_now_ns() + cfg->time_max_ns : UINT64_MAX;
-	r = relay(&x, deadline_ns, e);
+	r = guest_host_relay(&x, deadline_ns, e);
 	tell_memory(&x);
 	if (r < 0)
 		return r;
-	(void)!guest_say(&x.ctl, "quit", clock_now_ns() + SAY_NS);
+	(void)!guest_say(&x.ctl, "quit", clock_now_ns() + QUIT_NS);
 	*ret_status = x.status;
 	return 0;
 }

@@ -60,8 +60,8 @@ static int resolve_one(struct kmodule_list *list, struct kmod_ctx *ctx, const ch
 		return err_set(e, -r, "cannot look up the module '%s' in %s", name, dir);
 	if (!found)
 		return err_say(e, EOPNOTSUPP,
-			"the guest's kernel has no module '%s' (%s); cloud kernels lack some, the one of "
-			"make deps-vm does not",
+			"the guest's kernel has no module '%s' (%s); cloud kernels lack "
+			"some, the one of make deps-vm does not",
 			name, dir);
 	kmod_list_foreach(i, found)
 	{
