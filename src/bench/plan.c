@@ -95,7 +95,9 @@ static bool goes_on(const char *before, const char *part)
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(before, ":"), before);
 	ops = path_find(name);
 	/* "far=netns:b" goes on, "cni:a=b" does not. */
-	return part[strcspn(part, ":=")] == '=' || (ops && ops->opts && opt_find(ops->opts, part));
+	return part[strcspn(part, ":=")] == '=' ||
+	       (ops && ops->opts && opt_find(ops->opts, part)) ||
+	       (ops && strchr(before, ':') && opt_find(path_opts, part));
 }
 
 int plan_named(struct run *run, const char *text, struct err *e)

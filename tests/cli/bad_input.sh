@@ -76,6 +76,8 @@ compare --path '' | compare: --path: '' names an empty path
 compare --path "$(printf 'a%.0s' {1..2048})" | compare: --path: longer than 2047 characters
 compare --path "$(printf 'a%.0s' {1..256})" | compare: path 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long
 compare --path bridge,nosuch | compare: unknown path 'nosuch' (see tare list)
+run --path veth:mtu=9000,ipv6,nosuch=1 | run: path 'veth': unknown option 'nosuch', not one of: ipv6, wire-rate, mtu, between
+compare --path veth,ipv6 | compare: unknown path 'ipv6' (see tare list)
 compare --load nosuch | compare: unknown load 'nosuch' (see tare list)
 compare --load '' | compare: --load: '' names an empty load
 compare --load rr:nope=1 | compare: load 'rr': unknown option 'nope', not one of: proto, req, rsp, flows, threads, rate, pipeline, under, under-dir
