@@ -73,9 +73,10 @@ def namespaces():
 
 
 def cgroups(pids):
-    """Cgroups that one of these runs made; others on the machine may have theirs."""
+    """Cgroups that one of these runs made; others on the machine, with pids of their own, may have theirs."""
+    mine = f'tare-{os.stat("/proc/self/ns/pid").st_ino}-'
     return sorted(os.path.join(where, d) for where, dirs, _ in os.walk('/sys/fs/cgroup') for d in dirs
-                  if re.match(r'tare-\d+-\d+-', d) and int(d.split('-')[2]) in pids)
+                  if re.match(mine + r'\d+-', d) and int(d.split('-')[2]) in pids)
 
 
 class Machine:
