@@ -125,6 +125,8 @@ offered() { sed -En "s/.* \\| $1\\) words=\"([^\"]*)\".*/\\1/p" <<<"$completion"
 families() { sed -En 's/^  ([a-z-]+) *$/\1/p' <<<"${list[paths]}"; }
 missing() { comm -13 <(sed 's/:$//' | sort) <("$@" | sort); }
 ok "list: native and more paths" has "$(rows paths | tr '\n' ' ')" '^native [a-z]'
+twice() { rows paths | sort | uniq -d; }
+ok "list: no path twice" is "$(twice)" ""
 ok "completion: every path" is "$(offered --path | missing rows paths)" ""
 ok "completion: every family" is "$(offered --path | missing families)" ""
 ok "completion: the loads" is "$(offered --load)" "$(rows loads)"

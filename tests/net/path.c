@@ -320,6 +320,7 @@ static void check_refuses_what_cannot_be(void **state)
 	assert_int_equal(net_path_open(&p, &path_native, &pods, &e), -EINVAL);
 	assert_int_equal(net_path_probe(&path_native, &pods, &e), -EINVAL);
 	for (size_t i = 0; path_table[i]; i++) {
+		assert_ptr_equal(path_find(path_table[i]->name), path_table[i]); /* not twice */
 		assert_int_equal(net_path_check(path_table[i], &small, &e), -EINVAL);
 		assert_non_null(strstr(e.text, "1280"));
 	}
