@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -162,15 +163,36 @@ int cgroup_join(const struct cgroup *cg, struct err *e)
 	return 0;
 }
 
-/* The pid of a maker in our own pid namespace, else 0: others' pids tell us nothing. */
-static pid_t maker_of(const char *entry)
+/* The initial pid namespace, which sees all others. Ref: include/linux/proc_ns.h */
+#define INIT_PID_NAMESPACE 0xEFFFFFFCUL
+
+/* Has a pid namespace no process any more? Only the initial one can tell. */
+static bool namespace_is_gone(unsigned long ns)
+{
+	glob_t found = {0};
+	bool gone = own_pid_namespace() == INIT_PID_NAMESPACE;
+
+	(void)glob("/proc/[0-9]*/ns/pid", 0, NULL, &found);
+	for (size_t i = 0; gone && i < found.gl_pathc; i++) {
+		struct stat st;
+
+		gone = stat(found.gl_pathv[i], &st) < 0 || st.st_ino != ns;
+	}
+	globfree(&found);
+	return gone;
+}
+
+/* Is the maker of such a directory dead? Pids of another living namespace tell us nothing. */
+static bool is_orphan(const char *entry)
 {
 	unsigned long ns;
 	int pid;
 
-	if (sscanf(entry, "tare-%lu-%d-", &ns, &pid) != 2 || ns != own_pid_namespace())
-		return 0;
-	return pid;
+	if (sscanf(entry, "tare-%lu-%d-", &ns, &pid) != 2 || pid <= 0)
+		return false;
+	if (ns != own_pid_namespace())
+		return namespace_is_gone(ns);
+	return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 static void sweep(const char *dir)
@@ -179,9 +201,7 @@ static void sweep(const char *dir)
 	DIR *d = opendir(dir);
 
 	for (struct dirent *x; d && (x = readdir(d));) {
-		pid_t pid = maker_of(x->d_name);
-
-		if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)
+		if (!is_orphan(x->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, x->d_name);
 		(void)janitor_remove_tree(path); /* refused while anyone is in it */
