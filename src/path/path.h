@@ -59,48 +59,58 @@ enum path_wire {
 	PATH_WIRE_CONTAINER, /* the container is itself a machine of the wire */
 };
 
-/* Members below the first block are options of some paths only (struct path_ops.opts). */
+/* Members below the first block are options of some paths only, of the file that is named. */
 struct path_cfg {
 	bool ipv6;
 	uint64_t wire_rate_bps; /* 0: as fast as the machine */
 	uint32_t mtu;
 	uint32_t between; /* enum path_between */
 
-	/* Of guests, see vm_opts in path/vm.c. */
+	/* macvlan.c, netkit.c: rows of their tables of names */
+	uint32_t macvlan_mode, netkit_mode;
+
+	/* overlay.c */
+	uint32_t overlay_mtu; /* enum path_overlay_mtu */
+
+	/* service.c, natfull.c */
+	uint32_t backends;
+	uint32_t service_by; /* enum path_service_by */
+	uint32_t conntrack_fill_pct;
+
+	/* ebpf_tc.c, ebpf_xdp.c */
+	uint32_t ebpf_redirect; /* enum ebpf_redirect */
+	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
+
+	/* vm.c */
 	uint32_t accel; /* enum vm_accel */
 	char guest_dir[256];
 	char qemu[256];
 	uint64_t guest_memory_bytes;
 	uint32_t vcpus, queues;
-	uint32_t offloads;      /* enum vm_offloads */
-	char guest_cpus[256];   /* CPU list for the vCPU threads; "": not pinned */
-	uint32_t overlay_mtu;   /* enum path_overlay_mtu */
-	uint32_t macvlan_mode;  /* index into the names of path/macvlan.c; 0: bridge */
-	uint32_t netkit_mode;   /* of path/netkit.c; 0: l3 */
-	uint32_t ebpf_redirect; /* enum ebpf_redirect */
-	uint32_t ebpf_xdp_mode; /* enum ebpf_xdp_mode */
+	uint32_t offloads;    /* enum vm_offloads */
+	char guest_cpus[256]; /* CPU list for the vCPU threads; "": not pinned */
 
-	uint32_t backends;
-	uint32_t service_by; /* enum path_service_by */
-	uint32_t conntrack_fill_pct;
+	/* switch.c */
 	uint32_t switch_offload; /* enum switch_offload */
 	uint32_t ovs_tso;        /* 0 off, 1 on */
 	uint32_t ovs_pmd;        /* enum ovs_pmd */
 	uint32_t dpdk_port;      /* enum dpdk_port */
-	/* path/cni.c */
-	char cni_path
-		[128]; /* where plugins are; "": CNI_PATH of the environment, or usual places */
+
+	/* cni.c */
+	char cni_path[128];      /* where plugins are; "": CNI_PATH, or the usual places */
 	uint64_t cni_timeout_ns; /* of one call of a plugin */
 	uint32_t cni_ports;      /* published for each end, for plugins that can; 0: none */
 	uint64_t cni_rate_bps;   /* limit asked of plugins that can; 0: none */
-	uint32_t cni_device;     /* enum cni_device: of path/cni.c */
-	char engine_user[32];    /* podman: whose it is; "": root's where that can be */
+	uint32_t cni_device;     /* enum cni_device */
 
-	/* Of existing: where its ends are (sys/nsref.h); where each is reached, "": found out. */
+	/* podman.c */
+	char engine_user[32]; /* whose it is; "": root's where that can be */
+
+	/* existing.c: where its ends are (sys/nsref.h); where each is reached, "": found out */
 	char near_ns[128], far_ns[128];
 	char near_addr[46], far_addr[46];
 
-	/* A real wire, see path/wire.h. */
+	/* wire.h: a real wire */
 	char wire_dev[16]; /* this machine's device on it; "": the wire is built */
 	char wire_peer[256];
 	char wire_addr[256];
@@ -175,9 +185,9 @@ struct path_ops {
 	const char *arg;     /* "<file>": what stands behind ":" and must; NULL: nothing */
 	enum path_set set;
 	bool pods_ok; /* can have both ends in containers */
-	const char
-		*pods_not; /* why it can't: "is crossed by ..."; NULL: it has no two containers */
-	bool no_lab;       /* nothing is built: its namespaces are others' */
+	/* Why it can't: "is crossed by ..."; NULL: it has no two containers. */
+	const char *pods_not;
+	bool no_lab; /* nothing is built: its namespaces are others' */
 	/* Takes namespaces or devices of the machine's, where a user namespace has no rights. */
 	bool real_root;
 	enum path_wire wire;
@@ -199,7 +209,7 @@ struct path_ops {
 	 * unavailable, too. p->state is closed in any case.
 	 */
 	int (*build)(struct path *p, struct err *e);
-	/* Sends a packet each way. NULL: by UDP between the ends' namespaces. */
+	/* Sends packets each way. NULL: by UDP and TCP between the ends' namespaces. */
 	int (*verify)(struct path *p, struct err *e);
 	/*
 	 * Stops what takes CPU time without traffic, while another path is measured; or lets it go

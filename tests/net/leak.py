@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-N_SIGNALS = int(os.environ.get('LEAK_SIGNALS') or (3 if sys.argv[2:] else 20))
+N_SIGNALS = int(os.environ.get('LEAK_SIGNALS') or (3 if sys.argv[2:] else 8))
 MAX_TRIES = 3   # others on the machine may make a trial fail, but not for ever
 JANITOR_S = 6  # sys/janitor.c tries for 5 s
 OURS = ('tare', 'ovs', 'dpdk')
