@@ -81,6 +81,7 @@ static void describe_path(struct path_result *p, const struct path *path)
 	if (!path)
 		return;
 	p->ceiling_bps = path_ceiling_bps(path);
+	p->has_guest_env = path->near.guest || path->far.guest;
 	str_set(p->mark, path->mark);
 	p->n_notes = path->n_notes;
 	memcpy(p->note, path->note, sizeof(p->note));
@@ -88,20 +89,6 @@ static void describe_path(struct path_result *p, const struct path *path)
 	str_set(p->far_dev, path->far.dev);
 	read_offloads(&path->near, p->near_offloads, sizeof(p->near_offloads));
 	read_offloads(&path->far, p->far_offloads, sizeof(p->far_offloads));
-}
-
-/* What kernel and adapters a guest has. */
-static int describe_guest(struct site *s, struct path_result *p, struct err *e)
-{
-	_cleanup_(freep) struct endpoint_traits *traits = xcalloc(1, sizeof(*traits));
-	int r;
-
-	if (!s->path || !(s->path->near.guest || s->path->far.guest))
-		return 0;
-	r = endpoint_describe(s->path->far.guest ? &s->far : &s->near, traits, e);
-	p->has_guest_env = r == 0;
-	p->guest_env = traits->env;
-	return r;
 }
 
 /* native stays between the machines when the others are between pods: it is the bare wire. */
@@ -154,11 +141,10 @@ static void open_site(struct bench *b, uint32_t i)
 	struct err e = {0};
 	int r = try_open(b, i, &args, &e);
 
-	if (r == 0)
-		r = describe_guest(b->site[i], p, &e);
 	if (r == 0) {
 		p->open_ns = clock_now_ns() - begin_ns;
 		describe_path(p, b->site[i]->path);
+		p->guest_env = b->site[i]->guest_env;
 		if (path_far_is_host(&spec))
 			snprintf(p->note[p->n_notes++], sizeof(p->note[0]), "near is %s",
 				spec.cfg.near_ns);

@@ -181,14 +181,18 @@ static int open_remote(struct site *s, const struct site_args *args, struct run 
 	return r < 0 ? r : describe_far(s, run, e);
 }
 
-/* A guest's kernel may lack a meter that this machine has. */
-static int list_guest_meters(struct site *s, bool far, struct err *e)
+/* A guest's kernel may lack a meter that this machine has. far's environment is kept of two. */
+static int describe_guest(struct site *s, bool far, struct err *e)
 {
 	const struct path_end *end = far ? &s->path->far : &s->path->near;
 	_cleanup_(freep) struct endpoint_traits *traits = xcalloc(1, sizeof(*traits));
-	int r = end->guest ? endpoint_describe(far ? &s->far : &s->near, traits, e) : 0;
+	int r;
 
+	if (!end->guest)
+		return 0;
+	r = endpoint_describe(far ? &s->far : &s->near, traits, e);
 	memcpy(s->guest_meters[far], traits->meters, sizeof(traits->meters));
+	s->guest_env = traits->env;
 	return r;
 }
 
@@ -202,9 +206,9 @@ static int open_ends(struct site *s, const struct site_args *args, struct run *r
 	if (r == 0)
 		r = start_agents(s, e);
 	if (r == 0)
-		r = list_guest_meters(s, false, e);
+		r = describe_guest(s, false, e);
 	if (r == 0)
-		r = list_guest_meters(s, true, e);
+		r = describe_guest(s, true, e);
 	return r;
 }
 
@@ -255,9 +259,13 @@ void site_close(struct site *s)
 
 int site_restart(struct site *s, struct err *e)
 {
+	int r = s->path ? path_rest(s->path, false, e) : 0;
+
 	endpoint_close(&s->near);
 	endpoint_close(&s->far);
-	return start_agents(s, e);
+	if (r == 0)
+		r = start_agents(s, e);
+	return r < 0 || !s->path ? r : path_rest(s->path, true, e);
 }
 
 static bool is_ipv6(const struct site *s)

@@ -19,6 +19,7 @@ struct site {
 	struct watch *watch;                /* NULL: nothing to watch */
 	struct endpoint_traits *far_traits; /* of the remote */
 	bool guest_meters[2][METER_N];      /* those that a guest at near, at far has */
+	struct env guest_env;               /* of a guest that is an end; of two, far's */
 	uint16_t load_port[2]; /* where the load of near and far listens, as they say */
 	bool has_cgroup[2];
 	struct cgroup cgroup[2];                          /* of near and far */

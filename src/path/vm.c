@@ -171,6 +171,21 @@ static int vm_verify(struct path *p, struct err *e)
 	return vm_ping(p, e);
 }
 
+/*
+ * An idle guest takes next to nothing, but an emulated one is busy for a while after its trial,
+ * which would be in the next ones.
+ */
+static int vm_rest(struct path *p, bool rest, struct err *e)
+{
+	const struct vm *vm = p->state;
+
+	(void)e;
+	for (uint32_t i = 0; i < LAB_N_PODS; i++)
+		if (vm->guest[i])
+			vm_guest_rest(vm->guest[i], rest);
+	return 0;
+}
+
 static void vm_close(struct path *p)
 {
 	struct vm *vm = take_ptr(p->state);
@@ -183,7 +198,8 @@ static void vm_close(struct path *p)
 #define VM_COMMON                                                                                  \
 	.needs = "QEMU, /dev/net/tun, a kernel for guests (make deps-vm)", .set = PATH_SET_VM,     \
 	.pods_ok = true, .opts = vm_opts, .opts_title = VM_OPTS_TITLE, .check = vm_check,          \
-	.probe = vm_probe, .build = vm_build, .verify = vm_verify, .close = vm_close
+	.probe = vm_probe, .build = vm_build, .verify = vm_verify, .rest = vm_rest,                \
+	.close = vm_close
 
 /* @sym: path_vm_<sym>; the rest: of struct vm_model */
 #define VM_PATH(sym, path_name, text, way, what, ...)                                              \

@@ -111,6 +111,8 @@ static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct e
 
 static void stop(struct vm_guest *g)
 {
+	if (g->qemu)
+		qemu_rest(g->qemu, false);
 	if (g->ctl.fd >= 0)
 		(void)!guest_say(&g->ctl, "quit", clock_now_ns() + QUIT_NS);
 	closep(&g->ctl.fd);
@@ -288,6 +290,11 @@ int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const
 	if (r == 0)
 		*ret = take_ptr(g);
 	return r;
+}
+
+void vm_guest_rest(const struct vm_guest *g, bool rest)
+{
+	qemu_rest(g->qemu, rest);
 }
 
 void vm_guest_close(struct vm_guest *g)

@@ -28,6 +28,9 @@ struct vm_guest;
 int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
 	struct err *e) must_check_;
 
+/* Stops it while another path is measured, or lets it go on. */
+void vm_guest_rest(const struct vm_guest *g, bool rest);
+
 /* Powers it off. */
 void vm_guest_close(struct vm_guest *g);
 DEFINE_CLEANUP(struct vm_guest *, vm_guest_close, vm_guest_closep)

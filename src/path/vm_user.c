@@ -100,6 +100,7 @@ static int user_rest(struct path *p, bool rest, struct err *e)
 {
 	struct vm_user *u = p->state;
 
+	vm_guest_rest(u->guest, rest);
 	return dpdk_rest(u->dpdk, rest, e);
 }
 

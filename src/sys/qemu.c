@@ -380,6 +380,12 @@ int qemu_pin(const struct qemu *q, const uint32_t *cpus, uint32_t n_cpus, struct
 	return n_pinned ? 0 : err_say(e, ENOENT, "QEMU has no thread that is a CPU of its guest");
 }
 
+/* One that has ended is noticed by whoever asks it something. */
+void qemu_rest(const struct qemu *q, bool rest)
+{
+	(void)kill(q->pid, rest ? SIGSTOP : SIGCONT);
+}
+
 void qemu_close(struct qemu *q)
 {
 	if (!q)

@@ -76,6 +76,9 @@ int qemu_say_why(struct qemu *q, struct err *e);
 int qemu_pin(const struct qemu *q, const uint32_t *cpus, uint32_t n_cpus, struct err *e)
 	must_check_;
 
+/* Stops it, guest and all, or lets it go on; its clock runs on meanwhile. */
+void qemu_rest(const struct qemu *q, bool rest);
+
 /* Ends it, after a moment to end by itself, and reaps it. */
 void qemu_close(struct qemu *q);
 DEFINE_CLEANUP(struct qemu *, qemu_close, qemu_closep)
