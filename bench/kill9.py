@@ -120,13 +120,24 @@ def left_since(before, pid, grace_s, ignore):
         time.sleep(0.2)
 
 
+def campaign(args, paths):
+    return [args.tare, "compare", "--path", ",".join(paths), "--load", "rr", *QUICK,
+            "--quiet", *args.option]
+
+
+def length_of_one(args):
+    """How long a campaign takes that nobody kills."""
+    start = time.monotonic()
+    subprocess.run(campaign(args, args.paths.split(",")), stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=False)
+    return time.monotonic() - start
+
+
 def kill_once(args, paths):
-    words = [args.tare, "compare", "--path", ",".join(paths), "--load", "rr", *QUICK,
-             "--quiet", *args.option]
     limit_s = random.uniform(0, args.span)
     start = time.monotonic()
-    run = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                           start_new_session=True)
+    run = subprocess.Popen(campaign(args, paths), stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, start_new_session=True)
     try:
         run.wait(limit_s)
         print(f"# it ended by itself with {run.returncode}: choose a shorter --span")
@@ -144,7 +155,8 @@ def main():
     parser.add_argument("--paths", default=PATHS)
     parser.add_argument("--option", action="append", default=[],
                         help="one more word for tare compare, as --option=--guest-dir=DIR")
-    parser.add_argument("--span", type=float, default=40, help="seconds: the latest moment")
+    parser.add_argument("--span", type=float,
+                        help="seconds: the latest moment; else as long as a campaign takes")
     parser.add_argument("--grace", type=float, default=3, help="seconds for all to end")
     parser.add_argument("--ignore", action="append", default=[],
                         help="what others do here: lines with this text do not count")
@@ -155,6 +167,7 @@ def main():
     random.seed(seed)
     print(f"# seed {seed}", flush=True)
     before = state(0)
+    args.span = args.span or length_of_one(args)
     bad = 0
     for i in range(1, args.times + 1):
         paths = args.paths.split(",")
