@@ -7,13 +7,11 @@
 
 int bridge_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
-	char outer[16];
 	int r = lab_pod_add(lab, i, e);
 
 	if (r < 0)
 		return r;
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = rt_set_master(lab->host, outer, "br0", e);
+	r = rt_set_master(lab->host, lab_outer[i], "br0", e);
 	if (r < 0)
 		return r;
 	return lab_pod_address(lab, i, lab->addrs->bridged_addr[i], lab->addrs->pod[0].gateway, e);

@@ -4,7 +4,6 @@
 #include "sys/ebpf.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 const char *const ebpf_redirect_name[] = {
@@ -75,11 +74,7 @@ static int set_pod(struct lab *lab, int map_fd, uint32_t i, struct err *e)
 {
 	const struct route_to host = {0};
 	struct route_to to;
-	char outer[16];
-	int r;
-
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = way(&to, lab, outer, lab->pod[i], "eth0", e);
+	int r = way(&to, lab, lab_outer[i], lab->pod[i], "eth0", e);
 	if (r == 0)
 		r = set(lab, map_fd, lab->addrs->pod[i].addr, &to, e);
 	return r < 0 ? r : set(lab, map_fd, lab->addrs->pod[i].gateway, &host, e);

@@ -13,8 +13,6 @@
 #include "sys/ebpf.h"
 
 #include <route_tc.skel.h>
-#include <stdio.h>
-
 static const struct opt ebpf_tc_opts[] = {
 	OPT_ENUM(struct path_cfg, ebpf_redirect, "ebpf-redirect", 0, ebpf_redirect_name,
 		"how a packet enters a pod: straight into its namespace, or by the veth pair"),
@@ -46,10 +44,8 @@ static int attach_pods(struct lab *lab, struct route_tc *skel, struct err *e)
 
 	for (uint32_t i = 0; r == 0 && i < lab->n_pods; i++) {
 		struct rt_id id;
-		char outer[16];
 
-		snprintf(outer, sizeof(outer), "pod%u", i);
-		r = rt_id(lab->host, outer, &id, e);
+		r = rt_id(lab->host, lab_outer[i], &id, e);
 		if (r == 0)
 			r = ebpf_tc_attach(lab->host_fd, id.ifindex,
 				bpf_program__fd(skel->progs.from_pod), e);

@@ -23,8 +23,6 @@
 #include "sys/ethtool.h"
 
 #include <route_xdp.skel.h>
-#include <stdio.h>
-
 static const struct opt ebpf_xdp_opts[] = {
 	OPT_ENUM(struct path_cfg, ebpf_xdp_mode, "ebpf-xdp-mode", 0, ebpf_xdp_mode_name,
 		"run the XDP program in the driver, or later, on an skb"),
@@ -85,12 +83,8 @@ static int attach_all(struct path *p, struct err *e)
 	struct xdp *x = p->state;
 	int r = attach(p, "wire", &x->link_fd[0], e);
 
-	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++) {
-		char outer[16];
-
-		snprintf(outer, sizeof(outer), "pod%u", i);
-		r = attach(p, outer, &x->link_fd[1 + i], e);
-	}
+	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++)
+		r = attach(p, lab_outer[i], &x->link_fd[1 + i], e);
 	return r;
 }
 

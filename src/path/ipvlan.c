@@ -19,20 +19,14 @@ static int pod_add(struct lab *lab, uint32_t i, enum rt_ipvlan_mode mode, struct
 	return r < 0 ? r : rt_ipvlan_add(lab->host, &eth0, mode, e);
 }
 
+static int l2_pod_add(struct lab *lab, uint32_t i, struct err *e)
+{
+	return pod_add(lab, i, RT_IPVLAN_L2, e);
+}
+
 static int l2_build(struct path *p, struct err *e)
 {
-	struct lab *lab = p->lab;
-
-	for (uint32_t i = 0; i < lab->n_pods; i++) {
-		int r = pod_add(lab, i, RT_IPVLAN_L2, e);
-
-		if (r == 0)
-			r = lab_pod_on_wire(lab, i, e);
-		if (r < 0)
-			return r;
-	}
-	lab_ends(p, lab->addrs->wire_addr);
-	return 0;
+	return lab_build_on_wire(p, l2_pod_add, e);
 }
 
 /* No gateway: there is no ARP in these modes, everything is "on the link". */

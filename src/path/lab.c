@@ -192,6 +192,9 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e)
 	return rt_route_add(lab->peer, "wire", net, lab->addrs->host, e);
 }
 
+const char *const lab_outer[] = {"pod0", "pod1"};
+static_assert(ARRAY_SIZE(lab_outer) == LAB_N_PODS);
+
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 {
 	assert(i < lab->n_pods);
@@ -201,17 +204,15 @@ int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	struct rt *machine = lab_machine_of(lab, i);
-	char outer[16];
 	int r = lab_pod_new(lab, i, e);
 
 	if (r < 0)
 		return r;
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = rt_veth_add(machine, outer, "eth0", lab->pod_fd[i], lab->pod_mtu, e);
+	r = rt_veth_add(machine, lab_outer[i], "eth0", lab->pod_fd[i], lab->pod_mtu, e);
 	if (r < 0)
 		return r;
 	lab->pod_pair[i] = true;
-	return rt_set_up(machine, outer, e);
+	return rt_set_up(machine, lab_outer[i], e);
 }
 
 int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *gateway,
@@ -225,12 +226,11 @@ int lab_pod_address(struct lab *lab, uint32_t i, const char *addr, const char *g
 int lab_pod_routed(struct lab *lab, uint32_t i, struct err *e)
 {
 	const struct lab_addrs *a = lab->addrs;
-	char outer[16], gateway[64];
+	char gateway[64];
 	int r;
 
-	snprintf(outer, sizeof(outer), "pod%u", i);
 	snprintf(gateway, sizeof(gateway), "%s%s", a->pod[i].gateway, a->wire_len);
-	r = rt_addr_add(lab_machine_of(lab, i), outer, gateway, e);
+	r = rt_addr_add(lab_machine_of(lab, i), lab_outer[i], gateway, e);
 	return r < 0 ? r : lab_pod_address(lab, i, a->pod[i].addr, a->pod[i].gateway, e);
 }
 
@@ -250,14 +250,11 @@ int lab_wait_up(struct lab *lab, struct err *e)
 	if (r == 0 && !lab->wire_taken)
 		r = rt_wait_up(lab->host, "wire", deadline_ns, e);
 	for (uint32_t i = 0; i < lab->n_pods; i++) {
-		char outer[16];
-
 		if (r < 0)
 			return r;
 		if (!lab->pod_pair[i])
 			continue;
-		snprintf(outer, sizeof(outer), "pod%u", i);
-		r = rt_wait_up(lab_machine_of(lab, i), outer, deadline_ns, e);
+		r = rt_wait_up(lab_machine_of(lab, i), lab_outer[i], deadline_ns, e);
 		if (r == 0)
 			r = rt_wait_up(lab->pod[i], "eth0", deadline_ns, e);
 	}
@@ -329,4 +326,36 @@ void lab_host_ends(struct path *p, bool container)
 	str_set(p->far.dev, pods ? "lo" : "wire");
 	str_set(p->near.dev, pods ? "lo" : "wire");
 	set_ports(p);
+}
+
+int lab_build_routed(struct path *p, lab_pod_fn *pod_add, struct err *e)
+{
+	const struct lab_addrs *a = p->lab->addrs;
+	const char *addr[LAB_N_PODS] = {a->pod[0].addr, a->pod[1].addr};
+	int r = lab_forward(p->lab, e);
+
+	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++) {
+		r = pod_add(p->lab, i, e);
+		if (r == 0)
+			r = lab_pod_routed(p->lab, i, e);
+		if (r == 0)
+			r = lab_route_from_peer(p->lab, a->pod[i].net, e);
+	}
+	if (r == 0)
+		lab_ends(p, addr);
+	return r;
+}
+
+int lab_build_on_wire(struct path *p, lab_pod_fn *pod_add, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++) {
+		r = pod_add(p->lab, i, e);
+		if (r == 0)
+			r = lab_pod_on_wire(p->lab, i, e);
+	}
+	if (r == 0)
+		lab_ends(p, p->lab->addrs->wire_addr);
+	return r;
 }

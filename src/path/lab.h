@@ -63,8 +63,11 @@ int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_ch
 /* The namespace of pod @i, with nothing but loopback in it. */
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
+/* Names of the devices on a pod's machine that lead to it. */
+extern const char *const lab_outer[LAB_N_PODS];
+
 /*
- * lab_pod_add() - create pod @i with device eth0, whose other half is "pod<i>" on its machine.
+ * lab_pod_add() - create pod @i with device eth0, whose other half is lab_outer[i] on its machine.
  * Both are up; addresses and routes are the path's business.
  */
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e) must_check_;
@@ -82,12 +85,20 @@ int lab_address(struct rt *rt, const char *dev, const char *addr, const char *le
 
 /*
  * lab_pod_routed() - an address for eth0 and one of the same subnet, its gateway, for the other
- * half of the pair, "pod<i>". Nobody else is told the way.
+ * half of the pair. Nobody else is told the way.
  */
 int lab_pod_routed(struct lab *lab, uint32_t i, struct err *e) must_check_;
 
 /* Gives pod @i's eth0 an address on the wire's own segment, the host being a switch. */
 int lab_pod_on_wire(struct lab *lab, uint32_t i, struct err *e) must_check_;
+
+/* Creates pod @i with a device eth0 that has no address yet: lab_pod_add(), or a path's own. */
+typedef int lab_pod_fn(struct lab *lab, uint32_t i, struct err *e);
+
+/* All pods of the lab, each routed by the host, which the peer knows; fills both ends. */
+int lab_build_routed(struct path *p, lab_pod_fn *pod_add, struct err *e) must_check_;
+/* All pods of the lab as machines on the wire's own segment; fills both ends. */
+int lab_build_on_wire(struct path *p, lab_pod_fn *pod_add, struct err *e) must_check_;
 
 /* Waits until every link of the lab carries packets. */
 int lab_wait_up(struct lab *lab, struct err *e) must_check_;

@@ -32,26 +32,19 @@ static int macvlan_check(const struct path_spec *spec, struct err *e)
 		macvlan_mode_name[spec->cfg.macvlan_mode]);
 }
 
-static int pod_build(struct lab *lab, uint32_t i, struct err *e)
+static int pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	int r = lab_pod_new(lab, i, e);
 	const struct rt_child eth0 = {"eth0", "wire", lab->pod_fd[i], lab->cfg->mtu};
 
-	if (r == 0)
-		r = rt_macvlan_add(lab->host, &eth0, macvlan_mode_name[lab->cfg->macvlan_mode], e);
-	return r < 0 ? r : lab_pod_on_wire(lab, i, e);
+	return r < 0 ? r
+		     : rt_macvlan_add(lab->host, &eth0, macvlan_mode_name[lab->cfg->macvlan_mode],
+			       e);
 }
 
 static int macvlan_build(struct path *p, struct err *e)
 {
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++)
-		r = pod_build(p->lab, i, e);
-	if (r < 0)
-		return r;
-	lab_ends(p, p->lab->addrs->wire_addr);
-	return 0;
+	return lab_build_on_wire(p, pod_add, e);
 }
 
 const struct path_ops path_macvlan = {

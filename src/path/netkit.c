@@ -6,8 +6,6 @@
 #include "path/table.h"
 #include "sys/rtlink.h"
 
-#include <stdio.h>
-
 #define NETKIT_L3 0 /* the kernel's default */
 static const char *const netkit_mode_name[] = {
 	[NETKIT_L3] = "l3",
@@ -23,40 +21,20 @@ static const struct opt netkit_opts[] = {
 static int pod_add(struct lab *lab, uint32_t i, struct err *e)
 {
 	int r = lab_pod_new(lab, i, e);
-	char outer[16];
-	const struct rt_netkit pair = {outer, "eth0", lab->pod_fd[i], lab->cfg->mtu,
+	const struct rt_netkit pair = {lab_outer[i], "eth0", lab->pod_fd[i], lab->cfg->mtu,
 		.l3 = lab->cfg->netkit_mode == NETKIT_L3};
 
-	snprintf(outer, sizeof(outer), "pod%u", i);
 	if (r == 0)
 		r = rt_netkit_add(lab->host, &pair, e);
 	if (r < 0)
 		return r;
 	lab->pod_pair[i] = true;
-	return rt_set_up(lab->host, outer, e);
-}
-
-static int pod_build(struct lab *lab, uint32_t i, struct err *e)
-{
-	int r = pod_add(lab, i, e);
-
-	if (r == 0)
-		r = lab_pod_routed(lab, i, e);
-	return r < 0 ? r : lab_route_from_peer(lab, lab->addrs->pod[i].net, e);
+	return rt_set_up(lab->host, lab_outer[i], e);
 }
 
 static int netkit_build(struct path *p, struct err *e)
 {
-	const struct lab_addrs *a = p->lab->addrs;
-	const char *addr[LAB_N_PODS] = {a->pod[0].addr, a->pod[1].addr};
-	int r = lab_forward(p->lab, e);
-
-	for (uint32_t i = 0; r == 0 && i < p->lab->n_pods; i++)
-		r = pod_build(p->lab, i, e);
-	if (r < 0)
-		return r;
-	lab_ends(p, addr);
-	return 0;
+	return lab_build_routed(p, pod_add, e);
 }
 
 const struct path_ops path_netkit = {

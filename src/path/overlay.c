@@ -15,8 +15,6 @@
 #include "sys/wg.h"
 
 #include <errno.h>
-#include <stdio.h>
-
 /* Ref: RFC 8200 s.5: no IPv6 link below 1280. */
 #define IPV6_MIN_MTU 1280
 
@@ -101,14 +99,12 @@ static int tunnel_add(struct path *p, const struct overlay *o, uint32_t pod, str
 static int bridged_node(struct path *p, uint32_t pod, struct err *e)
 {
 	struct rt *rt = lab_machine_of(p->lab, pod);
-	char port[16];
 	int r = rt_bridge_add(rt, "br0", p->mtu, e);
 
-	snprintf(port, sizeof(port), "pod%u", pod);
 	if (r == 0)
 		r = rt_set_up(rt, "br0", e);
 	if (r == 0)
-		r = rt_set_master(rt, port, "br0", e);
+		r = rt_set_master(rt, lab_outer[pod], "br0", e);
 	if (r == 0)
 		r = rt_set_master(rt, "tun0", "br0", e);
 	if (r == 0)

@@ -58,7 +58,7 @@ static int add_port(struct path *p, const char *dev, const char *type, struct er
 static int build(struct path *p, const char *const *set, const char *datapath, const char *port,
 	struct err *e)
 {
-	int r = switch_ends(p, e);
+	int r = lab_build_on_wire(p, lab_pod_add, e);
 
 	if (r == 0)
 		r = ovs_open(p, set, e);

@@ -40,25 +40,8 @@ const struct opt switch_opts[] = {
 const char *const *switch_ports(const struct lab *lab)
 {
 	static const char *const machines[SWITCH_N_PORTS] = {"wire", "pod0"};
-	static const char *const pods[SWITCH_N_PORTS] = {"pod0", "pod1"};
 
-	return lab->n_pods > 1 ? pods : machines;
-}
-
-int switch_ends(struct path *p, struct err *e)
-{
-	struct lab *lab = p->lab;
-
-	for (uint32_t i = 0; i < lab->n_pods; i++) {
-		int r = lab_pod_add(lab, i, e);
-
-		if (r == 0)
-			r = lab_pod_on_wire(lab, i, e);
-		if (r < 0)
-			return r;
-	}
-	lab_ends(p, lab->addrs->wire_addr);
-	return 0;
+	return lab->n_pods > 1 ? lab_outer : machines;
 }
 
 int switch_offload(struct path *p, struct err *e)

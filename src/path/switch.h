@@ -33,9 +33,6 @@ extern const struct opt switch_opts[];
 /* The host's devices that the switch connects. */
 const char *const *switch_ports(const struct lab *lab);
 
-/* Adds the pods, addressed on the wire's segment, and fills the path's ends. */
-int switch_ends(struct path *p, struct err *e) must_check_;
-
 /* For a switch that neither computes checksums nor carries that they are missing. */
 int switch_offload(struct path *p, struct err *e) must_check_;
 

@@ -11,8 +11,6 @@
 #include "sys/tap.h"
 
 #include <errno.h>
-#include <stdio.h>
-
 struct tap_state {
 	struct spawned forward[LAB_N_PODS];
 };
@@ -43,13 +41,10 @@ static int join(struct lab *lab, uint32_t i, struct spawned *forward, struct err
 {
 	_cleanup_(closep) int outer_fd = -1;
 	_cleanup_(closep) int eth0_fd = -1;
-	char outer[16];
-	int r;
+	int r = device(lab->host_fd, lab->host, lab_outer[i], lab->cfg->mtu, &outer_fd, e);
 
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = device(lab->host_fd, lab->host, outer, lab->cfg->mtu, &outer_fd, e);
 	if (r == 0)
-		r = rt_set_master(lab->host, outer, "br0", e);
+		r = rt_set_master(lab->host, lab_outer[i], "br0", e);
 	if (r == 0)
 		r = device(lab->pod_fd[i], lab->pod[i], "eth0", lab->cfg->mtu, &eth0_fd, e);
 	return r < 0 ? r : forward_start(forward, (const int[]){outer_fd, eth0_fd}, e);

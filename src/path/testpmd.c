@@ -55,7 +55,7 @@ static int testpmd_build(struct path *p, struct err *e)
 	int r = p->cfg.dpdk_port == DPDK_PORT_AF_XDP ? xdp_probe(e) : 0;
 
 	if (r == 0)
-		r = switch_ends(p, e);
+		r = lab_build_on_wire(p, lab_pod_add, e);
 	if (r == 0)
 		r = dpdk_open(&d, e);
 	p->state = d;

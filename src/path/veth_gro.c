@@ -7,15 +7,10 @@
 #include "path/table.h"
 #include "sys/ethtool.h"
 
-#include <stdio.h>
-
 static int switch_on(const struct lab *lab, uint32_t i, struct err *e)
 {
-	char outer[16];
-	int r;
+	int r = ethtool_set(lab->host_fd, lab_outer[i], ETHTOOL_GRO, true, e);
 
-	snprintf(outer, sizeof(outer), "pod%u", i);
-	r = ethtool_set(lab->host_fd, outer, ETHTOOL_GRO, true, e);
 	return r < 0 ? r : ethtool_set(lab->pod_fd[i], "eth0", ETHTOOL_GRO, true, e);
 }
 
