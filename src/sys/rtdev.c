@@ -99,14 +99,9 @@ int rt_neigh_add(struct rt *rt, const char *name, const char *addr, const uint8_
 
 int rt_dev_move(struct rt *rt, const char *name, int netns_fd, struct err *e)
 {
-	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
-	int r = rt_link_get(rt, name, &link, e);
+	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
 
-	if (r < 0)
-		return r;
-	if (!change)
-		return err_set(e, ENOMEM, "cannot allocate a link");
-	rtnl_link_set_ns_fd(change, netns_fd);
-	r = rtnl_link_change(rt->sk, link, change, 0);
-	return r < 0 ? rt_fail(e, r, "cannot move '%s' into another namespace", name) : 0;
+	if (change)
+		rtnl_link_set_ns_fd(change, netns_fd);
+	return rt_link_change(rt, name, change, e, "cannot move '%s' into another namespace", name);
 }

@@ -58,7 +58,6 @@ static int nl_errno(int nl_err)
 	}
 }
 
-#define fail(e, nl_err, ...) rt_fail(e, nl_err, __VA_ARGS__)
 int rt_fail(struct err *e, int nl_err, const char *fmt, ...)
 {
 	char what[200];
@@ -80,7 +79,7 @@ int rt_open_here(struct rt **ret, struct err *e)
 		return err_set(e, ENOMEM, "cannot allocate a netlink socket");
 	r = nl_connect(rt->sk, NETLINK_ROUTE);
 	if (r < 0)
-		return fail(e, r, "cannot open rtnetlink");
+		return rt_fail(e, r, "cannot open rtnetlink");
 	*ret = take_ptr(rt);
 	return 0;
 }
@@ -106,7 +105,7 @@ int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct 
 {
 	int r = rtnl_link_get_kernel(rt->sk, 0, name, ret);
 
-	return r < 0 ? fail(e, r, "no link '%s'", name) : 0;
+	return r < 0 ? rt_fail(e, r, "no link '%s'", name) : 0;
 }
 
 int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
@@ -127,7 +126,7 @@ int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer
 	rtnl_link_put(peer);
 
 	r = rtnl_link_add(rt->sk, link, NLM_F_CREATE | NLM_F_EXCL);
-	return r < 0 ? fail(e, r, "cannot add the veth pair '%s' - '%s'", name, peer_name) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot add the veth pair '%s' - '%s'", name, peer_name) : 0;
 }
 
 int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
@@ -140,20 +139,37 @@ int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
 	rtnl_link_set_name(link, name);
 	rtnl_link_set_mtu(link, mtu);
 	r = rtnl_link_add(rt->sk, link, NLM_F_CREATE | NLM_F_EXCL);
-	return r < 0 ? fail(e, r, "cannot add the bridge '%s'", name) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot add the bridge '%s'", name) : 0;
+}
+
+int rt_link_change(struct rt *rt, const char *name, struct rtnl_link *change, struct err *e,
+	const char *fmt, ...)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = rt_link_get(rt, name, &link, e);
+	char what[200];
+	va_list ap;
+
+	if (r < 0)
+		return r;
+	if (!change)
+		return err_set(e, ENOMEM, "cannot allocate a link");
+	r = rtnl_link_change(rt->sk, link, change, 0);
+	if (r >= 0)
+		return 0;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return rt_fail(e, r, "%s", what);
 }
 
 int rt_set_up(struct rt *rt, const char *name, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
-	_cleanup_(link_putp) struct rtnl_link *link = NULL;
-	int r = rt_link_get(rt, name, &link, e);
 
-	if (r < 0)
-		return r;
-	rtnl_link_set_flags(change, IFF_UP);
-	r = rtnl_link_change(rt->sk, link, change, 0);
-	return r < 0 ? fail(e, r, "cannot set '%s' up", name) : 0;
+	if (change)
+		rtnl_link_set_flags(change, IFF_UP);
+	return rt_link_change(rt, name, change, e, "cannot set '%s' up", name);
 }
 
 int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e)
@@ -174,16 +190,11 @@ int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err
 
 int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e)
 {
-	_cleanup_(link_putp) struct rtnl_link *link = NULL, *change = rtnl_link_alloc();
-	int r = rt_link_get(rt, name, &link, e);
+	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
 
-	if (r < 0)
-		return r;
-	if (!change)
-		return err_set(e, ENOMEM, "cannot allocate a link");
-	rtnl_link_set_mtu(change, mtu);
-	r = rtnl_link_change(rt->sk, link, change, 0);
-	return r < 0 ? fail(e, r, "cannot set the MTU of '%s' to %u", name, mtu) : 0;
+	if (change)
+		rtnl_link_set_mtu(change, mtu);
+	return rt_link_change(rt, name, change, e, "cannot set the MTU of '%s' to %u", name, mtu);
 }
 
 int rt_set_master(struct rt *rt, const char *name, const char *master, struct err *e)
@@ -197,14 +208,14 @@ int rt_set_master(struct rt *rt, const char *name, const char *master, struct er
 	if (r < 0)
 		return r;
 	r = rtnl_link_enslave(rt->sk, bridge, port);
-	return r < 0 ? fail(e, r, "cannot add '%s' to '%s'", name, master) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot add '%s' to '%s'", name, master) : 0;
 }
 
 int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e)
 {
 	int r = nl_addr_parse(text, AF_UNSPEC, ret);
 
-	return r < 0 ? fail(e, r, "'%s' is not an address", text) : 0;
+	return r < 0 ? rt_fail(e, r, "'%s' is not an address", text) : 0;
 }
 
 int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err *e)
@@ -224,7 +235,7 @@ int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err 
 	if (nl_addr_get_family(local) == AF_INET6)
 		rtnl_addr_set_flags(addr, IFA_F_NODAD);
 	r = rtnl_addr_add(rt->sk, addr, NLM_F_CREATE);
-	return r < 0 ? fail(e, r, "cannot add %s to '%s'", prefix, name) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot add %s to '%s'", prefix, name) : 0;
 }
 
 static int set_destination(struct rtnl_route *route, const char *prefix, int family, struct err *e)
@@ -234,7 +245,7 @@ static int set_destination(struct rtnl_route *route, const char *prefix, int fam
 
 	if (r >= 0)
 		r = rtnl_route_set_dst(route, dst);
-	return r < 0 ? fail(e, r, "'%s' is not a destination", prefix) : 0;
+	return r < 0 ? rt_fail(e, r, "'%s' is not a destination", prefix) : 0;
 }
 
 int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char *gateway,
@@ -268,8 +279,8 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
 	rtnl_route_add_nexthop(route, hop);
 
 	r = rtnl_route_add(rt->sk, route, NLM_F_CREATE);
-	return r < 0 ? fail(e, r, "cannot add the route to %s on '%s'", prefix ? prefix : "default",
-			       name)
+	return r < 0 ? rt_fail(e, r, "cannot add the route to %s on '%s'",
+			       prefix ? prefix : "default", name)
 		     : 0;
 }
 
@@ -289,11 +300,11 @@ int rt_shape(struct rt *rt, const char *name, uint64_t rate_bytes_per_s, uint32_
 	rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
 	r = rtnl_tc_set_kind(TC_CAST(qdisc), "tbf");
 	if (r < 0)
-		return fail(e, r, "cannot set up a token-bucket filter");
+		return rt_fail(e, r, "cannot set up a token-bucket filter");
 	rtnl_qdisc_tbf_set_rate(qdisc, (int)rate_bytes_per_s, (int)burst_bytes, 0);
 	rtnl_qdisc_tbf_set_limit(qdisc, (int)limit_bytes);
 	r = rtnl_qdisc_add(rt->sk, qdisc, NLM_F_CREATE);
-	return r < 0 ? fail(e, r, "cannot shape '%s' (sch_tbf)", name) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot shape '%s' (sch_tbf)", name) : 0;
 }
 
 int rt_stats(struct rt *rt, const char *name, struct rt_stats *ret, struct err *e)
@@ -344,7 +355,7 @@ int rt_qdisc_set(struct rt *rt, const char *name, const char *kind, struct err *
 	r = rtnl_tc_set_kind(TC_CAST(qdisc), kind);
 	if (r >= 0)
 		r = rtnl_qdisc_add(rt->sk, qdisc, NLM_F_CREATE);
-	return r < 0 ? fail(e, r, "cannot give '%s' qdisc %s", name, kind) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot give '%s' qdisc %s", name, kind) : 0;
 }
 
 /* A socket's own address, without its port; an IPv4-mapped one as IPv4. */
@@ -385,7 +396,7 @@ static int root_qdiscs(struct rt *rt, struct nl_cache **ret, struct err *e)
 {
 	int r = rtnl_qdisc_alloc_cache(rt->sk, ret);
 
-	return r < 0 ? fail(e, r, "cannot list the qdiscs") : 0;
+	return r < 0 ? rt_fail(e, r, "cannot list the qdiscs") : 0;
 }
 
 static bool is_root(struct nl_object *o)
@@ -401,7 +412,7 @@ int rt_qdisc_of(struct rt *rt, int fd, char *ret, size_t size, struct err *e)
 	int ifindex, r = own ? rtnl_addr_alloc_cache(rt->sk, &addrs) : -NLE_INVAL;
 
 	if (r < 0)
-		return fail(e, r, "cannot list the addresses");
+		return rt_fail(e, r, "cannot list the addresses");
 	ifindex = device_with(addrs, own);
 	if (ifindex == 0)
 		return err_say(e, ENODEV, "no device has the socket's address");
@@ -422,7 +433,7 @@ int rt_drops(struct rt *rt, struct rt_drops *ret, struct err *e)
 	int r = rtnl_link_alloc_cache(rt->sk, AF_UNSPEC, &links);
 
 	if (r < 0)
-		return fail(e, r, "cannot list the links");
+		return rt_fail(e, r, "cannot list the links");
 	r = root_qdiscs(rt, &qdiscs, e);
 	if (r < 0)
 		return r;
@@ -470,7 +481,7 @@ int rt_addrs(struct rt *rt, bool ipv6, struct rt_addr *ret, uint32_t max, struct
 	if (r >= 0)
 		r = rtnl_addr_alloc_cache(rt->sk, &addrs);
 	if (r < 0)
-		return fail(e, r, "cannot list the addresses");
+		return rt_fail(e, r, "cannot list the addresses");
 	for (struct nl_object *o = nl_cache_get_first(addrs); o && n < max;
 		o = nl_cache_get_next(o))
 		if (in_use((struct rtnl_addr *)o, ipv6 ? AF_INET6 : AF_INET))

@@ -1,6 +1,7 @@
 """QEMU processes, for the tests of guests."""
 
 import pathlib
+import signal
 import time
 
 GONE_S = 5
@@ -38,3 +39,22 @@ def await_gone(pid):
     while is_qemu(pid):
         assert time.monotonic() < deadline, f"QEMU {pid} is still there"
         time.sleep(0.02)
+
+
+def killed(start, deadline_s):
+    """start() gives a running tare, with text pipes, and the pid of its QEMU."""
+    p, qemu = start()
+    p.send_signal(signal.SIGKILL)
+    p.communicate(timeout=deadline_s)
+    await_gone(qemu)
+
+
+def interrupted_while_booting(start, deadline_s):
+    p, qemu = start()
+    begin = time.monotonic()
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=deadline_s)
+    assert p.returncode == 4, (p.returncode, out, err)
+    assert "interrupted" in (out + err).lower(), out + err
+    assert time.monotonic() - begin < 5, "it took long"
+    await_gone(qemu)
