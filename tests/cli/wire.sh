@@ -6,22 +6,10 @@ set -euo pipefail
 tare=$1
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/cli/inside.sh
+. "$(dirname "$0")/inside.sh"
 
-# In network and mount namespaces of its own, with names of namespaces that nobody else sees.
-if [ -z "${WIRE_INSIDE:-}" ]; then
-  users=()
-  [ "$(id -u)" -eq 0 ] || users=(--map-root-user)
-  for tool in ip ping unshare python3; do
-    command -v "$tool" >/dev/null || { echo "1..0 # SKIP there is no program $tool"; exit 0; }
-  done
-  if ! reason=$(unshare "${users[@]}" --net --mount true 2>&1); then
-    echo "1..0 # SKIP $reason"
-    exit 0
-  fi
-  WIRE_INSIDE=yes exec unshare "${users[@]}" --net --mount --fork --kill-child "$0" "$@"
-fi
-mount -t tmpfs none /run
-ip link set lo up
+inside "ping python3" "$@"
 ip netns add b
 ip link add nic0 type veth peer name e1 netns b
 ip -n b link set lo up
