@@ -21,7 +21,7 @@ int rt_fail(struct err *e, int nl_err, const char *fmt, ...) printf_(3, 4);
 /* "198.18.0.1", with or without a length. */
 int rt_addr_parse(const char *text, struct nl_addr **ret, struct err *e) must_check_;
 
-/* Has the kernel change @name into @change, which may be NULL for want of memory; with the words. */
+/* Has the kernel change @name into @change (NULL: no memory for it); else says the words. */
 int rt_link_change(struct rt *rt, const char *name, struct rtnl_link *change, struct err *e,
 	const char *fmt, ...) printf_(5, 6) must_check_;
 

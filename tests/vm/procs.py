@@ -50,11 +50,12 @@ def killed(start, deadline_s):
 
 
 def interrupted_while_booting(start, deadline_s):
+    """What it said on stdout and stderr."""
     p, qemu = start()
     begin = time.monotonic()
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=deadline_s)
     assert p.returncode == 4, (p.returncode, out, err)
-    assert "interrupted" in err, (out, err)
     assert time.monotonic() - begin < 5, "it took long"
     await_gone(qemu)
+    return out, err
