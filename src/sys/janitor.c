@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define JANITOR_MAX_NOTES 256
 /* Processes inside a cgroup die a moment after tare does; a daemon may take its time. */
 #define JANITOR_DIR_NS     (5 * NSEC_PER_SEC)
 #define JANITOR_COMMAND_NS (10 * NSEC_PER_SEC)
@@ -109,12 +108,29 @@ static void clean(char *note)
 			chore[i].work(note + 1);
 }
 
-static bool has_command(char (*note)[PATH_MAX], size_t n)
+static bool has_command(char **note, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (note[i][0] == 'c')
 			return true;
 	return false;
+}
+
+/* Until the other end of the pipe is closed, however many they are. Sets *ret_n. */
+static char **read_notes(int fd, size_t *ret_n)
+{
+	FILE *in = fdopen(fd, "r");
+	char line[PATH_MAX + 1];
+	char **note = NULL;
+	size_t n = 0;
+
+	while (in && fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = '\0';
+		note = xreallocarray(note, n + 1, sizeof(*note));
+		note[n++] = xstrdup(line);
+	}
+	*ret_n = n;
+	return note;
 }
 
 /*
@@ -123,19 +139,15 @@ static bool has_command(char (*note)[PATH_MAX], size_t n)
  */
 static _Noreturn void janitor_main(int fd)
 {
-	char(*note)[PATH_MAX] = xcalloc(JANITOR_MAX_NOTES, sizeof(*note));
-	FILE *in = fdopen(fd, "r");
+	char **note;
 	sigset_t all;
-	size_t n = 0;
+	size_t n;
 
 	prctl(PR_SET_NAME, "tare-janitor");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
-	while (in && n < JANITOR_MAX_NOTES && fgets(note[n], PATH_MAX, in)) {
-		note[n][strcspn(note[n], "\n")] = '\0';
-		n++;
-	}
+	note = read_notes(fd, &n);
 	for (size_t i = n; i-- > 0;)
 		clean(note[i]);
 	if (!n || note[n - 1][0] == JANITOR_ORDERLY || !has_command(note, n))
