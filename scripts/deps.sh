@@ -16,6 +16,7 @@ table() {
 		build clang               compiles BPF programs; second compiler, fuzzing
 		build bpftool             makes headers of them
 		build libbpf-dev          loads them
+		build libxdp-dev          AF_XDP sockets
 		build libnl-3-dev         speaks netlink
 		build libnl-genl-3-dev    WireGuard's keys and peers
 		build libnl-route-3-dev   makes links, addresses, routes

@@ -11,7 +11,7 @@ import sys
 CALLS = ('strcpy strcat sprintf vsprintf strncpy atoi atol strtol strtoul system popen usleep sleep '
          'alloca gets').split()
 SILENT = {'base', 'sys', 'stat', 'cni', 'path', 'load', 'wire', 'meter', 'bench', 'finding', 'guest',
-          'serve'}
+          'serve', 'frame', 'method', 'dns'}
 PRINTS_ANYWAY = {'src/base/mem.c'}  # says why it aborts when memory is out
 PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
          r'|\b(?:v?fprintf|fputs|fputc|putc|fwrite)\s*\([^;]*?\b(?:stdout|stderr)\b')
@@ -22,6 +22,8 @@ PLACES = {r'jansson\.h': 'src/cni/ src/wire/doc.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
           r'openssl/': 'src/wire/ src/sys/wg.c',
           r'bpf/(?:lib)?bpf\.h': 'src/sys/ebpf.c tests/net/ebpf.c',
+          r'xdp/': 'src/sys/xsk.c',
+          r'frame_\w+\.skel\.h': 'src/frame/',
           r'bpf/bpf_\w+\.h': 'src/bpf/', r'route_\w+\.skel\.h': 'src/path/ebpf_',
           r'archive(?:_entry)?\.h': 'src/sys/',
           r'libkmod\.h': 'src/sys/kmodule.c'}

@@ -1,0 +1,29 @@
+#include "frame/io.h"
+
+#include "base/macro.h"
+
+#include <string.h>
+
+const struct frame_tx_ops *const frame_tx_table[] = {
+	NULL,
+};
+
+const struct frame_rx_ops *const frame_rx_table[] = {
+	NULL,
+};
+
+const struct frame_tx_ops *frame_tx_find(const char *name)
+{
+	for (size_t i = 0; frame_tx_table[i]; i++)
+		if (strcmp(frame_tx_table[i]->name, name) == 0)
+			return frame_tx_table[i];
+	return NULL;
+}
+
+const struct frame_rx_ops *frame_rx_find(const char *name)
+{
+	for (size_t i = 0; frame_rx_table[i]; i++)
+		if (strcmp(frame_rx_table[i]->name, name) == 0)
+			return frame_rx_table[i];
+	return NULL;
+}

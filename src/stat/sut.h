@@ -1,0 +1,42 @@
+/*
+ * A simulated SUT: a server of a certain rate behind a queue, with faults, so that anyone can check
+ * a search without a network. Deterministic: the same model and seed lose the same frames.
+ */
+#pragma once
+
+#include "base/opt.h"
+#include "stat/search.h"
+
+struct sut_cfg {
+	double rate;        /* served in a second; the hard limit */
+	uint64_t queue;     /* frames that wait */
+	uint32_t slope_ppm; /* loss ratio that grows to this at the hard limit, from zero load on */
+	uint32_t noise_every; /* each so-manieth trial loses noise_ppm more; 0: none */
+	uint32_t noise_ppm;
+	double collapse;     /* above this load the rate falls to half; 0: never */
+	double inversion;    /* a load below the limit, around which frames get lost; 0: none */
+	uint64_t latency_ns; /* of an empty queue */
+	uint64_t duplicate_every, overhead_ns;
+	uint64_t seed;
+};
+extern const struct sut_cfg sut_cfg_default;
+/* "rate=1e6,queue=1000,..." Return: 0, or -EINVAL or -ERANGE. */
+int sut_parse(struct sut_cfg *ret, const char *text, struct err *e) must_check_;
+
+struct sut_sim {
+	struct sut_cfg cfg;
+	uint64_t n_trials;
+	uint64_t random;
+};
+void sut_init(struct sut_sim *s, const struct sut_cfg *cfg);
+
+/* What became of a burst or a trial. */
+struct sut_outcome {
+	uint64_t tried, lost, duplicated;
+	uint64_t latency_max_ns;
+};
+/* Offers @n frames at @load a second to the idle SUT. */
+void sut_offer(struct sut_sim *s, double load, uint64_t n, struct sut_outcome *ret);
+/* For struct search_ops. @ctx: struct sut_sim */
+int sut_trial(void *ctx, double load, uint64_t duration_ns, struct search_trial *ret,
+	struct err *e);
