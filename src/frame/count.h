@@ -41,12 +41,17 @@ void frame_counter_begin(struct frame_counter *c, uint8_t trial, bool latency, b
 
 /*
  * frame_counter_add() - account a frame without FCS. @now_ns: 0: the clock is read here, and only
- * for those whose latency counts.
+ * for those that are received. A time before the frame was sent makes a latency of 0; one of more
+ * than 17 s can't be told from that.
  */
 void frame_counter_add(struct frame_counter *c, const uint8_t *bytes, uint32_t len,
 	uint64_t now_ns);
 
-/* @n_sent: numbers below it are looked for. @hist: NULL, or the latencies are added to it. */
+/*
+ * @n_sent: numbers below it are looked for; at most max_frames. 0 while another thread adds: then
+ * only the counts of the first six are right.
+ * @hist: NULL, or the latencies are added to it.
+ */
 void frame_counter_read(const struct frame_counter *c, uint64_t n_sent, struct frame_count *ret,
 	struct hist *hist);
 

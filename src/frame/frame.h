@@ -39,7 +39,8 @@ uint32_t frame_smallest_bytes(const struct frame_form *form);
  */
 #define FRAME_MAX_SEQUENCE 256
 struct frame_mix {
-	char name[64]; /* as it was said: "64", "imix", "imix:aaaaaaaddddg" */
+	/* As it was said: "64", "imix", "imix:aaaaaaaddddg". */
+	char name[FRAME_MAX_SEQUENCE + 8];
 	uint32_t n;
 	uint16_t size[FRAME_MAX_SEQUENCE];
 	double mean_bytes;

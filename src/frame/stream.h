@@ -51,6 +51,7 @@ struct frame_stream {
 	struct frame_slot *slot; /* [n_slots]: whole rounds of sizes and of all that varies */
 	uint32_t max_len;
 	double mean_bytes; /* with FCS */
+	uint8_t *room;     /* where the slots' bytes are; private */
 };
 
 struct frame_stream_args {
