@@ -43,6 +43,7 @@ table() {
 		check iperf3              the peer that tare must agree with
 		check openssl             makes keys for tests
 		check iproute2            second opinion on what tests build
+		check tshark              second opinion on the frames that tare sends
 		check nftables            second opinion on rules tests set
 		check iptables            rules of some NAT paths, of CNI plugins portmap and firewall
 		check containernetworking-plugins  CNI plugins that tests run

@@ -63,13 +63,12 @@ uint32_t headers_put(uint8_t *frame, const struct headers_args *args)
 	put16(udp, args->src_port);
 	put16(udp + 2, args->dst_port);
 	put16(udp + 4, (uint16_t)(args->len - (uint32_t)(udp - frame)));
-	put16(udp + 6, 0);
 	return (uint32_t)(udp - frame) + UDP_HEAD_BYTES;
 }
 
 uint16_t headers_udp_sum(const uint8_t *ip, bool ipv6, const uint8_t *udp, uint32_t udp_len)
 {
-	/* The rest of the pseudo header: IPv6's length and number are wider, with zeros in front. */
+	/* The rest of the pseudo header. IPv6's fields are wider, with zeros in front. */
 	uint8_t pseudo[4] = {0, IP_PROTO_UDP};
 	uint64_t sum;
 
@@ -84,7 +83,10 @@ void headers_seal(uint8_t *frame, const struct headers_args *args)
 	const uint32_t payload_at = frame_headers_bytes(args->form);
 	const uint32_t udp_at = payload_at - UDP_HEAD_BYTES;
 	const uint32_t ip_at = udp_at - (args->form->ipv6 ? IPV6_HEAD_BYTES : IPV4_HEAD_BYTES);
-	uint16_t check = (uint16_t)~headers_udp_sum(frame + ip_at, args->form->ipv6, frame + udp_at,
+	uint16_t check;
+
+	put16(frame + udp_at + 6, 0);
+	check = (uint16_t)~headers_udp_sum(frame + ip_at, args->form->ipv6, frame + udp_at,
 		args->len - udp_at);
 
 	/* 0 would say that there is none; 0xffff is the same number. Ref: RFC 768 */

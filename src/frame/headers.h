@@ -35,7 +35,7 @@ struct headers_args {
 	uint32_t len; /* of the whole frame without FCS */
 };
 
-/* Writes them at @frame, the UDP checksum as 0. Return: where the payload begins. */
+/* Writes them at @frame, without the UDP checksum. Return: where the payload begins. */
 uint32_t headers_put(uint8_t *frame, const struct headers_args *args);
 
 /* Sets the UDP checksum of a frame whose headers and payload are written. */

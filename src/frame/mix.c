@@ -131,8 +131,8 @@ static int parse_size(struct frame_mix *ret, const char *text, struct err *e)
 
 	if (num_parse(text, NUM_COUNT, &size, NULL) < 0)
 		return err_say(e, EINVAL,
-			"frame size '%.64s' is neither a number of bytes nor a mix (imix, imix-csit, "
-			"imix-trex, imix-ipv6, " GENOME_PREFIX "LETTERS)",
+			"frame size '%.64s' is neither a number of bytes nor a mix (imix, "
+			"imix-csit, imix-trex, imix-ipv6, " GENOME_PREFIX "LETTERS)",
 			text);
 	r = check_size(size, text, e);
 	if (r < 0)

@@ -69,8 +69,8 @@ static int check(const struct frame_stream_args *args, struct err *e)
 	if (n <= FRAME_MAX_SLOTS)
 		return 0;
 	return err_say(e, E2BIG,
-		"%u sizes, %u flows, %u networks, %u hardware addresses%s together repeat after more "
-		"than %d frames",
+		"%u sizes, %u flows, %u networks, %u hardware addresses%s together repeat after "
+		"more than %d frames",
 		args->mix->n, v->flows, v->networks, v->macs,
 		v->broadcast_every ? " and broadcasts" : "", FRAME_MAX_SLOTS);
 }
