@@ -1,7 +1,7 @@
 /*
- * Counting test frames in user space. A frame is ours when it is UDP to the echo port and its mark
- * sums to the key; whatever else came in by the device is alien. What a SUT did to the headers
- * (other addresses, a lower TTL, a VLAN tag more or less) is no fault as long as they fit.
+ * Counting test frames in user space. A frame is ours when it is UDP and its mark sums to the key;
+ * whatever else came in by the device is alien. What a SUT did to the headers (other addresses and
+ * ports, a lower TTL, a VLAN tag more or less) is no fault as long as they fit.
  *
  * One thread adds. Others may read received meanwhile, so the counts are relaxed atomics.
  */
@@ -110,7 +110,7 @@ static uint32_t ip_head_bytes(const uint8_t *ip, uint32_t left, bool ipv6)
 	return head >= IPV4_HEAD_BYTES && head <= left ? head : 0;
 }
 
-/* Return: false: no UDP to the echo port, or too short for a mark. */
+/* Return: false: no UDP, or too short for a mark. */
 static bool find_parts(struct parts *p, const uint8_t *bytes, uint32_t len)
 {
 	const uint32_t ip_at = find_ip(bytes, len, &p->ipv6);
@@ -124,8 +124,6 @@ static bool find_parts(struct parts *p, const uint8_t *bytes, uint32_t len)
 	if (!head || len - udp_at < UDP_HEAD_BYTES + sizeof(p->mark))
 		return false;
 	p->udp = bytes + udp_at;
-	if (get16(p->udp + 2) != FRAME_PORT_ECHO)
-		return false;
 	memcpy(&p->mark, p->udp + UDP_HEAD_BYTES, sizeof(p->mark));
 
 	ip_len = p->ipv6 ? IPV6_HEAD_BYTES + get16(p->ip + 4) : get16(p->ip + 2);

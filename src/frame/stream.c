@@ -114,7 +114,9 @@ static void make_slot(struct frame_stream *s, uint32_t i, uint8_t *bytes)
 	const struct headers_args head = {.form = &s->form,
 		.addr = &addr,
 		.src_port = (uint16_t)(FRAME_PORT_FIRST + i % s->vary.flows),
-		.dst_port = modifier ? PORT_DISCARD : FRAME_PORT_ECHO,
+		.dst_port = modifier        ? PORT_DISCARD
+			    : addr.dst_port ? addr.dst_port
+					    : FRAME_PORT_ECHO,
 		.len = slot->len};
 
 	slot->kind = modifier ? FRAME_SLOT_MODIFIER : FRAME_SLOT_TEST;

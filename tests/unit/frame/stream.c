@@ -228,6 +228,30 @@ static void slots_vary(void **state)
 	frame_stream_free(s);
 }
 
+/* What a service listens on, where the SUT is one. */
+static void port_is_the_others(void **state)
+{
+	struct frame_addr addr = addr4;
+	struct frame_stream *s = NULL;
+	struct frame_mix mix;
+
+	(void)state;
+	addr.dst_port = 5353;
+	assert_int_equal(frame_mix_parse(&mix, "64", 1500, NULL), 0);
+	assert_int_equal(
+		frame_stream_new(&s,
+			&(struct frame_stream_args){.form = &(struct frame_form){.vlan = 0},
+				.addr = &addr,
+				.vary = &plain,
+				.mix = &mix,
+				.key = 1},
+			NULL),
+		0);
+	assert_int_equal(get16(s->slot[0].bytes + 36), 5353);
+	check_sums(s->slot[0].bytes, 60, &(struct want){.ipv6 = false});
+	frame_stream_free(s);
+}
+
 static void ipv6_varies_its_sixth_byte(void **state)
 {
 	const struct want w = {.mix = "78",
@@ -286,6 +310,7 @@ int main(void)
 		cmocka_unit_test(checksums_stay_right),
 		cmocka_unit_test(mark_sums_to_every_key),
 		cmocka_unit_test(slots_vary),
+		cmocka_unit_test(port_is_the_others),
 		cmocka_unit_test(ipv6_varies_its_sixth_byte),
 		cmocka_unit_test(refuses_what_cannot_be),
 	};
