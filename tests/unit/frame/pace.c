@@ -136,6 +136,24 @@ static void catches_up_and_no_more(void **state)
 	assert_int_equal(p.slip_max_ns, 10 * NSEC_PER_MSEC);
 }
 
+/* A burst that is taken in pieces is due in all of them at once. */
+static void bursts_come_in_pieces(void **state)
+{
+	const struct frame_plan plan = plan_of(96, 1000, 64);
+	static const uint32_t want[] = {24, 24, 16, 0};
+	struct frame_pace p;
+	uint64_t next_ns;
+
+	(void)state;
+	frame_pace_begin(&p, &plan);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_int_equal(frame_pace_due(&p, BEGIN_NS, 24, &next_ns), want[i]);
+		frame_pace_sent(&p, want[i]);
+	}
+	assert_int_equal(next_ns, BEGIN_NS + 64 * NSEC_PER_MSEC);
+	assert_int_equal(frame_pace_due(&p, next_ns, 64, &next_ns), 32);
+}
+
 /* The second phase begins when the first is over by the schedule, whenever it was sent. */
 static void phases_follow(void **state)
 {
@@ -233,6 +251,7 @@ int main(void)
 		cmocka_unit_test(next_is_when_it_is_due),
 		cmocka_unit_test(does_not_drift),
 		cmocka_unit_test(catches_up_and_no_more),
+		cmocka_unit_test(bursts_come_in_pieces),
 		cmocka_unit_test(phases_follow),
 		cmocka_unit_test(no_gap_is_at_once),
 		cmocka_unit_test(ends),

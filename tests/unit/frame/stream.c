@@ -199,6 +199,18 @@ static void mark_sums_to_every_key(void **state)
 		}
 }
 
+/* For one of the keys the checksum comes out as 0, which would say that there is none. */
+static void no_key_is_without_checksum(void **state)
+{
+	(void)state;
+	for (uint32_t key = 1; key < 0xffff; key++) {
+		struct frame_stream *s = make(&(struct want){.mix = "64", .key = (uint16_t)key});
+
+		assert_int_not_equal(get16(s->slot[0].bytes + 40), 0);
+		frame_stream_free(s);
+	}
+}
+
 static void slots_vary(void **state)
 {
 	const struct want w = {.mix = "imix",
@@ -309,6 +321,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_appendix_cs),
 		cmocka_unit_test(checksums_stay_right),
 		cmocka_unit_test(mark_sums_to_every_key),
+		cmocka_unit_test(no_key_is_without_checksum),
 		cmocka_unit_test(slots_vary),
 		cmocka_unit_test(port_is_the_others),
 		cmocka_unit_test(ipv6_varies_its_sixth_byte),
