@@ -4,11 +4,16 @@
 
 #include <string.h>
 
+extern const struct frame_tx_ops frame_tx_live;
+extern const struct frame_rx_ops frame_rx_xdp;
+
 const struct frame_tx_ops *const frame_tx_table[] = {
+	&frame_tx_live,
 	NULL,
 };
 
 const struct frame_rx_ops *const frame_rx_table[] = {
+	&frame_rx_xdp,
 	NULL,
 };
 

@@ -77,6 +77,30 @@ int ebpf_tc_attach(int netns_fd, int ifindex, int prog_fd, struct err *e)
 	return r < 0 ? no_such_kind(r, "bpf filter (CONFIG_NET_CLS_BPF)", e) : 0;
 }
 
+int ebpf_xdp_id(int ifindex, uint32_t *ret)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int r = bpf_xdp_query(ifindex, 0, &opts);
+
+	*ret = opts.prog_id | opts.drv_prog_id | opts.skb_prog_id | opts.hw_prog_id;
+	return r;
+}
+
+/* There is a program on the device already: whose? */
+static int xdp_busy(int ifindex, struct err *e)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info), id = 0;
+	_cleanup_(closep) int fd = -1;
+
+	if (ebpf_xdp_id(ifindex, &id) == 0)
+		fd = bpf_prog_get_fd_by_id(id);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return err_say(e, EBUSY, "another XDP program is on the device");
+	return err_say(e, EBUSY, "another XDP program is on the device: '%s', id %u", info.name,
+		id);
+}
+
 int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_t mode,
 	struct err *e)
 {
@@ -91,6 +115,8 @@ int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_
 		return err_say(e, EOPNOTSUPP,
 			"this kernel has no %s XDP with a link on such a device: Linux 5.9",
 			ebpf_xdp_mode_name[mode]);
+	if (fd == -EBUSY || fd == -EEXIST)
+		return xdp_busy(ifindex, e);
 	if (fd == -ERANGE)
 		return err_say(e, ERANGE,
 			"the MTU is too large for %s XDP, which wants a packet in one page: a "
@@ -112,4 +138,17 @@ int ebpf_map_set(int netns_fd, int map_fd, const void *key, const void *value, s
 		return r;
 	r = bpf_map_update_elem(map_fd, key, value, BPF_ANY);
 	return r < 0 ? err_set(e, -r, "cannot set an entry of a BPF map") : 0;
+}
+
+int ebpf_live_run(const struct ebpf_live *l, struct err *e)
+{
+	struct xdp_md ctx = {.data_end = l->len, .ingress_ifindex = l->ifindex};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = l->bytes, .data_size_in = l->len,
+		.ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = (int)l->repeat,
+		.flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = l->batch);
+	int r = bpf_prog_test_run_opts(l->prog_fd, &opts);
+
+	if (r == -EINTR)
+		return r;
+	return r < 0 ? err_set(e, -r, "cannot run an XDP program on live frames") : 0;
 }

@@ -33,10 +33,35 @@ extern const char *const ebpf_xdp_mode_name[EBPF_XDP_MODE_N];
 /*
  * ebpf_xdp_attach() - run an XDP program on a device for as long as the link *ret_fd is open.
  * @mode: enum ebpf_xdp_mode
+ *
+ * Return: 0, or negative errno: -EBUSY names the program that is there already.
  */
 int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_t mode,
 	struct err *e) must_check_;
 
+/*
+ * The XDP program on a device of the calling thread's namespace; 0: none.
+ * Return: 0 or negative errno (no words).
+ */
+int ebpf_xdp_id(int ifindex, uint32_t *ret) must_check_;
+
 /* Sets one entry; devices in maps are looked up in @netns_fd. */
 int ebpf_map_set(int netns_fd, int map_fd, const void *key, const void *value, struct err *e)
 	must_check_;
+
+/* One run of an XDP program on live frames. */
+struct ebpf_live {
+	int prog_fd;
+	uint32_t ifindex;  /* whose packets these seem to be; of the calling thread's namespace */
+	const void *bytes; /* [len]: what is in every page when it is new */
+	uint32_t len;
+	uint32_t repeat, batch;
+};
+
+/*
+ * ebpf_live_run() - run a program on pages of a pool that the kernel recycles, and have done to
+ *                   them what it says: BPF_F_TEST_XDP_LIVE_FRAMES. Linux 5.18.
+ *
+ * Return: 0; -EINTR after a signal; or negative errno.
+ */
+int ebpf_live_run(const struct ebpf_live *l, struct err *e) must_check_;
