@@ -20,6 +20,11 @@ static const struct suffix duration_suffix[] = {{"h", 3600 * NSEC_PER_SEC},
 static const struct suffix rate_suffix[] = {{"Gbps", 1000000000}, {"Mbps", 1000000}, {"kbps", 1000},
 	{"bps", 1}, {NULL, 0}};
 static const struct suffix percent_suffix[] = {{"%", 10000}, {NULL, 0}};
+static const struct suffix share_suffix[] = {{"%", 10000000}, {NULL, 0}};
+/* What stands below "" is read only: a value is printed with a letter, or without any. */
+static const struct suffix per_s_suffix[] = {{"G", 1000000000}, {"M", 1000000}, {"k", 1000},
+	{"", 1}, {"e3", 1000}, {"e4", 10000}, {"e5", 100000}, {"e6", 1000000}, {"e7", 10000000},
+	{"e8", 100000000}, {"e9", 1000000000}, {"e10", 10000000000}, {"", 1}, {NULL, 0}};
 static const struct suffix count_suffix[] = {{"", 1}, {NULL, 0}};
 
 static const struct {
@@ -32,6 +37,8 @@ static const struct {
 	[NUM_DURATION] = {duration_suffix, "a time with its unit, such as 500ms or 10s", "ns"},
 	[NUM_RATE] = {rate_suffix, "a rate with its unit, such as 100Mbps or 1Gbps", "bit/s"},
 	[NUM_PERCENT] = {percent_suffix, "a percentage such as 5%", "ppm"},
+	[NUM_SHARE] = {share_suffix, "a percentage such as 0.5%", "ppb"},
+	[NUM_PER_S] = {per_s_suffix, "a rate a second such as 9001, 1.5M or 1e6", "1/s"},
 };
 static_assert(ARRAY_SIZE(unit_info) == NUM_UNIT_N);
 
@@ -103,26 +110,26 @@ static bool divides(const struct suffix *x, uint64_t v)
 	return v % x->scale == 0 && (v > 0 || x[1].text == NULL);
 }
 
-/* Parts per million as a percentage of up to four decimals. */
-static void format_percent(uint64_t v, char *ret, size_t size)
+/* @v parts of a whole as a percentage, one percent being 10^n_decimals of them. */
+static void format_percent(uint64_t v, uint64_t percent, int n_decimals, char *ret, size_t size)
 {
-	uint32_t decimals = v % 10000;
-	int n_decimals = 4;
+	uint64_t decimals = v % percent;
 
 	for (; n_decimals > 0 && decimals % 10 == 0; n_decimals--)
 		decimals /= 10;
 	if (n_decimals > 0)
-		snprintf(ret, size, "%" PRIu64 ".%0*" PRIu32 "%%", v / 10000, n_decimals, decimals);
+		snprintf(ret, size, "%" PRIu64 ".%0*" PRIu64 "%%", v / percent, n_decimals,
+			decimals);
 	else
-		snprintf(ret, size, "%" PRIu64 "%%", v / 10000);
+		snprintf(ret, size, "%" PRIu64 "%%", v / percent);
 }
 
 void num_format(uint64_t v, enum num_unit unit, char *ret, size_t size)
 {
 	const struct suffix *x = unit_info[unit].suffix;
 
-	if (unit == NUM_PERCENT) {
-		format_percent(v, ret, size);
+	if (unit == NUM_PERCENT || unit == NUM_SHARE) {
+		format_percent(v, x->scale, unit == NUM_PERCENT ? 4 : 7, ret, size);
 		return;
 	}
 	while (!divides(x, v) && x[1].text)

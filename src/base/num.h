@@ -14,12 +14,14 @@ enum num_unit {
 	NUM_DURATION, /* "500ms", "10s", "2m", "1h", also us, ns; result in nanoseconds */
 	NUM_RATE, /* "10Gbps", "1.5Mbps", "100kbps", "9600bps": powers of 1000; bits per second */
 	NUM_PERCENT, /* "5%", "0.5%"; result in parts per million */
+	NUM_SHARE,   /* the same in parts per 10^9, for ratios of lost frames */
+	NUM_PER_S,   /* "9001", "1.5M", "1e6": powers of 1000; frames, queries, ... per second */
 	NUM_UNIT_N,
 };
 
 /*
  * num_parse() - read a whole string as a number of this unit.
- * @ret: integer in the unit's base (bytes, ns, bit/s, ppm); untouched on failure
+ * @ret: integer in the unit's base (bytes, ns, bit/s, ppm, ppb, 1/s); untouched on failure
  *
  * Decimal fractions are allowed where a suffix scales them and are exact: what does not come out
  * as an integer ("0.5" bytes) is an error, as is anything beyond 2^63 - 1 (JSON integers).
@@ -31,5 +33,5 @@ int num_parse(const char *s, enum num_unit unit, uint64_t *ret, struct err *e) m
 /* Prints @v so that num_parse() gives the same value back: 65536 -> "64k", 1e9 ns -> "1s". */
 void num_format(uint64_t v, enum num_unit unit, char *ret, size_t size);
 
-/* Unit of the parsed number: "", "bytes", "ns", "bit/s", "ppm". */
+/* Unit of the parsed number: "", "bytes", "ns", "bit/s", "ppm", "ppb", "1/s". */
 const char *num_unit_base(enum num_unit unit);
