@@ -37,7 +37,7 @@ struct doc *schema_type(const char *name)
 	return d;
 }
 
-static struct doc *count(void)
+struct doc *schema_count(void)
 {
 	struct doc *d = schema_type("integer");
 
@@ -53,7 +53,7 @@ struct doc *schema_array_of(struct doc *items)
 	return d;
 }
 
-static struct doc *number_or_null(void)
+struct doc *schema_number_or_null(void)
 {
 	struct doc *d = doc_object();
 	struct doc *types = doc_array();
@@ -64,7 +64,7 @@ static struct doc *number_or_null(void)
 	return d;
 }
 
-static struct doc *or_null(struct doc *schema)
+struct doc *schema_or_null(struct doc *schema)
 {
 	struct doc *d = doc_object();
 	struct doc *any = doc_array();
@@ -94,7 +94,7 @@ struct doc *schema_constant(const char *v)
 	return d;
 }
 
-static struct doc *constant_u64(uint64_t v)
+struct doc *schema_constant_u64(uint64_t v)
 {
 	struct doc *d = doc_object();
 
@@ -109,13 +109,13 @@ static struct doc *field_type(const struct field *f)
 		return schema_type("boolean");
 	case FIELD_T_U32:
 	case FIELD_T_U64:
-		return count();
+		return schema_count();
 	case FIELD_T_DOUBLE:
-		return number_or_null();
+		return schema_number_or_null();
 	case FIELD_T_STR:
 		return schema_type("string");
 	case FIELD_T_U64S:
-		return schema_array_of(count());
+		return schema_array_of(schema_count());
 	case FIELD_TYPE_N:
 		break;
 	}
@@ -131,7 +131,7 @@ void schema_describe(struct doc *schema, const char *text, const char *unit)
 	doc_put_str(schema, "description", all);
 }
 
-static void add_fields(struct schema_object *o, const struct field *fields)
+void schema_add_fields(struct schema_object *o, const struct field *fields)
 {
 	for (const struct field *f = fields; f->name; f++) {
 		struct doc *d = field_type(f);
@@ -141,32 +141,32 @@ static void add_fields(struct schema_object *o, const struct field *fields)
 	}
 }
 
-static void add_opts(struct schema_object *o, const struct opt *opts)
+void schema_add_opts(struct schema_object *o, const struct opt *opts)
 {
 	for (const struct opt *x = opts; x->name; x++) {
 		struct doc *d = x->type == OPT_T_FLAG   ? schema_type("boolean")
 				: x->type == OPT_T_STR  ? schema_type("string")
 				: x->type == OPT_T_ENUM ? schema_one_of(x->names, x->n_names)
-							: count();
+							: schema_count();
 
 		schema_describe(d, x->help, num_unit_base(x->unit));
 		schema_object_add(o, x->field, d);
 	}
 }
 
-static struct doc *of_fields(const struct field *fields)
+struct doc *schema_of_fields(const struct field *fields)
 {
 	struct schema_object o = schema_object_new();
 
-	add_fields(&o, fields);
+	schema_add_fields(&o, fields);
 	return schema_object_end(&o);
 }
 
-static struct doc *of_opts(const struct opt *opts)
+struct doc *schema_of_opts(const struct opt *opts)
 {
 	struct schema_object o = schema_object_new();
 
-	add_opts(&o, opts);
+	schema_add_opts(&o, opts);
 	return schema_object_end(&o);
 }
 
@@ -174,8 +174,8 @@ static struct doc *config(void)
 {
 	struct schema_object o = schema_object_new();
 
-	add_opts(&o, bench_opts);
-	add_opts(&o, path_opts);
+	schema_add_opts(&o, bench_opts);
+	schema_add_opts(&o, path_opts);
 	return schema_object_end(&o);
 }
 
@@ -184,7 +184,7 @@ static struct doc *path_config(void)
 {
 	struct schema_object o = schema_object_new();
 
-	add_opts(&o, path_opts);
+	schema_add_opts(&o, path_opts);
 	doc_put_bool(o.schema, "additionalProperties", true);
 	doc_put_str(o.schema, "type", "object");
 	doc_put(o.schema, "properties", o.properties);
@@ -203,8 +203,8 @@ static struct doc *path(void)
 	schema_object_add(&o, "status", schema_one_of(status_name, STATUS_N));
 	schema_object_add(&o, "config", path_config());
 	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
-	add_fields(&o, path_result_fields);
-	schema_object_add(&o, "guest", or_null(of_fields(env_fields)));
+	schema_add_fields(&o, path_result_fields);
+	schema_object_add(&o, "guest", schema_or_null(schema_of_fields(env_fields)));
 	return schema_object_end(&o);
 }
 
@@ -218,7 +218,7 @@ static struct doc *load(void)
 
 		schema_object_add(&o, "id", schema_type("string"));
 		schema_object_add(&o, "name", schema_constant(load_table[i]->name));
-		schema_object_add(&o, "config", of_opts(load_table[i]->opts));
+		schema_object_add(&o, "config", schema_of_opts(load_table[i]->opts));
 		doc_append(any, schema_object_end(&o));
 	}
 	doc_put(d, "anyOf", any);
@@ -236,9 +236,9 @@ static struct doc *metric(void)
 
 		schema_object_add(&o, "metric", schema_constant(metric_table[i].name));
 		schema_object_add(&o, "unit", schema_constant(metric_table[i].unit));
-		schema_object_add(&o, "value", of_fields(estimate_fields));
-		schema_object_add(&o, "ratio", or_null(of_fields(estimate_fields)));
-		schema_object_add(&o, "ceiling", number_or_null());
+		schema_object_add(&o, "value", schema_of_fields(estimate_fields));
+		schema_object_add(&o, "ratio", schema_or_null(schema_of_fields(estimate_fields)));
+		schema_object_add(&o, "ceiling", schema_number_or_null());
 		doc_put_str(o.schema, "description", metric_table[i].doc);
 		doc_append(any, schema_object_end(&o));
 	}
@@ -256,7 +256,7 @@ static struct doc *percentile(void)
 		names[i] = metric_percentile[i].name;
 	schema_object_add(&o, "metric", schema_one_of(names, metric_n_percentiles));
 	schema_object_add(&o, "unit", schema_constant("ns"));
-	schema_object_add(&o, "n", count());
+	schema_object_add(&o, "n", schema_count());
 	schema_object_add(&o, "value", schema_type("number"));
 	schema_object_add(&o, "ci_low", schema_type("number"));
 	schema_object_add(&o, "ci_high", schema_type("number"));
@@ -267,11 +267,11 @@ static struct doc *histogram(void)
 {
 	struct schema_object o = schema_object_new();
 
-	schema_object_add(&o, "count", count());
-	schema_object_add(&o, "sum_ns", count());
-	schema_object_add(&o, "min_ns", count());
-	schema_object_add(&o, "max_ns", count());
-	schema_object_add(&o, "buckets", schema_array_of(count()));
+	schema_object_add(&o, "count", schema_count());
+	schema_object_add(&o, "sum_ns", schema_count());
+	schema_object_add(&o, "min_ns", schema_count());
+	schema_object_add(&o, "max_ns", schema_count());
+	schema_object_add(&o, "buckets", schema_array_of(schema_count()));
 	return schema_object_end(&o);
 }
 
@@ -282,11 +282,11 @@ static struct doc *cell(void)
 	schema_object_add(&o, "path", schema_type("string"));
 	schema_object_add(&o, "load", schema_type("string"));
 	schema_object_add(&o, "stop", schema_one_of(stop_reason_name, STOP_N));
-	add_fields(&o, cell_fields);
+	schema_add_fields(&o, cell_fields);
 	schema_object_add(&o, "metrics", schema_array_of(metric()));
 	schema_object_add(&o, "percentiles", schema_array_of(percentile()));
 	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
-		schema_object_add(&o, load_hist_name[i], or_null(histogram()));
+		schema_object_add(&o, load_hist_name[i], schema_or_null(histogram()));
 	return schema_object_end(&o);
 }
 
@@ -297,7 +297,8 @@ static struct doc *meters(void)
 	struct doc *d;
 
 	for (uint32_t i = 0; i < METER_N; i++)
-		doc_put(o.properties, meter_table[i]->name, of_fields(meter_table[i]->fields));
+		doc_put(o.properties, meter_table[i]->name,
+			schema_of_fields(meter_table[i]->fields));
 	d = schema_object_end(&o);
 	doc_put_u64(d, "minProperties", 1);
 	return d;
@@ -307,7 +308,7 @@ static struct doc *end_report(void)
 {
 	struct schema_object o = schema_object_new();
 
-	add_fields(&o, end_report_fields);
+	schema_add_fields(&o, end_report_fields);
 	schema_object_add(&o, "meters", meters());
 	return schema_object_end(&o);
 }
@@ -316,9 +317,9 @@ static struct doc *interval(void)
 {
 	struct schema_object o = schema_object_new();
 
-	schema_object_add(&o, "n", count());
-	schema_object_add(&o, "near", or_null(of_fields(interval_fields)));
-	schema_object_add(&o, "far", or_null(of_fields(interval_fields)));
+	schema_object_add(&o, "n", schema_count());
+	schema_object_add(&o, "near", schema_or_null(schema_of_fields(interval_fields)));
+	schema_object_add(&o, "far", schema_or_null(schema_of_fields(interval_fields)));
 	return schema_object_end(&o);
 }
 
@@ -326,9 +327,9 @@ static struct doc *remote(void)
 {
 	struct schema_object o = schema_object_new();
 
-	add_fields(&o, remote_fields);
-	schema_object_add(&o, "config", of_opts(remote_opts));
-	schema_object_add(&o, "environment", of_fields(env_fields));
+	schema_add_fields(&o, remote_fields);
+	schema_object_add(&o, "config", schema_of_opts(remote_opts));
+	schema_object_add(&o, "environment", schema_of_fields(env_fields));
 	return schema_object_end(&o);
 }
 
@@ -340,7 +341,7 @@ static struct doc *watch(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(by_controller); i++)
 		doc_put(o.properties, meter_table[by_controller[i]]->name,
-			of_fields(meter_table[by_controller[i]]->fields));
+			schema_of_fields(meter_table[by_controller[i]]->fields));
 	return schema_object_end(&o);
 }
 
@@ -352,7 +353,7 @@ static struct doc *trial(void)
 	schema_object_add(&o, "path", schema_type("string"));
 	schema_object_add(&o, "load", schema_type("string"));
 	schema_object_add(&o, "status", schema_one_of(status_name, STATUS_N));
-	add_fields(&o, trial_fields);
+	schema_add_fields(&o, trial_fields);
 	schema_object_add(&o, "intervals", schema_array_of(interval()));
 	schema_object_add(&o, "watch", watch());
 	doc_put(o.properties, "near", end_report());
@@ -380,13 +381,13 @@ int report_schema(FILE *out)
 	doc_put_str(o.schema, "$id", "tare-run-1");
 	doc_put_str(o.schema, "title", "What tare compare, run and the loads print with --json");
 	schema_object_add(&o, "schema", schema_constant("tare-run"));
-	schema_object_add(&o, "schema_version", constant_u64(REPORT_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", constant_u64(METHOD_VERSION));
+	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_SCHEMA_VERSION));
+	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
 	schema_object_add(&o, "version", schema_type("string"));
-	add_fields(&o, run_fields);
+	schema_add_fields(&o, run_fields);
 	schema_object_add(&o, "config", config());
-	schema_object_add(&o, "environment", of_fields(env_fields));
-	schema_object_add(&o, "remote", or_null(remote()));
+	schema_object_add(&o, "environment", schema_of_fields(env_fields));
+	schema_object_add(&o, "remote", schema_or_null(remote()));
 	schema_object_add(&o, "limits", schema_array_of(schema_type("string")));
 	schema_object_add(&o, "paths", schema_array_of(path()));
 	schema_object_add(&o, "loads", schema_array_of(load()));

@@ -17,6 +17,16 @@ struct doc *schema_type(const char *name);
 struct doc *schema_array_of(struct doc *items);
 struct doc *schema_one_of(const char *const *names, uint32_t n);
 struct doc *schema_constant(const char *v);
+struct doc *schema_constant_u64(uint64_t v);
+struct doc *schema_count(void);
+struct doc *schema_number_or_null(void);
+struct doc *schema_or_null(struct doc *schema);
 
 /* @unit: "" for none */
 void schema_describe(struct doc *schema, const char *text, const char *unit);
+
+/* What doc_put_fields() and doc_put_opts() write: as further keys of an object, as one. */
+void schema_add_fields(struct schema_object *o, const struct field *fields);
+void schema_add_opts(struct schema_object *o, const struct opt *opts);
+struct doc *schema_of_fields(const struct field *fields);
+struct doc *schema_of_opts(const struct opt *opts);
