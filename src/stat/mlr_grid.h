@@ -1,6 +1,6 @@
 /*
- * The loads that MLRsearch may try: a geometric row from the lowest to the highest, so that a goal's
- * width, which is relative, is the same whole number of steps everywhere.
+ * The loads that MLRsearch may try: a geometric row from the lowest to the highest, so that the
+ * width of a goal, which is relative, is the same whole number of steps everywhere.
  */
 #pragma once
 

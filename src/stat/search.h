@@ -28,7 +28,7 @@ double search_forwarded(const struct search_trial *t);
 
 struct search_ops {
 	/*
-	 * Runs a trial. Fills tried, lost, effective_ns; that of 0 stands for the intended duration.
+	 * Runs a trial. Fills tried, lost, effective_ns; 0 there stands for the intended one.
 	 * Return: 0, or negative errno, which ends the search as it is.
 	 */
 	int (*trial)(void *ctx, double load, uint64_t duration_ns, struct search_trial *ret,
