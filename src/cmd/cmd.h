@@ -7,6 +7,7 @@
 #include "load/load.h"
 #include "path/path.h"
 #include "serve/serve.h"
+#include "stat/run.h"
 
 #include <stdio.h>
 
@@ -34,6 +35,13 @@ struct ask_cfg {
 	bool fail_width;
 };
 
+/* What is asked of search. */
+struct search_ask {
+	char sut[256];
+	bool verbose, json, fail_irregular;
+	struct search_cfg cfg;
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -44,6 +52,7 @@ struct cmd_cfg {
 	struct path_cfg path;
 	struct serve_cfg serve;
 	struct guest_run_cfg guest;
+	struct search_ask search;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -11,5 +11,6 @@ extern const struct command command_udp;
 extern const struct command command_rr;
 extern const struct command command_crr;
 extern const struct command command_guest;
+extern const struct command command_search;
 extern const struct command command_list;
 extern const struct command command_doc;

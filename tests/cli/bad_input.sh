@@ -142,11 +142,39 @@ list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads or meters, not 'nosuch'
 list paths loads | list: expected paths, loads or meters, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
-doc | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'nosuch'
+search extra | search: unexpected argument 'extra'
+search --sut bridge | search: --sut: 'bridge' is not model, or model:name=value,...
+search --sut modelrate=1 | search: --sut: 'modelrate=1' is not model, or model:name=value,...
+search --sut model:rate=0 | search: --sut: --rate: '0' is out of range (1 to 10G)
+search --sut model:rate=1e11 | search: --sut: --rate: '1e11' is not a rate a second such as 9001, 1.5M or 1e6
+search --sut model:rate=0.5 | search: --sut: --rate: '0.5' is not a rate a second such as 9001, 1.5M or 1e6
+search --sut model:rate=1e6x | search: --sut: --rate: '1e6x' is not a rate a second such as 9001, 1.5M or 1e6
+search --sut model:slope=5 | search: --sut: --slope: '5' is not a percentage such as 5%
+search --sut model:speed=5 | search: --sut: unknown option 'speed', not one of: rate, queue, slope, collapse, inversion, noise-every, noise-chance, noise, latency, duplicate-every, overhead, seed
+search --search fast | search: --search: 'fast' is not one of: mlr, binary, binary-lv, mrr
+search --min-load 2M --max-load 1M | search: --min-load 2000000 is more than --max-load 1000000
+search --min-load 0 | search: --min-load: '0' is out of range (1 to 10G)
+search --max-load 1e11 | search: --max-load: '1e11' is not a rate a second such as 9001, 1.5M or 1e6
+search --min-load 9 --goals ndr,initial=100ms | search: --min-load 9 has no frame in a trial of 100 ms
+search --search mrr --min-load 9 --duration 100ms | search: --min-load 9 has no frame in a trial of 100 ms
+search --goals '' | search: --goals: '' names an empty goal
+search --goals 'ndr;;pdr' | search: --goals: 'ndr;;pdr' names an empty goal
+search --goals best | search: --goals: goal 'best': unknown option 'best', not one of: name, loss, exceed, width, initial, final, sum
+search --goals loss=100% | search: --goals: goal 'loss=100%': --loss: '100%' is out of range (0% to 99.9999999%)
+search --goals loss=0.00000001% | search: --goals: goal 'loss=0.00000001%': --loss: '0.00000001%' is not a percentage such as 0.5%
+search --goals ndr,initial=2s | search: --goals: goal 'ndr,initial=2s': initial is longer than final
+search --goals ndr,final=30s | search: --goals: goal 'ndr,final=30s': final is longer than sum
+search --goals 'ndr;ndr,sum=30s' | search: --goals: two goals are called 'NDR' (see name=)
+search --goals 'ndr/pdr/rfc2544/loss=1%/loss=2%/loss=3%/loss=4%/loss=5%/loss=6%' | search: --goals: more than 8 goals
+search --search binary --step 1e-3 | search: --step: '1e-3' is not a rate a second such as 9001, 1.5M or 1e6
+search --search binary-lv --repeat-max 0 | search: --repeat-max: '0' is out of range (1 to 1000)
+search --search mrr --trials 0 | search: --trials: '0' is out of range (1 to 10000)
+search --time-max 10 | search: --time-max: '10' is not a time with its unit, such as 500ms or 10s
+doc | doc: expected schema, lab-schema, search-schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, lab-schema, search-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, lab-schema, search-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, lab-schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: expected schema, lab-schema, search-schema, result, completion, man or man COMMAND, not 'extra'
 ROWS
 
 no_command() {
