@@ -66,7 +66,7 @@ static int measure(struct mlr_state *s, struct search_log *log, const struct mlr
 static struct mlr_result result_of(const struct mlr_state *s, uint32_t goal,
 	const struct search_log *log, enum search_end end)
 {
-	const struct mlr_span has = mlr_state_bounds(s, goal, 0);
+	const struct mlr_span has = s->bounds[goal][0];
 	struct mlr_result x = {end, NAN, NAN, NAN};
 
 	if (has.lower != MLR_NONE) {

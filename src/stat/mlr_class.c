@@ -67,6 +67,14 @@ enum mlr_class mlr_classify(const struct search_log *log, double load, const str
 	return mlr_sums_class(&s, goal);
 }
 
+static int compare_load(const void *a, const void *b)
+{
+	const double x = (*(const struct search_trial *const *)a)->load;
+	const double y = (*(const struct search_trial *const *)b)->load;
+
+	return (x > y) - (x < y);
+}
+
 /*
  * The upper bound is the smallest load that fails, the lower one the largest below it that passes:
  * a load that passes above one that fails is ignored. Ref: RFC 9971, "Relevant Lower Bound"
@@ -74,17 +82,26 @@ enum mlr_class mlr_classify(const struct search_log *log, double load, const str
 void mlr_bounds(const struct search_log *log, const struct mlr_goal *goal, double *ret_lower,
 	double *ret_upper)
 {
-	_cleanup_(freep) enum mlr_class *is = xcalloc(log->n + 1, sizeof(*is));
+	_cleanup_(freep) const struct search_trial **by_load =
+		xcalloc(log->n + 1, sizeof(*by_load));
+	struct mlr_sums s = {0};
 
 	*ret_lower = *ret_upper = NAN;
-	for (uint32_t i = 0; i < log->n; i++) {
-		is[i] = mlr_classify(log, log->trial[i].load, goal);
-		if (is[i] == MLR_UPPER)
-			*ret_upper = fmin(*ret_upper, log->trial[i].load);
-	}
 	for (uint32_t i = 0; i < log->n; i++)
-		if (is[i] == MLR_LOWER && !(log->trial[i].load >= *ret_upper))
-			*ret_lower = fmax(*ret_lower, log->trial[i].load);
+		by_load[i] = &log->trial[i];
+	qsort(by_load, log->n, sizeof(const struct search_trial *), compare_load);
+	for (uint32_t i = 0; i < log->n && isnan(*ret_upper); i++) {
+		const double load = by_load[i]->load;
+		enum mlr_class is;
+
+		mlr_sums_add(&s, by_load[i], goal);
+		if (i + 1 < log->n && by_load[i + 1]->load == load)
+			continue;
+		is = mlr_sums_class(&s, goal);
+		if (is != MLR_UNDECIDED)
+			*(is == MLR_LOWER ? ret_lower : ret_upper) = load;
+		s = (struct mlr_sums){0};
+	}
 }
 
 static int compare_loss(const void *a, const void *b)

@@ -45,8 +45,10 @@ void mlr_state_init(struct mlr_state *s, const struct mlr_cfg *cfg)
 		const struct mlr_goal *goal = &cfg->goal[i];
 		const uint64_t width = mlr_grid_width(&s->grid, goal->width_ppb);
 
-		for (uint32_t k = 0; k < MLR_PHASES; k++)
+		for (uint32_t k = 0; k < MLR_PHASES; k++) {
 			s->target[i][k] = (struct mlr_target){phase_goal(goal, k), width << k};
+			s->bounds[i][k] = (struct mlr_span){MLR_NONE, MLR_NONE};
+		}
 		s->initial_ns = MIN(s->initial_ns, goal->initial_ns);
 		s->smallest_loss_ppb = MIN(s->smallest_loss_ppb, goal->loss_ppb);
 	}
@@ -99,22 +101,7 @@ static double start_after(const struct mlr_state *s, uint64_t index, const struc
 	return mlr_grid_load(&s->grid, MIN(index + widest(s), s->grid.n_steps));
 }
 
-void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t)
-{
-	struct mlr_point *p = point_at(s, index);
-
-	for (uint32_t i = 0; i < s->n_goals; i++)
-		for (uint32_t k = 0; k < MLR_PHASES; k++) {
-			const struct mlr_goal *goal = &s->target[i][k].goal;
-
-			mlr_sums_add(&p->sums[i][k], t, goal);
-			p->is[i][k] = mlr_sums_class(&p->sums[i][k], goal);
-		}
-	s->n_trials++;
-	s->start_load = start_after(s, index, t);
-}
-
-struct mlr_span mlr_state_bounds(const struct mlr_state *s, uint32_t goal, uint32_t phase)
+static struct mlr_span find_bounds(const struct mlr_state *s, uint32_t goal, uint32_t phase)
 {
 	struct mlr_span span = {MLR_NONE, MLR_NONE};
 
@@ -125,6 +112,32 @@ struct mlr_span mlr_state_bounds(const struct mlr_state *s, uint32_t goal, uint3
 			span.upper = s->point[p].index;
 	}
 	return span;
+}
+
+/* A trial as one target sees it; its bounds move only when the load becomes another thing. */
+static void add_to_target(struct mlr_state *s, struct mlr_point *p, const struct search_trial *t,
+	uint32_t goal, uint32_t phase)
+{
+	const struct mlr_goal *g = &s->target[goal][phase].goal;
+	enum mlr_class is;
+
+	mlr_sums_add(&p->sums[goal][phase], t, g);
+	is = mlr_sums_class(&p->sums[goal][phase], g);
+	if (is == p->is[goal][phase])
+		return;
+	p->is[goal][phase] = is;
+	s->bounds[goal][phase] = find_bounds(s, goal, phase);
+}
+
+void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t)
+{
+	struct mlr_point *p = point_at(s, index);
+
+	for (uint32_t i = 0; i < s->n_goals; i++)
+		for (uint32_t k = 0; k < MLR_PHASES; k++)
+			add_to_target(s, p, t, i, k);
+	s->n_trials++;
+	s->start_load = start_after(s, index, t);
 }
 
 /* Where a goal's first target looks, as if any trial decided. */
@@ -146,7 +159,7 @@ static struct mlr_span guess(const struct mlr_state *s, uint32_t goal)
 bool mlr_state_settled(const struct mlr_state *s, uint32_t goal, uint32_t phase)
 {
 	const struct mlr_target *t = &s->target[goal][phase];
-	const struct mlr_span has = mlr_state_bounds(s, goal, phase);
+	const struct mlr_span has = s->bounds[goal][phase];
 
 	if (has.lower == MLR_NONE)
 		return has.upper == 0;
@@ -192,13 +205,13 @@ static uint64_t above(const struct mlr_state *s, uint64_t lower, uint64_t looked
 /* What an unsettled target asks for: never a load that it has decided already. */
 static uint64_t pick(const struct mlr_state *s, uint32_t goal, uint32_t phase)
 {
-	const struct mlr_span has = mlr_state_bounds(s, goal, phase);
-	const struct mlr_span hint =
-		phase < MLR_PRECEDING ? mlr_state_bounds(s, goal, phase + 1) : guess(s, goal);
+	const struct mlr_span has = s->bounds[goal][phase];
 	const uint64_t width = s->target[goal][phase].width;
+	struct mlr_span hint;
 
 	if (has.lower != MLR_NONE && has.upper != MLR_NONE)
 		return middle(&has);
+	hint = phase < MLR_PRECEDING ? s->bounds[goal][phase + 1] : guess(s, goal);
 	if (is_wide(&hint, width) && is_inside(&has, middle(&hint)))
 		return middle(&hint);
 	if (has.lower == MLR_NONE && is_inside(&has, hint.lower))

@@ -16,6 +16,12 @@ struct mlr_target {
 	uint64_t width;       /* steps of the grid */
 };
 
+/* Positions of relevant bounds on the grid. */
+#define MLR_NONE UINT64_MAX
+struct mlr_span {
+	uint64_t lower, upper; /* MLR_NONE: there is none */
+};
+
 /* A load with trials, as each target sees it. */
 struct mlr_point {
 	uint64_t index; /* of the grid */
@@ -27,6 +33,7 @@ struct mlr_state {
 	struct mlr_grid grid;
 	uint32_t n_goals;
 	struct mlr_target target[MLR_MAX_GOALS][MLR_PHASES];
+	struct mlr_span bounds[MLR_MAX_GOALS][MLR_PHASES]; /* relevant ones, of each target */
 	uint64_t initial_ns; /* the shortest of the goals' */
 	uint32_t smallest_loss_ppb;
 	uint32_t n_trials;
@@ -40,12 +47,6 @@ void mlr_state_fini(struct mlr_state *s);
 /* Takes in a trial at load @index of the grid. */
 void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t);
 
-/* Positions of relevant bounds on the grid. */
-#define MLR_NONE UINT64_MAX
-struct mlr_span {
-	uint64_t lower, upper; /* MLR_NONE: there is none */
-};
-struct mlr_span mlr_state_bounds(const struct mlr_state *s, uint32_t goal, uint32_t phase);
 
 /* Has this target got all it can get: close bounds, or a limit that stands for one? */
 bool mlr_state_settled(const struct mlr_state *s, uint32_t goal, uint32_t phase);
