@@ -37,8 +37,15 @@ static int check(const struct mlr_cfg *cfg, struct err *e)
 	return 0;
 }
 
+static uint64_t time_left(const struct search_log *log, const struct mlr_cfg *cfg)
+{
+	if (cfg->time_max_ns == 0)
+		return UINT64_MAX;
+	return cfg->time_max_ns > log->effective_ns ? cfg->time_max_ns - log->effective_ns : 0;
+}
+
 /*
- * Trials until all is said.
+ * Trials until all is said, or none that is wanted fits into the time that is left.
  * Return: how the search ended for goals that are not settled then, or negative errno.
  */
 static int measure(struct mlr_state *s, struct search_log *log, const struct mlr_cfg *cfg,
@@ -47,20 +54,18 @@ static int measure(struct mlr_state *s, struct search_log *log, const struct mlr
 	const uint32_t trials_max = cfg->trials_max ? cfg->trials_max : MLR_MAX_TRIALS;
 	struct mlr_choice next;
 
-	while (mlr_state_next(s, &next)) {
+	while (mlr_state_next(s, time_left(log, cfg), &next)) {
 		int r;
 
 		if (log->n >= trials_max)
 			return SEARCH_TRIALS_MAX;
-		if (cfg->time_max_ns && log->effective_ns + next.duration_ns > cfg->time_max_ns)
-			return SEARCH_TIME_MAX;
 		r = search_measure(log, ops, mlr_grid_load(&s->grid, next.index), next.duration_ns,
 			e);
 		if (r < 0)
 			return r;
 		mlr_state_add(s, next.index, &log->trial[log->n - 1]);
 	}
-	return SEARCH_FOUND;
+	return SEARCH_TIME_MAX;
 }
 
 static struct mlr_result result_of(const struct mlr_state *s, uint32_t goal,

@@ -49,6 +49,8 @@ void mlr_state_init(struct mlr_state *s, const struct mlr_cfg *cfg)
 			s->target[i][k] = (struct mlr_target){phase_goal(goal, k), width << k};
 			s->bounds[i][k] = (struct mlr_span){MLR_NONE, MLR_NONE};
 		}
+		s->phase[i] = MLR_PRECEDING;
+		s->hint[i] = (struct mlr_span){MLR_NONE, MLR_NONE};
 		s->initial_ns = MIN(s->initial_ns, goal->initial_ns);
 		s->smallest_loss_ppb = MIN(s->smallest_loss_ppb, goal->loss_ppb);
 	}
@@ -129,18 +131,19 @@ static void add_to_target(struct mlr_state *s, struct mlr_point *p, const struct
 	s->bounds[goal][phase] = find_bounds(s, goal, phase);
 }
 
-void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t)
+bool mlr_state_settled(const struct mlr_state *s, uint32_t goal, uint32_t phase)
 {
-	struct mlr_point *p = point_at(s, index);
+	const struct mlr_target *t = &s->target[goal][phase];
+	const struct mlr_span has = s->bounds[goal][phase];
 
-	for (uint32_t i = 0; i < s->n_goals; i++)
-		for (uint32_t k = 0; k < MLR_PHASES; k++)
-			add_to_target(s, p, t, i, k);
-	s->n_trials++;
-	s->start_load = start_after(s, index, t);
+	if (has.lower == MLR_NONE)
+		return has.upper == 0;
+	if (has.upper == MLR_NONE)
+		return has.lower == s->grid.n_steps;
+	return t->goal.width_ppb == 0 || has.upper - has.lower <= t->width;
 }
 
-/* Where a goal's first target looks, as if any trial decided. */
+/* Where a goal's first target looks: what the first trials say, as if any of them decided. */
 static struct mlr_span guess(const struct mlr_state *s, uint32_t goal)
 {
 	struct mlr_span span = {MLR_NONE, MLR_NONE};
@@ -156,16 +159,28 @@ static struct mlr_span guess(const struct mlr_state *s, uint32_t goal)
 	return span;
 }
 
-bool mlr_state_settled(const struct mlr_state *s, uint32_t goal, uint32_t phase)
+/* A target that is settled leaves its bounds as a hint to the next. There is no way back. */
+static void advance(struct mlr_state *s, uint32_t goal)
 {
-	const struct mlr_target *t = &s->target[goal][phase];
-	const struct mlr_span has = s->bounds[goal][phase];
+	uint32_t *phase = &s->phase[goal];
 
-	if (has.lower == MLR_NONE)
-		return has.upper == 0;
-	if (has.upper == MLR_NONE)
-		return has.lower == s->grid.n_steps;
-	return t->goal.width_ppb == 0 || has.upper - has.lower <= t->width;
+	if (s->n_trials <= N_FIRST && *phase == MLR_PRECEDING)
+		s->hint[goal] = guess(s, goal);
+	for (; *phase > 0 && mlr_state_settled(s, goal, *phase); --*phase)
+		s->hint[goal] = s->bounds[goal][*phase];
+}
+
+void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t)
+{
+	struct mlr_point *p = point_at(s, index);
+
+	s->n_trials++;
+	s->start_load = start_after(s, index, t);
+	for (uint32_t i = 0; i < s->n_goals; i++) {
+		for (uint32_t k = 0; k < MLR_PHASES; k++)
+			add_to_target(s, p, t, i, k);
+		advance(s, i);
+	}
 }
 
 static bool is_inside(const struct mlr_span *span, uint64_t i)
@@ -185,56 +200,51 @@ static uint64_t middle(const struct mlr_span *span)
 	return span->lower + (span->upper - span->lower) / 2;
 }
 
-/* Down from the upper bound, by as much as it is below where that was looked for. */
-static uint64_t below(const struct mlr_state *s, uint64_t upper, uint64_t looked, uint64_t width)
+/* Down from the upper bound, by as much as it is below where the hint was: so strides double. */
+static uint64_t below(uint64_t upper, const struct mlr_span *hint, uint64_t width)
 {
-	const uint64_t from = looked == MLR_NONE ? s->grid.n_steps : looked;
+	const uint64_t from = hint->lower != MLR_NONE ? hint->lower : hint->upper;
 	const uint64_t stride = MAX(width, from > upper ? from - upper : 0);
 
 	return upper > stride ? upper - stride : 0;
 }
 
-static uint64_t above(const struct mlr_state *s, uint64_t lower, uint64_t looked, uint64_t width)
+static uint64_t above(uint64_t lower, const struct mlr_span *hint, uint64_t width, uint64_t highest)
 {
-	const uint64_t from = looked == MLR_NONE ? 0 : looked;
+	const uint64_t from = hint->upper != MLR_NONE ? hint->upper : hint->lower;
 	const uint64_t stride = MAX(width, lower > from ? lower - from : 0);
 
-	return MIN(lower + stride, s->grid.n_steps);
+	return MIN(lower + stride, highest);
 }
 
-/* What an unsettled target asks for: never a load that it has decided already. */
-static uint64_t pick(const struct mlr_state *s, uint32_t goal, uint32_t phase)
+/* What the target that a goal is at asks for: never a load that it has decided already. */
+static uint64_t pick(const struct mlr_state *s, uint32_t goal)
 {
-	const struct mlr_span has = s->bounds[goal][phase];
-	const uint64_t width = s->target[goal][phase].width;
-	struct mlr_span hint;
+	const uint64_t width = s->target[goal][s->phase[goal]].width;
+	const struct mlr_span *has = &s->bounds[goal][s->phase[goal]], *hint = &s->hint[goal];
 
-	if (has.lower != MLR_NONE && has.upper != MLR_NONE)
-		return middle(&has);
-	hint = phase < MLR_PRECEDING ? s->bounds[goal][phase + 1] : guess(s, goal);
-	if (is_wide(&hint, width) && is_inside(&has, middle(&hint)))
-		return middle(&hint);
-	if (has.lower == MLR_NONE && is_inside(&has, hint.lower))
-		return hint.lower;
-	if (has.upper == MLR_NONE && is_inside(&has, hint.upper))
-		return hint.upper;
+	if (is_wide(hint, width) && is_inside(has, middle(hint)))
+		return middle(hint);
+	if (is_inside(has, hint->lower))
+		return hint->lower;
+	if (is_inside(has, hint->upper))
+		return hint->upper;
+	if (has->lower != MLR_NONE && has->upper != MLR_NONE)
+		return middle(has);
 	/* The hint is of a load with trials, so one of it or of the bounds is there. */
-	assert(has.lower != MLR_NONE || has.upper != MLR_NONE);
-	return has.upper != MLR_NONE ? below(s, has.upper, hint.lower, width)
-				     : above(s, has.lower, hint.upper, width);
+	assert(has->lower != MLR_NONE || has->upper != MLR_NONE);
+	return has->upper != MLR_NONE ? below(has->upper, hint, width)
+				      : above(has->lower, hint, width, s->grid.n_steps);
 }
 
-/* The first target of the goal that is not settled is the one to work on. */
+/* A goal whose last target is settled wants nothing more, until other goals' trials undo that. */
 static bool ask(const struct mlr_state *s, uint32_t goal, struct mlr_choice *ret)
 {
-	uint32_t phase = MLR_PRECEDING;
+	const struct mlr_target *t = &s->target[goal][s->phase[goal]];
 
 	if (mlr_state_settled(s, goal, 0))
 		return false;
-	while (phase > 0 && mlr_state_settled(s, goal, phase))
-		phase--;
-	*ret = (struct mlr_choice){pick(s, goal, phase), s->target[goal][phase].goal.final_ns,
-		s->target[goal][phase].width};
+	*ret = (struct mlr_choice){pick(s, goal), t->goal.final_ns, t->width};
 	return true;
 }
 
@@ -255,19 +265,21 @@ static bool has_point(const struct mlr_state *s, uint64_t index)
 	return false;
 }
 
-bool mlr_state_next(const struct mlr_state *s, struct mlr_choice *ret)
+bool mlr_state_next(const struct mlr_state *s, uint64_t left_ns, struct mlr_choice *ret)
 {
 	const uint64_t start = mlr_grid_floor(&s->grid, s->start_load);
 	bool any = false;
 
-	if (s->n_trials < N_FIRST && s->n_trials == s->n_points && !has_point(s, start)) {
+	if (s->n_trials < N_FIRST && s->n_trials == s->n_points && !has_point(s, start) &&
+		s->initial_ns <= left_ns) {
 		*ret = (struct mlr_choice){start, s->initial_ns, 0};
 		return true;
 	}
-	for (uint32_t i = 0; i < s->n_goals; i++) {
+	/* Without a trial there is no hint; then not even the shortest fits. */
+	for (uint32_t i = 0; s->n_trials > 0 && i < s->n_goals; i++) {
 		struct mlr_choice x;
 
-		if (!ask(s, i, &x) || (any && !goes_before(&x, ret)))
+		if (!ask(s, i, &x) || x.duration_ns > left_ns || (any && !goes_before(&x, ret)))
 			continue;
 		*ret = x;
 		any = true;

@@ -1,7 +1,7 @@
 /*
  * Which load MLRsearch tries next, and for how long. This part is not normative: the search would
- * say the same, only later, were the loads picked at random. It is a function of the trials made
- * so far and of nothing else.
+ * say as much, only later, were the loads picked at random. It depends on the trials made so far
+ * and on nothing else.
  */
 #pragma once
 
@@ -34,7 +34,9 @@ struct mlr_state {
 	uint32_t n_goals;
 	struct mlr_target target[MLR_MAX_GOALS][MLR_PHASES];
 	struct mlr_span bounds[MLR_MAX_GOALS][MLR_PHASES]; /* relevant ones, of each target */
-	uint64_t initial_ns; /* the shortest of the goals' */
+	uint32_t phase[MLR_MAX_GOALS];                     /* of the target a goal is at; falls */
+	struct mlr_span hint[MLR_MAX_GOALS];               /* where that one is to look */
+	uint64_t initial_ns;                               /* the shortest of the goals' */
 	uint32_t smallest_loss_ppb;
 	uint32_t n_trials;
 	double start_load; /* after n_trials of the first three: the next one, if it is new */
@@ -47,7 +49,6 @@ void mlr_state_fini(struct mlr_state *s);
 /* Takes in a trial at load @index of the grid. */
 void mlr_state_add(struct mlr_state *s, uint64_t index, const struct search_trial *t);
 
-
 /* Has this target got all it can get: close bounds, or a limit that stands for one? */
 bool mlr_state_settled(const struct mlr_state *s, uint32_t goal, uint32_t phase);
 
@@ -56,5 +57,5 @@ struct mlr_choice {
 	uint64_t duration_ns;
 	uint64_t width; /* of the target that wants it */
 };
-/* Return: is there anything left to be tried? */
-bool mlr_state_next(const struct mlr_state *s, struct mlr_choice *ret);
+/* Return: is there anything left to be tried, by a trial of at most @left_ns? */
+bool mlr_state_next(const struct mlr_state *s, uint64_t left_ns, struct mlr_choice *ret);

@@ -117,8 +117,10 @@ static uint32_t count_rejected(uint32_t chance_ppm, uint32_t max_repeat, uint32_
 	uint32_t n_rejected = 0;
 
 	for (uint32_t seed = 0; seed < n; seed++) {
-		const struct sut_cfg sut = {
-			.rate = 2000, .chance_ppm = chance_ppm, .noise_ppm = 1000, .seed = seed};
+		const struct sut_cfg sut = {.rate = 2000,
+			.chance_ppm = chance_ppm,
+			.noise_ppm = 1000,
+			.seed = seed};
 		struct binary_cfg cfg = usual;
 		struct search_log log = {0};
 		struct binary_result x;

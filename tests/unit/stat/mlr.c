@@ -1,5 +1,5 @@
 /*
- * MLRsearch against simulated systems whose answer is known, and against its own promises on ones
+ * MLRsearch against 10,000 simulated systems whose answer is known, and against its own promises on ones
  * that misbehave in every way the model has. All chance comes from a fixed seed; a failure names
  * the number of the system, which is a function of nothing else.
  */
@@ -156,14 +156,16 @@ static void check_result(const struct world *w, uint32_t i)
 		check(w, mlr_classify(&w->log, lower, g) == MLR_LOWER);
 		check(w, x->conditional == mlr_conditional(&w->log, lower, g));
 		/* A lower bound keeps the goal's loss ratio. */
-		check(w, x->conditional >= lower * (1 - (double)g->loss_ppb / MLR_PPB) * (1 - 1e-12));
+		check(w, x->conditional >=
+				 lower * (1 - (double)g->loss_ppb / MLR_PPB) * (1 - 1e-12));
 		check(w, x->conditional <= lower);
 	}
 	check(w, isnan(upper) || mlr_classify(&w->log, upper, g) == MLR_UPPER);
 	switch (x->end) {
 	case SEARCH_FOUND:
 		check(w, lower < upper);
-		check(w, g->width_ppb == 0 || (upper - lower) / upper <= (double)g->width_ppb / MLR_PPB);
+		check(w, g->width_ppb == 0 ||
+				 (upper - lower) / upper <= (double)g->width_ppb / MLR_PPB);
 		break;
 	case SEARCH_MAX_LOAD:
 		check(w, lower == w->cfg.max_load && isnan(upper));
@@ -220,6 +222,7 @@ static void promises_hold_on_any_system(void **state)
 		world_init_wild(&w, n);
 		assert_int_equal(search(&w), 0);
 		check(&w, w.log.n > 0 || w.cfg.time_max_ns > 0);
+		check(&w, w.log.n < 1000); /* all ends, and none of it by walking step by step */
 		check(&w, w.cfg.time_max_ns == 0 ||
 				  w.log.effective_ns <= w.cfg.time_max_ns + w.sut.overhead_ns);
 		for (uint32_t k = 0; k < w.log.n; k++)
@@ -440,6 +443,19 @@ static void searches_are_cut_short(void **state)
 	assert_int_equal(w.result[0].end, SEARCH_TIME_MAX);
 	assert_int_equal(w.result[1].end, SEARCH_TIME_MAX);
 
+	w.cfg.time_max_ns = S - 1; /* not even one */
+	assert_int_equal(search(&w), 0);
+	assert_int_equal(w.log.n, 0);
+	assert_int_equal(w.result[0].end, SEARCH_TIME_MAX);
+
+	/* A goal whose trials are too long by then keeps no other from its answer. */
+	w.cfg.time_max_ns = 60 * S;
+	w.cfg.goal[1] = mlr_goal_rfc2544;
+	assert_int_equal(search(&w), 0);
+	assert_int_equal(w.result[0].end, SEARCH_FOUND);
+	assert_int_equal(w.result[1].end, SEARCH_TIME_MAX);
+
+	w.cfg.goal[1] = mlr_goal_pdr;
 	w.cfg.time_max_ns = 0;
 	w.cfg.trials_max = 5;
 	assert_int_equal(search(&w), 0);
@@ -530,9 +546,9 @@ static void reference_course(void **state)
 		uint32_t n_trials;
 	} rows[] = {
 		{"rate=1e6", 35},
-		{"rate=1e6,noise-every=3", 76},
+		{"rate=1e6,noise-every=3", 136},
 		{"rate=1e6,overhead=500ms", 25},
-		{"rate=1e6,slope=0.4%", 163},
+		{"rate=1e6,slope=0.4%", 71},
 	};
 
 	(void)state;

@@ -74,8 +74,8 @@ static enum mlr_class class_of(const struct mlr_goal *goal, const char *list)
 
 	for (; *list; list++) {
 		const bool bad = *list == 'b' || *list == 'B';
-		const uint64_t ns = *list == 'B' || *list == 'G' ? goal->final_ns
-								  : goal->final_ns / 2;
+		const uint64_t ns =
+			*list == 'B' || *list == 'G' ? goal->final_ns : goal->final_ns / 2;
 		const struct search_trial t = trial_of(ns, ns, bad);
 
 		mlr_sums_add(&s, &t, goal);
@@ -86,8 +86,9 @@ static enum mlr_class class_of(const struct mlr_goal *goal, const char *list)
 static void short_trials_count_as_they_must(void **state)
 {
 	static const struct mlr_goal rfc2544 = {.final_ns = 60 * S, .sum_ns = 60 * S};
-	static const struct mlr_goal half = {
-		.final_ns = S, .sum_ns = 2 * S, .exceed_ppb = 50 * PCT};
+	static const struct mlr_goal half = {.final_ns = S,
+		.sum_ns = 2 * S,
+		.exceed_ppb = 50 * PCT};
 	static const struct {
 		const struct mlr_goal *goal;
 		const char *list;
@@ -263,11 +264,11 @@ static void conditional_throughput_is_a_quantile(void **state)
 		double want;
 	} rows[] = {
 		{{0, 0, 0, 0}, 4, 50, 1000},
-		{{9, 0, 5, 2}, 4, 50, 980},           /* 2 s of 4 s: 0 %, 2 % */
-		{{9, 0, 5, 2}, 4, 25, 950},           /* 3 s */
-		{{9, 0, 5, 2}, 4, 0, 910},            /* all */
-		{{9, 0, 5, 2, 1, 3}, 6, 50, 980},     /* 3 s of 6 s, more than the sum */
-		{{0, 0, 0}, 3, 0, 0},                 /* the missing second is all lost */
+		{{9, 0, 5, 2}, 4, 50, 980},       /* 2 s of 4 s: 0 %, 2 % */
+		{{9, 0, 5, 2}, 4, 25, 950},       /* 3 s */
+		{{9, 0, 5, 2}, 4, 0, 910},        /* all */
+		{{9, 0, 5, 2, 1, 3}, 6, 50, 980}, /* 3 s of 6 s, more than the sum */
+		{{0, 0, 0}, 3, 0, 0},             /* the missing second is all lost */
 		{{7}, 1, 50, 0},
 		{{7, 7}, 2, 50, 930},
 	};

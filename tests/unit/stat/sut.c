@@ -81,8 +81,10 @@ static void bursts_tell_the_queue(void **state)
 
 static void same_seed_loses_the_same(void **state)
 {
-	const struct sut_cfg cfg = {
-		.rate = 1000000, .chance_ppm = 300000, .noise_ppm = 1000, .seed = 7};
+	const struct sut_cfg cfg = {.rate = 1000000,
+		.chance_ppm = 300000,
+		.noise_ppm = 1000,
+		.seed = 7};
 	struct sut_cfg another = cfg;
 	uint32_t n_noisy = 0, n_differ = 0;
 	struct sut_sim a, b, c;
@@ -112,8 +114,10 @@ static void turns_are_even(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 0; seed < 7; seed++) {
-		const struct sut_cfg cfg = {
-			.rate = 1000000, .noise_every = 7, .noise_ppm = 1000, .seed = seed};
+		const struct sut_cfg cfg = {.rate = 1000000,
+			.noise_every = 7,
+			.noise_ppm = 1000,
+			.seed = seed};
 		struct sut_sim sim;
 
 		sut_init(&sim, &cfg);
