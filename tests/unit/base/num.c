@@ -53,6 +53,18 @@ static const struct row good[] = {
 	{NUM_PERCENT, "0.0001%", 0, 1},
 	{NUM_PERCENT, "99.9999%", 0, 999999},
 	{NUM_PERCENT, "100%", 0, 1000000},
+	{NUM_SHARE, "0%", 0, 0},
+	{NUM_SHARE, "0.5%", 0, 5000000},
+	{NUM_SHARE, "0.0000001%", 0, 1},
+	{NUM_SHARE, "33.3333333%", 0, 333333333},
+	{NUM_PER_S, "0", 0, 0},
+	{NUM_PER_S, "9001", 0, 9001},
+	{NUM_PER_S, "1.5M", 0, 1500000},
+	{NUM_PER_S, "100k", 0, 100000},
+	{NUM_PER_S, "10G", 0, 10000000000},
+	{NUM_PER_S, "1e6", 0, 1000000},
+	{NUM_PER_S, "1.488e7", 0, 14880000},
+	{NUM_PER_S, "1e10", 0, 10000000000},
 };
 
 static const struct row bad[] = {
@@ -107,6 +119,18 @@ static const struct row bad[] = {
 	{NUM_PERCENT, "5%%", -EINVAL, 0},
 	{NUM_PERCENT, "0.00001%", -EINVAL, 0},
 	{NUM_PERCENT, "922337203685478%", -ERANGE, 0},
+	{NUM_SHARE, "0.00000001%", -EINVAL, 0},
+	{NUM_SHARE, "5", -EINVAL, 0},
+	{NUM_PER_S, "0.5", -EINVAL, 0},
+	{NUM_PER_S, "1.5e", -EINVAL, 0},
+	{NUM_PER_S, "1e", -EINVAL, 0},
+	{NUM_PER_S, "1e+6", -EINVAL, 0},
+	{NUM_PER_S, "1E6", -EINVAL, 0},
+	{NUM_PER_S, "1e06", -EINVAL, 0},
+	{NUM_PER_S, "1e11", -EINVAL, 0},
+	{NUM_PER_S, "1e6k", -EINVAL, 0},
+	{NUM_PER_S, "1K", -EINVAL, 0},
+	{NUM_PER_S, "9223372037G", -ERANGE, 0},
 };
 
 /* Names the row that fails, which the cmocka assertions would not. */
@@ -158,6 +182,11 @@ static void format_is_short(void **state)
 		{NUM_PERCENT, "0.5%", 0, 5000},
 		{NUM_PERCENT, "100%", 0, 1000000},
 		{NUM_PERCENT, "1234.5678%", 0, 12345678},
+		{NUM_SHARE, "99.9999999%", 0, 999999999},
+		{NUM_SHARE, "0.5%", 0, 5000000},
+		{NUM_PER_S, "0", 0, 0},
+		{NUM_PER_S, "1500k", 0, 1500000},
+		{NUM_PER_S, "14880952", 0, 14880952},
 	};
 	char text[32];
 

@@ -153,6 +153,27 @@ static void verification_of_transient_loss(void **state)
 	}
 }
 
+/* One load, 2000 frames of a trial lost: z is the most that may be transient. */
+static void verification_ends_above_z(void **state)
+{
+	const struct sut_cfg sut = {.rate = 50000};
+	struct binary_cfg cfg = usual;
+
+	(void)state;
+	cfg.min_load = cfg.max_load = 52000;
+	cfg.max_repeat = 3;
+	for (uint64_t z = 1999; z <= 2000; z++) {
+		struct search_log log = {0};
+		struct binary_result x;
+
+		cfg.max_loss = z;
+		assert_int_equal(search(&x, &log, &sut, &cfg), 0);
+		assert_int_equal(x.end, SEARCH_MIN_LOAD);
+		assert_int_equal(log.n, z < 2000 ? 1 : 3);
+		search_log_fini(&log);
+	}
+}
+
 static void loss_ratio_is_a_goal(void **state)
 {
 	const struct sut_cfg sut = {.rate = 50000};
@@ -248,6 +269,7 @@ int main(void)
 		cmocka_unit_test(limits_match_table),
 		cmocka_unit_test(verification_of_a_hard_limit),
 		cmocka_unit_test(verification_of_transient_loss),
+		cmocka_unit_test(verification_ends_above_z),
 		cmocka_unit_test(loss_ratio_is_a_goal),
 		cmocka_unit_test(ends_early),
 		cmocka_unit_test(mrr_is_what_comes_through),

@@ -1,7 +1,7 @@
 /*
- * MLRsearch against 10,000 simulated systems whose answer is known, and against its own promises on ones
- * that misbehave in every way the model has. All chance comes from a fixed seed; a failure names
- * the number of the system, which is a function of nothing else.
+ * MLRsearch against 10,000 simulated systems whose answer is known, and against its own promises on
+ * ones that misbehave in every way the model has. All chance comes from fixed seeds; a failure
+ * names the number of the system, of which everything about it is a function.
  */
 #include "stat/mlr.h"
 
