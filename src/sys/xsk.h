@@ -55,8 +55,8 @@ struct xsk;
  * xsk_open() - open a socket. The ring for filling has as many entries as that for receiving, the
  *              one for what was sent as that for sending.
  *
- * Return: 0; -EOPNOTSUPP or -EPERM when this kernel or user can't; -EBUSY when somebody else has the
- * queue; or another negative errno.
+ * Return: 0; -EOPNOTSUPP or -EPERM when this kernel or user can't; -EBUSY when somebody else has
+ * the queue; or another negative errno.
  */
 int xsk_open(struct xsk **ret, struct xsk_pool *pool, const struct xsk_args *args, struct err *e)
 	must_check_;
