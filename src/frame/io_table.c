@@ -4,16 +4,20 @@
 
 #include <string.h>
 
-extern const struct frame_tx_ops frame_tx_live;
-extern const struct frame_rx_ops frame_rx_xdp;
+extern const struct frame_tx_ops frame_tx_afxdp, frame_tx_live, frame_tx_packet, frame_tx_udp;
+extern const struct frame_rx_ops frame_rx_afxdp, frame_rx_packet, frame_rx_udp, frame_rx_xdp;
 
 const struct frame_tx_ops *const frame_tx_table[] = {
 	&frame_tx_live,
+	&frame_tx_afxdp,
+	&frame_tx_packet,
 	NULL,
 };
 
 const struct frame_rx_ops *const frame_rx_table[] = {
 	&frame_rx_xdp,
+	&frame_rx_afxdp,
+	&frame_rx_packet,
 	NULL,
 };
 

@@ -355,6 +355,21 @@ void xsk_tx_replace(struct xsk *x, const struct xsk_frame *frame)
 		memcpy(xsk_ring_prod__tx_desc(&x->tx, at), frame, sizeof(*frame));
 }
 
+/* The kernel passes over frames that are outside the pool. Ref: net/xdp/xsk_queue.h v6.1 */
+int xsk_tx_cancel(struct xsk *x, struct err *e)
+{
+	int r;
+
+	assert(!x->zerocopy);
+	for (uint32_t at = x->taken; at != x->tx.cached_prod; at++)
+		*xsk_ring_prod__tx_desc(&x->tx, at) = (struct xdp_desc){.addr = x->pool->bytes};
+	if (xsk_tx_pending(x) == 0)
+		return 0;
+	r = xsk_tx_kick(x, e);
+	x->taken = x->tx.cached_prod;
+	return r;
+}
+
 uint32_t xsk_done(struct xsk *x, struct xsk_frame *ret, uint32_t max)
 {
 	uint32_t at, n = xsk_ring_cons__peek(&x->done, max, &at);

@@ -106,6 +106,8 @@ uint32_t xsk_tx_pending(const struct xsk *x);
  * @frame: [xsk_tx_pending()]. In copy mode only: else the driver may have read them.
  */
 void xsk_tx_replace(struct xsk *x, const struct xsk_frame *frame);
+/* Takes the pending frames back: nobody sends them. In copy mode only. */
+int xsk_tx_cancel(struct xsk *x, struct err *e) must_check_;
 /* Frames that are done with and the caller's again, dropped ones too; the lengths are not told. */
 uint32_t xsk_done(struct xsk *x, struct xsk_frame *ret, uint32_t max);
 
