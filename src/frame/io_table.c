@@ -11,6 +11,7 @@ const struct frame_tx_ops *const frame_tx_table[] = {
 	&frame_tx_live,
 	&frame_tx_afxdp,
 	&frame_tx_packet,
+	&frame_tx_udp,
 	NULL,
 };
 
@@ -18,6 +19,7 @@ const struct frame_rx_ops *const frame_rx_table[] = {
 	&frame_rx_xdp,
 	&frame_rx_afxdp,
 	&frame_rx_packet,
+	&frame_rx_udp,
 	NULL,
 };
 
