@@ -50,6 +50,7 @@ struct bench {
 	int tx_netns, rx_netns;
 	struct frame_port tx, rx;
 	struct rt *rx_rt;
+	uint64_t cpu_ns; /* of the sender, in the measured span */
 	struct frame_stream *stream;
 	struct frame_rx *receiver;
 	const struct frame_rx_ops *rx_ops;
@@ -109,15 +110,25 @@ static void thread_napi(void)
 		perror("tare-frame-io: threaded NAPI");
 }
 
+/* With the scheduling of this program, e.g. by chrt on a machine that has more to do. */
+static void pin_thread(pid_t pid)
+{
+	struct sched_param param;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(NAPI_CPU, &set);
+	sched_setaffinity(pid, sizeof(set), &set);
+	sched_getparam(0, &param);
+	sched_setscheduler(pid, sched_getscheduler(0), &param);
+}
+
 /* The kernel thread "napi/rx0-<id>". */
 static void pin_napi(void)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *d;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(NAPI_CPU, &set);
 	while ((d = readdir(proc))) {
 		char path[300], name[32] = "";
 		_cleanup_(closep) int fd = -1;
@@ -126,7 +137,7 @@ static void pin_napi(void)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
 			strncmp(name, "napi/rx0", 8) == 0)
-			sched_setaffinity((pid_t)strtol(d->d_name, NULL, 10), sizeof(set), &set);
+			pin_thread((pid_t)strtol(d->d_name, NULL, 10));
 	}
 	closedir(proc);
 }
@@ -166,8 +177,41 @@ static void *receive(void *arg)
 	return NULL;
 }
 
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* Of all threads of a process. Ref: Documentation/scheduler/sched-stats.rst */
+static uint64_t process_cpu_ns(pid_t pid)
+{
+	char path[300];
+	struct dirent *d;
+	uint64_t sum = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && (d = readdir(tasks))) {
+		unsigned long long ns = 0;
+		_cleanup_(fclosep) FILE *f = NULL;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, d->d_name);
+		f = fopen(path, "re");
+		if (f && fscanf(f, "%llu", &ns) == 1)
+			sum += ns;
+	}
+	if (tasks)
+		closedir(tasks);
+	return sum;
+}
+
 static void send_ours(struct bench *b, struct frame_sent *sent)
 {
+	uint64_t cpu_ns;
 	const struct frame_tx_ops *ops = frame_tx_find(b->tx_name);
 	struct frame_plan plan = {
 		.magic = FRAME_MAGIC_TEST,
@@ -188,7 +232,9 @@ static void send_ours(struct bench *b, struct frame_sent *sent)
 	must(ops->probe(&b->tx, E));
 	must(ops->open(&tx, &b->tx, b->stream, E));
 	must(affinity_pin(0, E));
+	cpu_ns = thread_cpu_ns();
 	must(ops->run(tx, &plan, &b->never, sent, E));
+	b->cpu_ns = thread_cpu_ns() - cpu_ns;
 	ops->close(tx);
 }
 
@@ -205,13 +251,14 @@ static void exec_testpmd(const struct bench *b)
 		"--no-telemetry", "--no-shconf", "--lcores=0@1,1@0", vdev, "--",
 		"--forward-mode=txonly", "--auto-start", "--nb-cores=1",
 		"--tx-ip=198.18.0.1,198.18.0.2", "--tx-udp=49184,7", "--no-flush-rx",
-		"--stats-period=1000", peer, txpkts, NULL);
+		"--total-num-mbufs=8192", "--stats-period=1000", peer, txpkts, NULL);
 	_exit(127);
 }
 
 static void send_testpmd(struct bench *b, double *ret_pps)
 {
 	struct rt_stats before, after;
+	uint64_t cpu_ns;
 	uint64_t begin;
 	pid_t pid = fork();
 
@@ -229,12 +276,14 @@ static void send_testpmd(struct bench *b, double *ret_pps)
 	nanosleep(&(struct timespec){STARTUP_NS / NSEC_PER_SEC, STARTUP_NS % NSEC_PER_SEC}, NULL);
 	must(rt_stats(b->rx_rt, "rx0", &before, E));
 	begin = clock_now_ns();
+	cpu_ns = process_cpu_ns(pid);
 	nanosleep(&(struct timespec){(time_t)(b->ns / NSEC_PER_SEC), (long)(b->ns % NSEC_PER_SEC)},
 		NULL);
 	must(rt_stats(b->rx_rt, "rx0", &after, E));
+	b->cpu_ns = process_cpu_ns(pid) - cpu_ns;
 	*ret_pps = (double)(after.rx_packets - before.rx_packets) * 1e9 /
 		   (double)(clock_now_ns() - begin);
-	kill(pid, SIGINT);
+	kill(pid, SIGKILL); /* nothing of it is left behind: the namespaces go */
 	waitpid(pid, NULL, 0);
 }
 
@@ -247,11 +296,12 @@ static void report(struct bench *b, const struct frame_sent *sent, double device
 		must(b->rx_ops->read(b->receiver, sent->sent, &got, NULL, E));
 		overflowed = b->rx_ops->overflowed ? b->rx_ops->overflowed(b->receiver) : 0;
 	}
-	printf("tx=%s rx=%s place=%s size=%s device_pps=%.0f sent=%lu refused=%lu received=%lu "
+	printf("tx=%s rx=%s place=%s size=%s device_pps=%.0f cpu_ns_per_frame=%.0f sent=%lu refused=%lu received=%lu "
 	       "overflowed=%lu duplicated=%lu reordered=%lu corrupt=%lu alien=%lu lost=%ld\n",
 		b->tx_name, b->rx_name, b->threaded ? "threaded" : "inline", b->size, device_pps,
-		sent->sent, sent->refused, got.received, overflowed, got.duplicated, got.reordered,
-		got.corrupt, got.alien, (long)(sent->sent - got.received));
+		(double)b->cpu_ns * 1e9 / (device_pps * (double)b->ns + 1), sent->sent,
+		sent->refused, got.received, overflowed, got.duplicated, got.reordered, got.corrupt,
+		got.alien, (long)(sent->sent - got.received));
 }
 
 static void run(struct bench *b)

@@ -1,8 +1,9 @@
 /*
  * Receiver "udp": a UDP socket on the echo port, many datagrams in one recvmmsg(). It takes no more
- * than the right to bind port 7 (sysctl net.ipv4.ip_unprivileged_port_start). The kernel has taken the headers off and checked them and the checksum, so a corrupt
- * frame is one that is lost; the counter sees each datagram behind headers put in front of it here.
- * The frame's length is taken to be that of one without a tag, and of the smallest at least.
+ * than the right to bind that port (sysctl net.ipv4.ip_unprivileged_port_start). The kernel has
+ * checked headers and checksum and taken the headers off, so a corrupt frame is a lost one; the
+ * counter sees each datagram behind headers put in front of it here. Its length is taken to be that
+ * of a frame without a tag, of the smallest at least.
  */
 #include "base/clock.h"
 #include "base/mem.h"
