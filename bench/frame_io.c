@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,6 +267,7 @@ static void send_testpmd(struct bench *b, double *ret_pps)
 		struct ns_scope scope = NS_SCOPE_NONE;
 		int null = open("/dev/null", O_RDWR);
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		must(ns_scope_enter(&scope, b->tx_netns, E));
 		if (getenv("VERBOSE") == NULL) {
 			dup2(null, 1);

@@ -1,6 +1,6 @@
 /*
- * Steers frames into AF_XDP sockets, by receive queue: all of them, or UDP to one port only, so
- * that the kernel still answers ARP. What goes up the stack is counted.
+ * Steers frames into AF_XDP sockets, by receive queue: all of them, or UDP only, so that the kernel
+ * still answers ARP and neighbour discovery. What goes up the stack is counted.
  *
  * No GPL-only helper is here, so the object states no licence.
  */
@@ -9,12 +9,12 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/udp.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-const volatile __u16 udp_port; /* 0: all frames */
+const volatile bool udp_only;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -29,42 +29,35 @@ struct vlan {
 	__be16 tag, proto;
 };
 
-/* Fragments are no test frames: their ports are not where they are looked for. */
-static __always_inline int is_udp_to(void *data, void *end, __u16 port)
+/* With a VLAN tag or without. */
+static __always_inline bool is_udp(void *data, void *end)
 {
 	struct ethhdr *eth = data;
 	void *at = eth + 1;
 	__be16 proto;
-	struct udphdr *udp;
 
 	if (at > end)
-		return 0;
+		return false;
 	proto = eth->h_proto;
 	if (proto == bpf_htons(ETH_P_8021Q)) {
 		struct vlan *vlan = at;
 
 		at = vlan + 1;
 		if (at > end)
-			return 0;
+			return false;
 		proto = vlan->proto;
 	}
 	if (proto == bpf_htons(ETH_P_IP)) {
 		struct iphdr *ip = at;
 
-		if ((void *)(ip + 1) > end || ip->ihl != 5 || ip->protocol != IPPROTO_UDP ||
-			(ip->frag_off & bpf_htons(0x3fff)))
-			return 0;
-		udp = (void *)(ip + 1);
-	} else if (proto == bpf_htons(ETH_P_IPV6)) {
+		return (void *)(ip + 1) <= end && ip->protocol == IPPROTO_UDP;
+	}
+	if (proto == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr *ip = at;
 
-		if ((void *)(ip + 1) > end || ip->nexthdr != IPPROTO_UDP)
-			return 0;
-		udp = (void *)(ip + 1);
-	} else {
-		return 0;
+		return (void *)(ip + 1) <= end && ip->nexthdr == IPPROTO_UDP;
 	}
-	return (void *)(udp + 1) <= end && udp->dest == bpf_htons(port);
+	return false;
 }
 
 static __always_inline int pass(void)
@@ -79,7 +72,7 @@ int steer(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	int r;
 
-	if (udp_port && !is_udp_to(data, end, udp_port))
+	if (udp_only && !is_udp(data, end))
 		return pass();
 	r = (int)bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_PASS);
 	return r == XDP_REDIRECT ? r : pass();

@@ -1,6 +1,7 @@
 /*
- * Receiver "packet": an AF_PACKET socket with a TPACKET_V3 ring. A filter lets in nothing but UDP
- * to the echo port, so what is alien is not seen. The kernel stamps each frame when it has it, so
+ * Receiver "packet": an AF_PACKET socket with a TPACKET_V3 ring. A filter lets in nothing but UDP,
+ * so most of what is alien is not seen. Frames go up the stack as well, and are swallowed there if
+ * they are to the echo port. The kernel stamps each frame when it has it, so
  * latency does not include the ring.
  */
 #include "base/mem.h"

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+/*
+ * After a refusal, so that some frames go in the next call: the other half of a veth pair takes 0.5
+ * to 1 us for a frame, and has 256 queued (VETH_RING_SIZE), so it is not idle meanwhile.
+ */
+#define REFUSED_NS (20 * NSEC_PER_USEC)
+
 void frame_copies_plan(struct frame_copies *c, const struct frame_stream *stream, uint32_t at_least,
 	uint32_t least_stride)
 {
@@ -95,6 +101,8 @@ static int step(const struct frame_sender *s, struct frame_pace *pace, struct fr
 	b->at = (b->at + (uint32_t)n) % s->copies->n;
 	b->seq += n_test;
 	b->now_ns = clock_now_ns();
+	if ((uint32_t)n < b->n)
+		b->now_ns = frame_pace_wait(b->now_ns + REFUSED_NS, stop);
 	return 1;
 }
 

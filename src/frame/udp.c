@@ -79,6 +79,11 @@ static void address(struct sockaddr_storage *ret, bool ipv6, const uint8_t *ip, 
 	}
 }
 
+static uint16_t port_of(const struct frame_stream *s)
+{
+	return s->addr.dst_port ? s->addr.dst_port : FRAME_PORT_ECHO;
+}
+
 static socklen_t address_bytes(bool ipv6)
 {
 	return ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -107,7 +112,7 @@ static int open_flow(int *ret_fd, const struct frame_stream *s, uint16_t src_por
 	if (r < 0)
 		return r;
 	address(&src, ipv6, s->addr.src_ip, src_port);
-	address(&dst, ipv6, s->addr.dst_ip, FRAME_PORT_ECHO);
+	address(&dst, ipv6, s->addr.dst_ip, port_of(s));
 	if (bind(fd, (struct sockaddr *)&src, address_bytes(ipv6)) < 0)
 		return err_set(e, errno,
 			"cannot bind a UDP socket to port %u of the source address", src_port);
@@ -158,7 +163,7 @@ static void describe(struct frame_tx *tx)
 		if (!many)
 			continue;
 		address(&tx->dst[i % c->n], ipv6, slot->bytes + slot->mark_at - 8 - (ipv6 ? 16 : 4),
-			FRAME_PORT_ECHO);
+			port_of(c->stream));
 		msg->msg_name = &tx->dst[i % c->n];
 		msg->msg_namelen = address_bytes(ipv6);
 	}

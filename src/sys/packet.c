@@ -75,24 +75,17 @@ int packet_sender_open(int *ret_fd, int netns_fd, uint32_t ifindex, struct err *
 	return 0;
 }
 
-/* UDP to @port in IPv4, not in pieces, or in IPv6. The kernel has taken a VLAN tag off. */
-static int filter(int fd, uint16_t port, struct err *e)
+/* UDP. The kernel has taken a VLAN tag off. */
+static int filter(int fd, struct err *e)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12), /* Ethernet type */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 7),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 2),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23), /* protocol */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 11),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20), /* fragments */
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, 9, 0),
-		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14), /* length of the header */
-		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),  /* destination port behind it */
-		BPF_JUMP(BPF_JMP | BPF_JA, 4, 0, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 3, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 3),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 20), /* next header */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 56),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -134,7 +127,7 @@ static int ring_open(struct packet_ring *r, const struct packet_ring_args *args,
 		r1 = sock_set_int(r->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1,
 			"PACKET_IGNORE_OUTGOING", e);
 	if (r1 == 0)
-		r1 = filter(r->fd, args->udp_port, e);
+		r1 = filter(r->fd, e);
 	if (r1 == 0)
 		r1 = map_ring(r, e);
 	return r1 < 0 ? r1 : bind_to(r->fd, args->ifindex, ETH_P_ALL, e);

@@ -22,10 +22,10 @@ struct packet_ring_args {
 	uint16_t udp_port;
 };
 /*
- * packet_ring_open() - receive what comes in by a device as UDP to a port, VLAN-tagged or not.
+ * packet_ring_open() - receive what comes in by a device as UDP, VLAN-tagged or not.
  *
  * Such frames go up the stack, too, where the kernel would answer those to its own addresses: ICMP
- * "port unreachable". A UDP socket of the ring's on that port and device swallows them.
+ * "port unreachable". A UDP socket of the ring's, on @udp_port of that device, swallows them.
  *
  * Return: as packet_sender_open(); -EADDRINUSE: somebody listens on that port.
  */

@@ -391,7 +391,7 @@ uint64_t xsk_overflowed(const struct xsk *x)
 	return s.rx_dropped + s.rx_ring_full;
 }
 
-static int steer_load(struct xsk_steer *s, uint16_t udp_port, struct err *e)
+static int steer_load(struct xsk_steer *s, bool udp_only, struct err *e)
 {
 	int r;
 
@@ -399,20 +399,20 @@ static int steer_load(struct xsk_steer *s, uint16_t udp_port, struct err *e)
 	s->skel = steer__open();
 	if (!s->skel)
 		return err_set(e, errno, "cannot open the XDP program");
-	s->skel->rodata->udp_port = udp_port;
+	s->skel->rodata->udp_only = udp_only;
 	r = steer__load(s->skel);
 	return r < 0 ? ebpf_refused(r, e) : 0;
 }
 
 int xsk_steer_open(struct xsk_steer **ret, int netns_fd, uint32_t ifindex, enum xsk_mode mode,
-	uint16_t udp_port, struct err *e)
+	bool udp_only, struct err *e)
 {
 	_cleanup_(xsk_steer_closep) struct xsk_steer *s = xcalloc(1, sizeof(*s));
 	uint32_t hook = mode == XSK_GENERIC ? EBPF_XDP_GENERIC : EBPF_XDP_NATIVE;
 	int r;
 
 	s->link_fd = -1;
-	r = steer_load(s, udp_port, e);
+	r = steer_load(s, udp_only, e);
 	if (r == 0)
 		r = ebpf_xdp_attach(&s->link_fd, netns_fd, (int)ifindex,
 			bpf_program__fd(s->skel->progs.steer), hook, e);

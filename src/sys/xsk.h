@@ -122,10 +122,10 @@ struct xsk_steer;
 
 /*
  * @mode: the sockets'
- * @udp_port: only UDP to this port, with up to one VLAN tag; 0: everything
+ * @udp_only: what is no UDP, as ARP, goes up the stack; a VLAN tag may be in front of it
  */
 int xsk_steer_open(struct xsk_steer **ret, int netns_fd, uint32_t ifindex, enum xsk_mode mode,
-	uint16_t udp_port, struct err *e) must_check_;
+	bool udp_only, struct err *e) must_check_;
 void xsk_steer_close(struct xsk_steer *s);
 DEFINE_CLEANUP(struct xsk_steer *, xsk_steer_close, xsk_steer_closep)
 /* What comes in by the socket's queue is the socket's from now on. */
