@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 
 uint32_t affinity_allowed(uint32_t *ret)
 {
@@ -64,5 +65,18 @@ int affinity_pin(uint32_t cpu, struct err *e)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		return err_set(e, errno, "cannot run on CPU %u", cpu);
+	return 0;
+}
+
+int affinity_pin_task(int tid, uint32_t cpu, struct err *e)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(tid, sizeof(set), &set) < 0)
+		return err_set(e, errno, "cannot pin thread %d to CPU %u", tid, cpu);
+	if (setpriority(PRIO_PROCESS, (id_t)tid, -20) < 0)
+		return err_set(e, errno, "cannot give thread %d its priority", tid);
 	return 0;
 }

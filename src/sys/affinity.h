@@ -18,3 +18,6 @@ int affinity_parse(const char *list, uint32_t *ret, struct err *e) must_check_;
 
 /* Pins the calling thread to one CPU. */
 int affinity_pin(uint32_t cpu, struct err *e) must_check_;
+
+/* Pins another thread, or one of the kernel's, and lets it go before others there (nice -20). */
+int affinity_pin_task(int tid, uint32_t cpu, struct err *e) must_check_;

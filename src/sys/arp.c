@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "sys/ns.h"
 #include "sys/sock.h"
 
@@ -12,7 +13,11 @@
 #include <net/if_arp.h>
 #include <netinet/if_ether.h>
 #include <netpacket/packet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 /* A probe may get lost. */
 #define ARP_RETRY_NS (100 * NSEC_PER_MSEC)
@@ -92,4 +97,100 @@ int arp_probe(int netns_fd, const char *dev, const char *addr, uint64_t deadline
 	}
 	closep(&x.fd);
 	return r;
+}
+
+struct arp_answerer {
+	int fd, stop_fd;
+	uint8_t mac[ETH_ALEN], ip[4];
+	struct sockaddr_ll at;
+	pthread_t thread;
+};
+
+/* Turns a question for the address into the answer. Return: false: it was none. */
+static bool make_answer(const struct arp_answerer *a, struct ether_arp *x)
+{
+	struct ether_arp ask = *x;
+
+	if (ask.ea_hdr.ar_op != htons(ARPOP_REQUEST) ||
+		memcmp(ask.arp_tpa, a->ip, sizeof(a->ip)) != 0)
+		return false;
+	x->ea_hdr.ar_op = htons(ARPOP_REPLY);
+	memcpy(x->arp_sha, a->mac, sizeof(x->arp_sha));
+	memcpy(x->arp_spa, ask.arp_tpa, sizeof(x->arp_spa));
+	memcpy(x->arp_tha, ask.arp_sha, sizeof(x->arp_tha));
+	memcpy(x->arp_tpa, ask.arp_spa, sizeof(x->arp_tpa));
+	return true;
+}
+
+static void *answer(void *arg)
+{
+	const struct arp_answerer *a = arg;
+	struct pollfd p[] = {{.fd = a->fd, .events = POLLIN}, {.fd = a->stop_fd, .events = POLLIN}};
+
+	for (;;) {
+		struct sockaddr_ll to = a->at;
+		struct ether_arp x;
+
+		(void)poll(p, ARRAY_SIZE(p), -1);
+		if (p[1].revents)
+			return NULL;
+		if (recv(a->fd, &x, sizeof(x), MSG_DONTWAIT) < (ssize_t)sizeof(x) ||
+			!make_answer(a, &x))
+			continue;
+		memcpy(to.sll_addr, x.arp_tha, ETH_ALEN);
+		/* An answer that gets lost is asked for again. */
+		(void)sendto(a->fd, &x, sizeof(x), 0, (struct sockaddr *)&to, sizeof(to));
+	}
+}
+
+void arp_answerer_close(struct arp_answerer *a)
+{
+	const uint64_t one = 1;
+
+	if (!a)
+		return;
+	if (write(a->stop_fd, &one, sizeof(one)) == sizeof(one))
+		pthread_join(a->thread, NULL);
+	close(a->stop_fd);
+	close(a->fd);
+	free(a);
+}
+
+static int start_answerer(struct arp_answerer *a, struct err *e)
+{
+	int r;
+
+	a->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (a->stop_fd < 0)
+		return err_set(e, errno, "cannot make an eventfd");
+	r = pthread_create(&a->thread, NULL, answer, a);
+	if (r == 0)
+		return 0;
+	close(a->stop_fd);
+	return err_set(e, r, "cannot start a thread");
+}
+
+int arp_answerer_open(struct arp_answerer **ret, int netns_fd, const char *dev, const uint8_t *ip,
+	struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(freep) struct arp_answerer *a = xcalloc(1, sizeof(*a));
+	struct probe x = {.fd = -1};
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r == 0)
+		r = probe_open(&x, dev, "0.0.0.0", e);
+	if (r == 0) {
+		a->fd = x.fd;
+		a->at = x.to;
+		memcpy(a->mac, x.ask.arp_sha, sizeof(a->mac));
+		memcpy(a->ip, ip, sizeof(a->ip));
+		r = start_answerer(a, e);
+	}
+	if (r < 0) {
+		closep(&x.fd);
+		return r;
+	}
+	*ret = take_ptr(a);
+	return 0;
 }

@@ -152,3 +152,32 @@ int ebpf_live_run(const struct ebpf_live *l, struct err *e)
 		return r;
 	return r < 0 ? err_set(e, -r, "cannot run an XDP program on live frames") : 0;
 }
+
+/* Reading a program's name takes CAP_BPF or more. */
+static void program_name(uint32_t id, char *ret, size_t size)
+{
+	_cleanup_(closep) int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.name[0])
+		snprintf(ret, size, "'%s', number %u", info.name, id);
+	else
+		snprintf(ret, size, "number %u", id);
+}
+
+int ebpf_xdp_find(int netns_fd, int ifindex, char *ret, size_t size, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	uint32_t id = 0;
+	int r = ns_scope_enter(&scope, netns_fd, e);
+
+	if (r < 0)
+		return r;
+	r = ebpf_xdp_id(ifindex, &id);
+	if (r < 0)
+		return err_set(e, -r, "cannot ask for the XDP program of device %d", ifindex);
+	if (id)
+		program_name(id, ret, size);
+	return id != 0;
+}

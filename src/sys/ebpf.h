@@ -65,3 +65,11 @@ struct ebpf_live {
  * Return: 0; -EINTR after a signal; or negative errno.
  */
 int ebpf_live_run(const struct ebpf_live *l, struct err *e) must_check_;
+
+/*
+ * ebpf_xdp_find() - the XDP program that a device has.
+ * @ret: its name, or its number where the name may not be read
+ *
+ * Return: 0 none, 1 it has one, or negative errno.
+ */
+int ebpf_xdp_find(int netns_fd, int ifindex, char *ret, size_t size, struct err *e) must_check_;

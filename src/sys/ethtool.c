@@ -139,8 +139,8 @@ static int find_feature(int fd, const char *dev, const char *feature, uint32_t *
 	return -ENOENT;
 }
 
-/* Bits stand in blocks of 32; those that are valid are set as requested: off. */
-static int clear_feature(int fd, const char *dev, uint32_t bit, uint32_t n)
+/* Bits stand in blocks of 32; those that are valid are set as requested. */
+static int set_feature(int fd, const char *dev, uint32_t bit, uint32_t n, bool on)
 {
 	_cleanup_(freep) struct ethtool_sfeatures *x = NULL;
 	uint32_t n_blocks = (n + 31) / 32;
@@ -149,6 +149,7 @@ static int clear_feature(int fd, const char *dev, uint32_t bit, uint32_t n)
 	x->cmd = ETHTOOL_SFEATURES;
 	x->size = n_blocks;
 	x->features[bit / 32].valid = 1U << bit % 32;
+	x->features[bit / 32].requested = on ? 1U << bit % 32 : 0;
 	return request(fd, dev, x);
 }
 
@@ -161,6 +162,72 @@ int ethtool_feature_off(int netns_fd, const char *dev, const char *feature, stru
 	if (fd < 0 || r == -ENOENT)
 		return fd < 0 ? fd : 0;
 	if (r >= 0)
-		r = clear_feature(fd, dev, (uint32_t)r, n);
+		r = set_feature(fd, dev, (uint32_t)r, n, false);
 	return r < 0 ? err_set(e, -r, "cannot turn %s of '%s' off", feature, dev) : 0;
+}
+
+/* Return: 1 on, 0 off, or negative errno (no words set): -ENOENT: this kernel has no such one. */
+static int get_feature(int fd, const char *dev, const char *feature)
+{
+	_cleanup_(freep) struct ethtool_gfeatures *x = NULL;
+	uint32_t n, n_blocks;
+	int bit = find_feature(fd, dev, feature, &n);
+	int r;
+
+	if (bit < 0)
+		return bit;
+	n_blocks = (n + 31) / 32;
+	x = xcalloc(1, sizeof(*x) + n_blocks * sizeof(x->features[0]));
+	x->cmd = ETHTOOL_GFEATURES;
+	x->size = n_blocks;
+	r = request(fd, dev, x);
+	return r < 0 ? r : !!(x->features[bit / 32].active & 1U << bit % 32);
+}
+
+static int turn_feature(int fd, const char *dev, const char *feature, bool on, struct err *e)
+{
+	uint32_t n;
+	int bit = find_feature(fd, dev, feature, &n);
+	int r = bit < 0 ? bit : set_feature(fd, dev, (uint32_t)bit, n, on);
+
+	return r < 0 ? err_set(e, -r, "cannot turn %s of '%s' %s", feature, dev, on ? "on" : "off")
+		     : 0;
+}
+
+/* Ref: net/ethtool/common.c netdev_features_strings */
+static const char *const merging[] = {"rx-gro", "rx-lro", "rx-gro-hw", "rx-gro-list",
+	"rx-udp-gro-forwarding"};
+
+int ethtool_merge_off(int netns_fd, const char *dev, struct ethtool_merge *ret_old, struct err *e)
+{
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
+
+	if (fd < 0)
+		return fd;
+	ret_old->on = 0;
+	for (uint32_t i = 0; i < ARRAY_SIZE(merging); i++) {
+		int r = get_feature(fd, dev, merging[i]);
+
+		if (r == 1) {
+			ret_old->on |= 1U << i;
+			r = turn_feature(fd, dev, merging[i], false, e);
+			if (r < 0)
+				return r;
+		} else if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP) {
+			return err_set(e, -r, "cannot read %s of '%s'", merging[i], dev);
+		}
+	}
+	return 0;
+}
+
+int ethtool_merge_restore(int netns_fd, const char *dev, const struct ethtool_merge *old,
+	struct err *e)
+{
+	_cleanup_(closep) int fd = open_in(netns_fd, e);
+	int r = MIN(fd, 0);
+
+	for (uint32_t i = 0; r == 0 && i < ARRAY_SIZE(merging); i++)
+		if (old->on & 1U << i)
+			r = turn_feature(fd, dev, merging[i], true, e);
+	return r;
 }

@@ -172,6 +172,15 @@ int rt_set_up(struct rt *rt, const char *name, struct err *e)
 	return rt_link_change(rt, name, change, e, "cannot set '%s' up", name);
 }
 
+int rt_set_down(struct rt *rt, const char *name, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
+
+	if (change)
+		rtnl_link_unset_flags(change, IFF_UP);
+	return rt_link_change(rt, name, change, e, "cannot set '%s' down", name);
+}
+
 int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e)
 {
 	for (;;) {

@@ -32,6 +32,8 @@ int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer
 	uint32_t mtu, struct err *e) must_check_;
 int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;
 int rt_set_up(struct rt *rt, const char *name, struct err *e) must_check_;
+/* Routes by it, and IPv6 addresses of it, go away by that. */
+int rt_set_down(struct rt *rt, const char *name, struct err *e) must_check_;
 /* Waits until the link carries packets: the kernel finds that out a moment after it is set up. */
 int rt_wait_up(struct rt *rt, const char *name, uint64_t deadline_ns, struct err *e) must_check_;
 int rt_set_mtu(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;

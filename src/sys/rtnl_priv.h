@@ -1,4 +1,4 @@
-/* What rtnl.c, rtdev.c, rtlink.c and rttunnel.c share of libnl. No other file includes this. */
+/* What rtnl.c and its siblings rt*.c share of libnl. No other file includes this. */
 #pragma once
 
 #include "base/cleanup.h"
