@@ -13,8 +13,8 @@
 
 /* Where the receiving work of the ports' devices is done. */
 enum tester_place {
-	TESTER_PLACE_AUTO,     /* NAPI threads on the receiver's CPU, where there are any */
-	TESTER_PLACE_INLINE,   /* wherever the kernel does it: of a veth, on the sender's CPU */
+	TESTER_PLACE_AUTO,   /* NAPI threads on a CPU of the receiver's alone, if there are such */
+	TESTER_PLACE_INLINE, /* wherever the kernel does it: of a veth, on the sender's CPU */
 	TESTER_PLACE_THREADED, /* NAPI threads of the receiving device on the receiver's CPU */
 	TESTER_PLACE_RPS,      /* receive packet steering to the receiver's CPU */
 	TESTER_PLACE_N,
@@ -48,8 +48,10 @@ extern const struct opt tester_opts[];
 /* One end, and how frames to the other end are addressed there. */
 struct tester_end {
 	struct frame_port port;
-	uint8_t next_mac[6]; /* of the next hop towards the other end */
 	uint8_t ip[16];      /* its own; IPv4: the first four bytes */
+	uint8_t next_mac[6]; /* of the next hop towards the other end */
+	uint8_t next_ip[16]; /* by which the other end is reached; behind NAT, not its own */
+	uint16_t next_port;  /* UDP port there; 0: echo */
 };
 
 struct tester;
@@ -57,7 +59,7 @@ struct tester;
 /* What the reader of the numbers must know: which sender and receiver, where what was done. */
 struct tester_info {
 	char tx[16], rx[16];
-	char place[16];
+	char place[64]; /* of the receiving port: "inline", "threaded, on CPU 1" */
 	char tx_cpu[16], rx_cpu[16];
 	char offloads[TESTER_N_PORTS][128]; /* as they are during trials */
 	char note[256];                     /* "": nothing */
@@ -79,9 +81,14 @@ DEFINE_CLEANUP(struct tester *, tester_close, tester_closep)
 void tester_info(const struct tester *t, struct tester_info *ret);
 
 /* What a trial shall send, out of each port that sends. */
+#define TESTER_UNTIL_END UINT64_MAX
 struct tester_trial_args {
 	const struct frame_mix *mix;
 	uint32_t n_phases;
+	/*
+	 * n_frames of the last one may be TESTER_UNTIL_END, as many as go before the time is over;
+	 * then no more is intended than is sent.
+	 */
 	struct frame_phase phase[FRAME_MAX_PHASES];
 	bool latency;     /* fill hist */
 	bool learn;       /* send learning frames first. Ref: RFC 2544 s.23 b */
@@ -99,6 +106,7 @@ struct tester_flow {
 };
 struct tester_trial {
 	struct tester_flow flow[TESTER_N_PORTS];
+	uint32_t burst;        /* frames that were sent together */
 	uint64_t begin_ns;     /* of the schedule */
 	uint64_t effective_ns; /* what the trial took in all */
 	struct hist *hist;     /* of both directions; NULL: none asked for. The caller's */
