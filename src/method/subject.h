@@ -56,6 +56,9 @@ struct subject {
 	uint32_t n_ports_tx; /* 2 when both directions are used: published rates are doubled */
 	double self_fps;     /* a port without a SUT, smallest frame; NAN: not tested */
 	struct tester_info info;
+	struct tester *tester; /* NULL: simulated. Whoever has it may look; rebuild changes it. */
+	bool ipv6;
+	uint32_t mtu; /* of its ports, as an L3 MTU; 0: simulated */
 	uint32_t n_notes;
 	char note[PATH_MAX_NOTES][256];
 	int cancel_fd;
@@ -73,6 +76,9 @@ int subject_model(struct subject **ret, const struct sut_cfg *cfg, struct err *e
 /* A path of the lab, built here. Return: 0, PATH_UNAVAILABLE with the reason, or negative errno. */
 int subject_path(struct subject **ret, const struct path_spec *spec, const struct tester_cfg *cfg,
 	int cancel_fd, struct err *e) must_check_;
+
+/* The path between the ports, borrowed, until the next rebuild; NULL: it is no path of the lab. */
+const struct path *subject_path_of(const struct subject *s);
 
 /*
  * Two devices of this namespace with something between them that is not tare's business.
@@ -92,3 +98,14 @@ int subject_of_ports(struct subject **ret, const struct subject_ports *ports, bo
  */
 int subject_self(struct subject *s, const struct tester_cfg *cfg, const struct frame_mix *mix,
 	struct err *e) must_check_;
+
+/* The most time that sending may take beyond what its schedule says. */
+uint64_t subject_slack_ns(uint64_t schedule_ns);
+
+/* A veth pair in two namespaces of its own: where there is no SUT. Its ends' addresses are set. */
+struct subject_veth {
+	int netns_fd[TESTER_N_PORTS];
+	struct tester_end end[TESTER_N_PORTS];
+};
+int subject_veth_open(struct subject_veth *ret, bool ipv6, struct err *e) must_check_;
+void subject_veth_close(struct subject_veth *v);
