@@ -37,6 +37,8 @@ void cmd_cfg_init(struct cmd_cfg *cfg, const struct command *c, struct opt_group
 		.serve = serve_cfg_default,
 		.guest = guest_run_cfg_default,
 		.remote = remote_cfg_default,
+		.tester = tester_cfg_default,
+		.frames = frames_cfg_default,
 	};
 	for (uint32_t i = 0; load_table[i]; i++) {
 		assert(i < CMD_MAX_LOADS);

@@ -3,6 +3,7 @@
 
 #include "base/opt.h"
 #include "bench/result.h"
+#include "frame/tester.h"
 #include "guest/run.h"
 #include "load/load.h"
 #include "path/path.h"
@@ -42,6 +43,16 @@ struct search_ask {
 	struct search_cfg cfg;
 };
 
+/* frames.c: one trial. */
+struct frames_cfg {
+	char path[256], ports[64], addr[96], gateway[96];
+	char size[280]; /* as frame_mix_parse() reads it */
+	char rate[32], count[32];
+	uint64_t time_ns;
+	bool latency, learn, json, fail_loss;
+};
+extern const struct frames_cfg frames_cfg_default;
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -53,6 +64,8 @@ struct cmd_cfg {
 	struct serve_cfg serve;
 	struct guest_run_cfg guest;
 	struct search_ask search;
+	struct tester_cfg tester;
+	struct frames_cfg frames;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -3,11 +3,13 @@
 #include "bench/bench.h"
 #include "cmd/table.h"
 #include "meter/meter.h"
+#include "method/subject.h"
 #include "report/grid.h"
+#include "sys/ethtool.h"
 
 #include <string.h>
 
-static const char *const list_kind[] = {"paths", "loads", "meters"};
+static const char *const list_kind[] = {"paths", "loads", "meters", "senders", "receivers"};
 
 static const struct opt list_opts[] = {
 	OPT_FLAG(struct ask_cfg, verbose, "verbose", 'v',
@@ -117,8 +119,38 @@ static void list_meters(const struct view *view, struct grid *g)
 	}
 }
 
+/* On a veth pair of their own, whose other half is one as a receiver leaves it: with NAPI. */
+static void list_senders(const struct view *view, struct grid *g)
+{
+	_cleanup_(subject_veth_close) struct subject_veth v;
+	struct err e = {0};
+	int r = subject_veth_open(&v, view->cfg->ipv6, &e);
+
+	if (r == 0)
+		r = ethtool_set(v.netns_fd[1], v.end[1].port.dev, ETHTOOL_GRO, true, &e);
+	for (size_t i = 0; frame_tx_table[i]; i++) {
+		int ok = r == 0 ? frame_tx_table[i]->probe(&v.end[0].port, &e) : r;
+
+		add_row(g, frame_tx_table[i]->name, ok, &e, frame_tx_table[i]->summary);
+	}
+}
+
+static void list_receivers(const struct view *view, struct grid *g)
+{
+	_cleanup_(subject_veth_close) struct subject_veth v;
+	struct err e = {0};
+	int r = subject_veth_open(&v, view->cfg->ipv6, &e);
+
+	for (size_t i = 0; frame_rx_table[i]; i++) {
+		int ok = r == 0 ? frame_rx_table[i]->probe(&v.end[1].port, &e) : r;
+
+		add_row(g, frame_rx_table[i]->name, ok, &e, frame_rx_table[i]->summary);
+	}
+}
+
 static void (*const list_fill[])(const struct view *view, struct grid *g) = {list_paths, list_loads,
-	list_meters};
+	list_meters, list_senders, list_receivers};
+static_assert(ARRAY_SIZE(list_fill) == ARRAY_SIZE(list_kind));
 
 static void list_one(size_t kind, const struct view *view)
 {
@@ -149,7 +181,8 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 	(void)argc;
 	(void)argv;
 	if (n_args > 1 || (n_args && only < 0))
-		return cmd_fail(EXIT_USAGE, "list: expected paths, loads or meters, not '%s'",
+		return cmd_fail(EXIT_USAGE,
+			"list: expected paths, loads, meters, senders or receivers, not '%s'",
 			args[n_args - 1]);
 	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
@@ -168,8 +201,8 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "say which paths, loads and meters there are, and which work here",
-	.args = "[paths|loads|meters]",
+	.summary = "say which paths, loads, meters and ways to send and receive frames work here",
+	.args = "[paths|loads|meters|senders|receivers]",
 	.description =
 		"Paths stand below their family, whose name on the command line stands for all "
 		"of it. Each path is built for a moment to find out whether it works; what is "

@@ -10,6 +10,7 @@ const struct command *const command_table[] = {
 	&command_udp,
 	&command_rr,
 	&command_crr,
+	&command_frames,
 	&command_guest,
 	&command_search,
 	&command_list,

@@ -138,9 +138,29 @@ compare --path native --between pods | compare: path 'native' can't have both en
 run --path macvlan:macvlan-mode=private --between pods --load rr | run: with macvlan-mode=private two containers of one host can't talk
 run --path tap --mtu 65535 --load rr | run: the MTU of a tap device is at most 65521, not 65535
 run --path veth --load rr --req 1 | run: UDP needs --req and --rsp between 8 and 65507 bytes
+frames | frames: name what is between the ports: --path (see tare list), or --ports
+frames --path bridge --ports a,b | frames: name what is between the ports: --path (see tare list), or --ports
+frames --path nosuch | frames: unknown path 'nosuch' (see tare list)
+frames --path veth --port-addr 198.18.0.2,198.18.0.3 | frames: --port-addr and --port-gateway belong to --ports
+frames --path veth --rate fast | frames: --rate: 'fast' is no rate such as 5000, 100k, 1.5M or max
+frames --path veth --rate 1kk | frames: --rate: '1kk' is no rate such as 5000, 100k, 1.5M or max
+frames --path veth --rate 100M | frames: --rate: '100M' is out of range (1 to 20M)
+frames --path veth --count 1.5 | frames: --count: '1.5' is out of range (1 to 1G, whole)
+frames --path veth --count -1 | frames: --count: '-1' is no number such as 20000 or 1M
+frames --path veth -6 --size 64 | frames: --size 64 is too small: IPv6 frames are at least of 78 bytes
+frames --path veth -6 --size 78 --vlan 5 | frames: --size 78 is too small: IPv6 frames with a tag are at least of 82 bytes
+frames --path veth --vlan 4095 | frames: --vlan: '4095' is out of range (0 to 4094)
+frames --path veth --tx nosuch | frames: unknown sender 'nosuch' (see tare list)
+frames --path veth --rx nosuch | frames: unknown receiver 'nosuch' (see tare list)
+frames --path veth --dir each | frames: --dir: 'each' is not one of: tx, rx, both
+frames --path veth --place here | frames: --place: 'here' is not one of: auto, inline, threaded, rps
+frames --path veth --tx-cpu 0-1 | frames: --tx-cpu: '0-1' is not one CPU
+frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2
+frames --ports eth1,eth1 | frames: --ports: 'eth1' is the same device twice
+frames --ports a,b --port-gateway 1.2.3.4 | frames: --port-gateway: '1.2.3.4' is not two addresses with a comma
 list --quick | list: unknown option '--quick' (see --help)
-list nosuch | list: expected paths, loads or meters, not 'nosuch'
-list paths loads | list: expected paths, loads or meters, not 'loads'
+list nosuch | list: expected paths, loads, meters, senders or receivers, not 'nosuch'
+list paths loads | list: expected paths, loads, meters, senders or receivers, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
 search extra | search: unexpected argument 'extra'
 search --sut bridge | search: --sut: 'bridge' is not model, or model:name=value,...

@@ -1,0 +1,328 @@
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "bench/bench.h"
+#include "cmd/table.h"
+#include "method/subject.h"
+#include "report/frames.h"
+#include "sys/signals.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct frames_cfg frames_cfg_default = {
+	.size = "64",
+	.rate = "10k",
+	.time_ns = NSEC_PER_SEC,
+};
+
+static const struct opt frames_opts[] = {
+	OPT_STR(struct frames_cfg, path, "path", 'p', "<path>",
+		"the path between the tester's ports, with its own options if wanted"),
+	OPT_STR(struct frames_cfg, ports, "ports", 0, "<dev>,<dev>",
+		"two devices of this namespace instead, with something between them"),
+	OPT_STR(struct frames_cfg, addr, "port-addr", 0, "<ip>,<ip>",
+		"addresses of the tester at the ports; default 198.18.0.2 and 198.19.0.2"),
+	OPT_STR(struct frames_cfg, gateway, "port-gateway", 0, "<ip>,<ip>",
+		"addresses of the device under test at the ports, when it routes"),
+	OPT_STR(struct frames_cfg, size, "size", 0, "<bytes>",
+		"of frames, with FCS: 64; or a mix: imix, imix:<genome>"),
+	OPT_STR(struct frames_cfg, rate, "rate", 0, "<n>",
+		"frames a second out of each port that sends: 5000, 100k, 1.5M; max: as fast as "
+		"it goes"),
+	OPT_U64(struct frames_cfg, time_ns, "time", 't', "<time>", "how long to send",
+		.unit = NUM_DURATION, .min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC),
+	OPT_STR(struct frames_cfg, count, "count", 'c', "<n>",
+		"how many frames to send instead: 20000, 1M"),
+	OPT_FLAG(struct frames_cfg, latency, "latency", 0, "of each frame, from send to receive"),
+	OPT_FLAG(struct frames_cfg, learn, "learn", 0,
+		"both ports send learning frames first (RFC 2544 section 23)"),
+	OPT_FLAG(struct frames_cfg, json, "json", 'J', "one JSON document on stdout"),
+	OPT_FLAG(struct frames_cfg, fail_loss, "fail-loss", 0, "exit with 1 when a frame was lost"),
+	OPT_END,
+};
+
+/* What the words come to. */
+struct ask {
+	struct frame_mix mix;
+	double fps;     /* INFINITY: as fast as it goes */
+	uint64_t count; /* 0: as many as the time has */
+	struct path_spec spec;
+	struct subject_ports ports;
+};
+
+/* The fastest that any sender here could be: numbers for so many must fit. */
+#define MOST_FPS    20e6
+#define MOST_FRAMES 1000000000ULL
+
+/* "1.5M": powers of 1000, as rates are said. Return: false: it is no such number. */
+static bool parse_metric(const char *text, double *ret)
+{
+	static const char suffix[] = "kMG";
+	const char *digits = "0123456789.", *at;
+	char *end;
+	size_t n = strspn(text, digits);
+	double v;
+
+	if (n == 0 || text[0] == '.')
+		return false;
+	v = strtod(text, &end);
+	if (end != text + n)
+		return false;
+	if (*end) {
+		at = strchr(suffix, *end);
+		if (!at || end[1])
+			return false;
+		for (const char *p = suffix; p <= at; p++)
+			v *= 1000;
+	}
+	*ret = v;
+	return true;
+}
+
+static int parse_rate(const char *text, double *ret, struct err *e)
+{
+	if (strcmp(text, "max") == 0 || strcmp(text, "0") == 0) {
+		*ret = INFINITY;
+		return 0;
+	}
+	if (!parse_metric(text, ret))
+		return err_say(e, EINVAL, "--rate: '%s' is no rate such as 5000, 100k, 1.5M or max",
+			text);
+	return *ret >= 1 && *ret <= MOST_FPS
+		       ? 0
+		       : err_say(e, ERANGE, "--rate: '%s' is out of range (1 to 20M)", text);
+}
+
+static int parse_count(const char *text, uint64_t *ret, struct err *e)
+{
+	double v = 0;
+
+	if (*text && !parse_metric(text, &v))
+		return err_say(e, EINVAL, "--count: '%s' is no number such as 20000 or 1M", text);
+	if (*text && (v < 1 || v > (double)MOST_FRAMES || v != floor(v)))
+		return err_say(e, ERANGE, "--count: '%s' is out of range (1 to 1G, whole)", text);
+	*ret = (uint64_t)v;
+	return 0;
+}
+
+/* "a,b" or "". */
+static int split_pair(const char *option, const char *text, char (*ret)[46], struct err *e)
+{
+	const char *comma = strchr(text, ',');
+
+	if (!*text)
+		return 0;
+	if (!comma || comma - text > 45 || strlen(comma + 1) > 45 || strchr(comma + 1, ','))
+		return err_say(e, EINVAL, "--%s: '%s' is not two addresses with a comma", option,
+			text);
+	snprintf(ret[0], 46, "%.*s", (int)(comma - text), text);
+	snprintf(ret[1], 46, "%s", comma + 1);
+	return 0;
+}
+
+static int parse_subject(struct ask *ask, const struct cmd_cfg *cfg, struct err *e)
+{
+	const struct frames_cfg *f = &cfg->frames;
+	int r;
+
+	if (!*f->path == !*f->ports)
+		return err_say(e, EINVAL,
+			"name what is between the ports: --path (see tare list), "
+			"or --ports");
+	if (*f->path) {
+		if (*f->addr || *f->gateway)
+			return err_say(e, EINVAL,
+				"--port-addr and --port-gateway belong to --ports");
+		r = path_parse(&ask->spec, f->path, &cfg->path, e);
+		return r == 0 ? path_check(&ask->spec, e) : r;
+	}
+	str_set(ask->ports.ports, f->ports);
+	r = split_pair("port-addr", f->addr, ask->ports.addr, e);
+	return r == 0 ? split_pair("port-gateway", f->gateway, ask->ports.gateway, e) : r;
+}
+
+static int check_mix(const struct ask *ask, const struct cmd_cfg *cfg, bool ipv6, struct err *e)
+{
+	const struct frame_form form = {.ipv6 = ipv6, .vlan = (uint16_t)cfg->tester.vlan};
+	uint32_t least = frame_smallest_bytes(&form);
+
+	for (uint32_t i = 0; i < ask->mix.n; i++)
+		if (ask->mix.size[i] < least)
+			return err_say(e, EINVAL,
+				"--size %u is too small: %s frames%s are at "
+				"least of %u bytes",
+				ask->mix.size[i], ipv6 ? "IPv6" : "IPv4",
+				form.vlan ? " with a tag" : "", least);
+	return 0;
+}
+
+static int find_row(const struct tester_cfg *t, struct err *e)
+{
+	if (strcmp(t->tx, "auto") != 0 && !frame_tx_find(t->tx))
+		return err_say(e, EINVAL, "unknown sender '%s' (see tare list)", t->tx);
+	if (strcmp(t->rx, "auto") != 0 && !frame_rx_find(t->rx))
+		return err_say(e, EINVAL, "unknown receiver '%s' (see tare list)", t->rx);
+	return 0;
+}
+
+static int parse(struct ask *ask, struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
+{
+	const struct frames_cfg *f = &cfg->frames;
+	double most;
+	int r = parse_subject(ask, cfg, e);
+
+	*ret_ipv6 = *f->path ? ask->spec.cfg.ipv6 : cfg->path.ipv6;
+	if (r == 0)
+		r = frame_mix_parse(&ask->mix, f->size, cfg->path.mtu, e);
+	if (r == 0)
+		r = check_mix(ask, cfg, *ret_ipv6, e);
+	if (r == 0)
+		r = parse_rate(f->rate, &ask->fps, e);
+	if (r == 0)
+		r = parse_count(f->count, &ask->count, e);
+	if (r == 0)
+		r = find_row(&cfg->tester, e);
+	if (r < 0)
+		return r;
+	most = ask->count ? (double)ask->count : MIN(ask->fps, MOST_FPS) * (double)f->time_ns / 1e9;
+	cfg->tester.max_frames = (uint64_t)MIN(MAX(ceil(most), 1024.0), (double)MOST_FRAMES);
+	return 0;
+}
+
+/* The machine's part of what can go wrong before a frame is sent. */
+static int open_subject(struct subject **ret, const struct ask *ask, const struct cmd_cfg *cfg,
+	int cancel_fd, struct err *e)
+{
+	bool rootless;
+	int r;
+
+	if (*cfg->frames.ports)
+		return subject_of_ports(ret, &ask->ports, cfg->path.ipv6, &cfg->tester, cancel_fd,
+			e);
+	r = bench_privilege(&rootless, e);
+	if (r == 0 && ask->spec.ops->real_root)
+		r = bench_others(rootless, e);
+	return r == 0 ? subject_path(ret, &ask->spec, &cfg->tester, cancel_fd, e) : r;
+}
+
+/* How long it takes at a rate, or may take at the most. */
+static void make_args(const struct ask *ask, const struct frames_cfg *f,
+	struct tester_trial_args *ret)
+{
+	const bool paced = isfinite(ask->fps);
+	uint64_t n = ask->count;
+	double s;
+
+	if (!n)
+		n = paced ? (uint64_t)MAX(ask->fps * (double)f->time_ns / 1e9, 1.0)
+			  : TESTER_UNTIL_END;
+	/* A count as fast as it goes: within the time that 10,000 a second take, or one second. */
+	s = n == TESTER_UNTIL_END ? (double)f->time_ns / 1e9
+				  : (double)n / (paced ? ask->fps : 1e4) + (paced ? 0 : 1);
+	*ret = (struct tester_trial_args){.mix = &ask->mix,
+		.n_phases = 1,
+		.phase = {{.n_frames = n, .gap_q16 = paced ? FRAME_GAP_Q16(ask->fps) : 0}},
+		.latency = f->latency,
+		.learn = f->learn,
+		.time_ns = (uint64_t)(s * 1e9)};
+	if (paced)
+		ret->time_ns += subject_slack_ns(ret->time_ns);
+}
+
+static enum exit_code exit_of(int r, bool opened)
+{
+	if (r == -EINVAL || r == -ERANGE || r == -E2BIG || r == -EMSGSIZE)
+		return EXIT_USAGE;
+	return opened || r == -ECANCELED ? EXIT_RUN : EXIT_ENVIRONMENT;
+}
+
+static bool any_lost(const struct tester_trial *t)
+{
+	return t->flow[0].lost || t->flow[1].lost;
+}
+
+static int show(const struct frames_report *report, const struct cmd_cfg *cfg)
+{
+	int r = cfg->frames.json ? frames_json(report, stdout) : frames_text(report, stdout);
+
+	if (r < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "cannot write the report: %s", strerror(-r));
+	r = cmd_finish();
+	return r == EXIT_DONE && cfg->frames.fail_loss && any_lost(report->trial) ? EXIT_CONDITION
+										  : r;
+}
+
+static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
+{
+	_cleanup_(subject_closep) struct subject *s = NULL;
+	_cleanup_(closep) int cancel_fd = -1;
+	_cleanup_(freep) struct hist *hist = cfg->frames.latency ? xcalloc(1, sizeof(*hist)) : NULL;
+	struct tester_trial trial = {.hist = hist};
+	struct tester_trial_args trial_args;
+	struct ask ask = {0};
+	struct frames_report report = {.mix = &ask.mix, .trial = &trial, .cfg = &cfg->tester};
+	char command[1024] = "tare", started[21];
+	struct err e = {0};
+	int r = parse(&ask, cfg, &report.ipv6, &e);
+
+	(void)args;
+	(void)n_args;
+	if (r < 0)
+		return cmd_fail(EXIT_USAGE, "frames: %s", e.text);
+	cancel_fd = signals_open(&e);
+	if (cancel_fd < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "%s", e.text);
+	for (int i = 0; i < argc; i++)
+		str_addf(command, sizeof(command), " %s", argv[i]);
+	clock_utc(started);
+	if (hist)
+		hist_init(hist);
+	r = open_subject(&s, &ask, cfg, cancel_fd, &e);
+	if (r != 0)
+		return cmd_fail(exit_of(r, false), "frames: %s", e.text);
+	make_args(&ask, &cfg->frames, &trial_args);
+	r = tester_trial(s->tester, &trial_args, cancel_fd, &trial, &e);
+	if (r != 0)
+		return cmd_fail(r > 0 ? EXIT_ENVIRONMENT : exit_of(r, true), "frames: %s", e.text);
+	report.subject = s;
+	report.fps = ask.fps;
+	report.command = command;
+	report.started = started;
+	return show(&report, cfg);
+}
+
+static void frames_groups(struct opt_group *ret, struct cmd_cfg *cfg)
+{
+	*ret++ = (struct opt_group){"Options", frames_opts, &cfg->frames, .stored = false};
+	*ret++ = (struct opt_group){"Tester", tester_opts, &cfg->tester, .stored = true};
+	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
+	for (size_t i = 0; path_table[i]; i++)
+		if (path_brings_opts(i))
+			*ret++ = (struct opt_group){path_table[i]->opts_title, path_table[i]->opts,
+				&cfg->path, .stored = false};
+	*ret = (struct opt_group){0};
+}
+
+const struct command command_frames = {
+	.name = "frames",
+	.summary = "send frames at a rate between two ports, and count what arrives",
+	.args = "",
+	.description =
+		"One trial of RFC 2544's kind: numbered test frames, on an absolute schedule, out "
+		"of one port (or both) and into the other; between them is a path of the lab, or "
+		"with --ports anything at all. Each number has one bit at the receiver: loss, "
+		"duplicates and frames of an earlier trial are exact to the frame. What the sender "
+		"could not send in time is lost, too.",
+	.examples = {"tare frames --path bridge --rate 100k --time 1s\n"
+		     "a second of smallest frames through a bridge",
+		"tare frames --path veth --rate max --dir both --latency\n"
+		"how fast it goes both ways, and how late frames are",
+		"tare frames --ports eth1,eth2 --size imix --count 1M --rate 50k\n"
+		"a million frames of mixed sizes through what joins two devices"},
+	.groups = frames_groups,
+	.run = frames_run,
+};

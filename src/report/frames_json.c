@@ -1,0 +1,95 @@
+#include "report/frames.h"
+
+#include "base/version.h"
+#include "wire/doc.h"
+
+#include <math.h>
+
+#define FRAMES_SCHEMA_VERSION 1
+
+struct frames_rate frames_rate(const struct frame_count *got)
+{
+	const double n = (double)got->received;
+	const double s = (double)(got->last_ns - got->first_ns) / 1e9;
+	struct frames_rate rate = {NAN, NAN, NAN};
+
+	if (got->received < 2 || s <= 0)
+		return rate;
+	rate.fps = (n - 1) / s;
+	rate.l1_bps = frame_l1_bps(rate.fps, (double)got->bytes / n);
+	rate.l2_bps = frame_l2_bps(rate.fps, (double)got->bytes / n);
+	return rate;
+}
+
+static struct doc *flow(const struct frames_report *r, uint32_t i)
+{
+	const struct tester_flow *f = &r->trial->flow[i];
+	const struct frames_rate rate = frames_rate(&f->got);
+	struct doc *d = doc_object();
+
+	doc_put_str(d, "dir", tester_dir_name[i == 0 ? TESTER_DIR_TX : TESTER_DIR_RX]);
+	doc_put_u64(d, "intended", f->intended);
+	doc_put_u64(d, "lost", f->lost);
+	doc_put_number(d, "loss_ratio", f->intended ? (double)f->lost / (double)f->intended : NAN);
+	doc_put_u64(d, "overflowed", f->overflowed);
+	doc_put_fields(d, frame_sent_fields, &f->sent);
+	doc_put_fields(d, frame_count_fields, &f->got);
+	doc_put_number(d, "fps", rate.fps);
+	doc_put_number(d, "l1_bps", rate.l1_bps);
+	doc_put_number(d, "l2_bps", rate.l2_bps);
+	return d;
+}
+
+static struct doc *tester(const struct subject *s)
+{
+	struct doc *d = doc_object();
+	struct doc *offloads = doc_array();
+
+	doc_put_fields(d, tester_info_fields, &s->info);
+	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
+		doc_append_str(offloads, s->info.offloads[i]);
+	doc_put(d, "offloads", offloads);
+	return d;
+}
+
+static struct doc *notes(const struct subject *s)
+{
+	struct doc *d = doc_array();
+
+	for (uint32_t i = 0; i < s->n_notes; i++)
+		doc_append_str(d, s->note[i]);
+	return d;
+}
+
+int frames_json(const struct frames_report *r, FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+	struct doc *cfg = doc_object(), *flows = doc_array();
+
+	doc_put_str(d, "schema", "tare-frames");
+	doc_put_u64(d, "schema_version", FRAMES_SCHEMA_VERSION);
+	doc_put_u64(d, "method_version", METHOD_VERSION);
+	doc_put_str(d, "version", TARE_VERSION);
+	doc_put_str(d, "command", r->command);
+	doc_put_str(d, "started", r->started);
+	doc_put_str(d, "subject", r->subject->name);
+	doc_put_opts(cfg, tester_opts, r->cfg);
+	doc_put(d, "config", cfg);
+	doc_put_bool(d, "ipv6", r->ipv6);
+	doc_put_str(d, "size", r->mix->name);
+	doc_put_number(d, "mean_bytes", r->mix->mean_bytes);
+	doc_put_number(d, "rate_fps", r->fps);
+	doc_put_u64(d, "burst", r->trial->burst);
+	doc_put_u64(d, "effective_ns", r->trial->effective_ns);
+	doc_put(d, "tester", tester(r->subject));
+	doc_put(d, "notes", notes(r->subject));
+	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
+		if (r->trial->flow[i].used)
+			doc_append(flows, flow(r, i));
+	doc_put(d, "flows", flows);
+	if (r->trial->hist)
+		doc_put_hist(d, "latency", r->trial->hist);
+	else
+		doc_put_null(d, "latency");
+	return doc_write(d, out);
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# tare frames on devices that are there: a pair in a network namespace of the test's own.
+set -euo pipefail
+tare=$1
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/cli/inside.sh
+. "$(dirname "$0")/inside.sh"
+inside "ip setpriv" "$@"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+grep -q ' yes ' <<<"$("$tare" list senders)" || { echo "1..0 # SKIP no way to send frames works here"; exit 0; }
+
+ip link add pa type veth peer name pb
+ip link set pa up
+ip link set pb up
+few=(--count 2000 --rate 100k --drain 20ms)
+
+# frames STATUS PATTERN WORDS...: what it prints, and how it ends
+frames() {
+  local status=0 out
+  out=$("$tare" frames "${@:3}" 2>&1) || status=$?
+  has "$out" "$2" && is "$status" "$1"
+}
+
+conserved() {
+  "$tare" frames --ports pa,pb "${few[@]}" "$@" --json | /usr/bin/python3 -c '
+import json, sys
+doc = json.load(sys.stdin)
+assert doc["schema"] == "tare-frames"
+for f in doc["flows"]:
+    assert f["intended"] == 2000 == f["received"] + f["lost"], f
+    assert f["received"] <= f["sent"] == 2000 - f["unsent"], f
+    assert f["corrupt"] == f["duplicated"] == f["late"] == 0, f
+print(len(doc["flows"]))'
+}
+ok "a pair: what was intended is received or lost" is "$(conserved)" 1
+ok "the same both ways" is "$(conserved --dir both --learn)" 2
+
+ok "a device that is not there" frames 3 "no link 'nosuch'" --ports pa,nosuch
+ok "loopback is no port" frames 2 "'lo' is no Ethernet device" --ports lo,pb
+ok "no such gateway" frames 3 "nobody on 'pa' says that it has 198.18.0.1" --ports pa,pb \
+  --port-gateway 198.18.0.1,198.19.0.1
+ip link set pa mtu 1000
+ok "frames beyond the MTU" frames 2 "frames of 1518 bytes do not fit the MTU 1000 of 'pa'" \
+  --ports pa,pb --size 1518
+ip link set pa mtu 1500
+
+no_rights() {
+  local status=0 out
+  out=$(setpriv --bounding-set=-all --inh-caps=-all "$tare" frames --ports pa,pb 2>&1) || status=$?
+  has "$out" 'not permitted|CAP_' && is "$status" 3
+}
+ok "no rights: a message, no number" no_rights
+
+state() {
+  ip -d -o link show | sed 's/<[^>]*>//'
+  wc -l </proc/net/packet
+}
+# Killed at its worst moment, in the middle of a trial.
+before=$(state)
+"$tare" frames --ports pa,pb --rate 10k --time 30s >/dev/null 2>&1 &
+pid=$!
+for _ in {1..100}; do
+  [ "$(state)" != "$before" ] && break
+  sleep 0.02
+done
+sleep 0.1
+busy() {
+  local status=0 out
+  out=$("$tare" frames --ports pa,pb 2>&1) || status=$?
+  has "$out" "device 'p[ab]' has an XDP program already: " && is "$status" 3
+}
+if ip -d link show pb | grep -q 'prog/xdp'; then
+  ok "a device with somebody else's XDP program" busy
+else
+  skip "a device with somebody else's XDP program" "the receiver here is none"
+fi
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+for _ in {1..100}; do
+  [ "$(state)" = "$before" ] && break
+  sleep 0.02
+done
+ok "kill -9 leaves no program and no socket" is "$(state)" "$before"
+
+# Gone in the middle: an error, at once.
+"$tare" frames --ports pa,pb --rate 10k --time 30s >"$dir/out" 2>&1 &
+pid=$!
+for _ in {1..100}; do
+  [ "$(state)" != "$before" ] && break
+  sleep 0.02
+done
+sleep 0.1
+ip link del pa
+status=0
+timeout 20 tail --pid="$pid" -f /dev/null || kill "$pid"
+wait "$pid" || status=$?
+ok "a device that goes away ends the trial" has "$(cat "$dir/out")" "'p[ab]'"
+ok "... as a failed run" is "$status" 4
+
+tap_done
