@@ -233,9 +233,10 @@ static void make_args(const struct ask *ask, const struct frames_cfg *f,
 		ret->time_ns += subject_slack_ns(ret->time_ns);
 }
 
+/* Of what fails in a trial, only that its frames do not fit is the user's. */
 static enum exit_code exit_of(int r, bool opened)
 {
-	if (r == -EINVAL || r == -ERANGE || r == -E2BIG || r == -EMSGSIZE)
+	if (r == -E2BIG || r == -EMSGSIZE || (!opened && (r == -EINVAL || r == -ERANGE)))
 		return EXIT_USAGE;
 	return opened || r == -ECANCELED ? EXIT_RUN : EXIT_ENVIRONMENT;
 }

@@ -156,7 +156,7 @@ frames --path veth --dir each | frames: --dir: 'each' is not one of: tx, rx, bot
 frames --path veth --place here | frames: --place: 'here' is not one of: auto, inline, threaded, rps
 frames --path veth --tx-cpu 0-1 | frames: --tx-cpu: '0-1' is not one CPU
 frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2
-frames --ports eth1,eth1 | frames: --ports: 'eth1' is the same device twice
+frames --ports eth1,eth1 | frames: --ports: 'eth1,eth1' is the same device twice
 frames --ports a,b --port-gateway 1.2.3.4 | frames: --port-gateway: '1.2.3.4' is not two addresses with a comma
 list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads, meters, senders or receivers, not 'nosuch'

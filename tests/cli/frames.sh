@@ -99,6 +99,7 @@ status=0
 timeout 20 tail --pid="$pid" -f /dev/null || kill "$pid"
 wait "$pid" || status=$?
 ok "a device that goes away ends the trial" has "$(cat "$dir/out")" "'p[ab]'"
-ok "... as a failed run" is "$status" 4
+# It may have hit the tester while that still opened its ports.
+ok "... as a failed run, or one that could not begin" has "$status" '^[34]$'
 
 tap_done
