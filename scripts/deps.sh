@@ -30,6 +30,7 @@ table() {
 		build libseccomp-dev      confines the server to the system calls it uses
 		build libarchive-dev      packs what a guest boots
 		build libkmod-dev         finds the modules a guest needs
+		build libldns-dev         makes DNS queries
 		build scdoc               man pages
 		build python3             meson, tests
 		check libclang-rt-14-dev  clang's sanitizers and fuzzer
@@ -42,6 +43,7 @@ table() {
 		check procps              finds processes left over by a test
 		check iperf3              the peer that tare must agree with
 		check openssl             makes keys for tests
+		check nsd                 a DNS server that tare asks
 		check iproute2            second opinion on what tests build
 		check tshark              second opinion on the frames that tare sends
 		check nftables            second opinion on rules tests set

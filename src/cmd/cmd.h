@@ -4,6 +4,7 @@
 #include "base/opt.h"
 #include "bench/result.h"
 #include "frame/tester.h"
+#include "dns/cfg.h"
 #include "guest/run.h"
 #include "load/load.h"
 #include "path/path.h"
@@ -63,6 +64,7 @@ struct cmd_cfg {
 	struct path_cfg path;
 	struct serve_cfg serve;
 	struct guest_run_cfg guest;
+	struct dns_cfg dns;
 	struct search_ask search;
 	struct tester_cfg tester;
 	struct frames_cfg frames;

@@ -11,6 +11,7 @@ const struct command *const command_table[] = {
 	&command_rr,
 	&command_crr,
 	&command_frames,
+	&command_dns,
 	&command_guest,
 	&command_search,
 	&command_list,

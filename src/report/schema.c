@@ -263,7 +263,7 @@ static struct doc *percentile(void)
 	return schema_object_end(&o);
 }
 
-static struct doc *histogram(void)
+struct doc *schema_histogram(void)
 {
 	struct schema_object o = schema_object_new();
 
@@ -286,7 +286,7 @@ static struct doc *cell(void)
 	schema_object_add(&o, "metrics", schema_array_of(metric()));
 	schema_object_add(&o, "percentiles", schema_array_of(percentile()));
 	for (uint32_t i = 0; i < LOAD_HIST_N; i++)
-		schema_object_add(&o, load_hist_name[i], schema_or_null(histogram()));
+		schema_object_add(&o, load_hist_name[i], schema_or_null(schema_histogram()));
 	return schema_object_end(&o);
 }
 

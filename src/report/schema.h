@@ -21,6 +21,8 @@ struct doc *schema_constant_u64(uint64_t v);
 struct doc *schema_count(void);
 struct doc *schema_number_or_null(void);
 struct doc *schema_or_null(struct doc *schema);
+/* What doc_put_hist() writes. */
+struct doc *schema_histogram(void);
 
 /* @unit: "" for none */
 void schema_describe(struct doc *schema, const char *text, const char *unit);
