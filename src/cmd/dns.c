@@ -104,7 +104,7 @@ const struct command command_dns = {
 		"counts from then. With --outstanding a query leaves when another one was answered "
 		"or lost, as dnsperf does.\n"
 		"\n"
-		"What the server answers is in the table of response codes; a refusal is an answer, "
+		"What the server answers is in the table of response codes; REFUSED is an answer, "
 		"too. Answers twice, late, or to nothing that was asked are counted apart.\n"
 		"\n"
 		"Only ask servers that are yours: the rate is as high as they can take.",

@@ -194,7 +194,7 @@ static void tell(struct dns_engine *x, const struct dns_ask *ask, struct dns_int
 	*all = now;
 }
 
-/* Waits until all threads are done, and tells of intervals meanwhile. */
+/* Waits until all threads are done, and tells of intervals meanwhile; the last may be shorter. */
 static void wait_done(struct dns_engine *x, const struct dns_ask *ask, struct dns_trial *ret,
 	uint64_t begin_ns)
 {
@@ -219,14 +219,15 @@ static void wait_done(struct dns_engine *x, const struct dns_ask *ask, struct dn
 			p[1].fd = -1;
 			atomic_store(&x->stop, true);
 		}
-		if (step_ns && clock_now_ns() >= next_ns &&
-			next_ns <= begin_ns + ask->duration_ns) {
+		if (step_ns && clock_now_ns() >= next_ns) {
 			tell(x, ask, &all, next_ns - begin_ns);
 			next_ns += step_ns;
 			if (next_ns > begin_ns + ask->duration_ns)
 				step_ns = 0;
 		}
 	}
+	if (ask->told && ask->interval_ns && all.end_ns < ret->duration_ns)
+		tell(x, ask, &all, ret->duration_ns);
 }
 
 /* Answers that did not fit into the sockets' buffers, since the last call. */

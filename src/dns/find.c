@@ -1,5 +1,5 @@
 /*
- * First a trial in closed loop, which says what range of rates is worth a look; then the search
+ * First, unless --max-rate says it, a trial in closed loop for the range of rates; then the search
  * over trials in open loop; then one trial at the rate found and one at half of it, for the
  * latencies.
  */
@@ -36,13 +36,16 @@ static int set_range(struct finder *f, struct err *e)
 		.duration_ns = ROUGH_NS,
 		.cancel_fd = f->ops->cancel_fd};
 	const struct dns_trial *t = &run->main.trial;
-	int r = dns_run_timed(run, f->engine, &ask, &run->main, e);
-	double rough_qps;
+	double rough_qps = 0;
+	int r = 0;
 
+	if (!run->cfg.max_rate_qps)
+		r = dns_run_timed(run, f->engine, &ask, &run->main, e);
 	if (r < 0 || !run->complete)
 		return r;
-	rough_qps = (double)t->count.answered * 1e9 / (double)t->duration_ns;
-	if (t->count.answered == 0 && !run->cfg.max_rate_qps)
+	if (run->main.made)
+		rough_qps = (double)t->count.answered * 1e9 / (double)t->duration_ns;
+	if (run->main.made && rough_qps == 0)
 		return err_say(e, ENOMSG, "%s does not answer any more", run->server);
 	run->bounds.max_load =
 		choose(run->cfg.max_rate_qps, MAX(ROUGH_TO_MAX * rough_qps, (double)MAX_TO_MIN));

@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <math.h>
 
-/* Queries that the first look sends until one is answered, and between them. */
+/* Queries that the first look sends until one is answered: what a resolver does. */
 #define LOOK_QUERIES 3
-#define LOOK_NS      (20 * NSEC_PER_MSEC)
+#define LOOK_NS      (10 * NSEC_PER_MSEC)
 
 const char *const dns_mode_name[] = {
 	[DNS_MODE_RATE] = "rate",
@@ -58,7 +58,10 @@ int dns_run_timed(struct dns_run *run, struct dns_engine *x, struct dns_ask *ask
 /* One query after the other, until the first answer: what is not there is said before all else. */
 static int look(struct dns_engine *x, const struct dns_run *run, int cancel_fd, struct err *e)
 {
-	struct dns_ask ask = {.outstanding = 1, .duration_ns = LOOK_NS, .cancel_fd = cancel_fd};
+	/* A rate at which one query is due, at once. */
+	struct dns_ask ask = {.rate_qps = (double)NSEC_PER_SEC / LOOK_NS,
+		.duration_ns = LOOK_NS,
+		.cancel_fd = cancel_fd};
 	struct dns_trial t;
 	bool refused = false;
 

@@ -215,7 +215,7 @@ int report_dns_text(const struct dns_run *run, FILE *out)
 		run->cfg.threads == 1 ? "" : "s");
 	if (run->mode == DNS_MODE_SEARCH && (run->complete || !isnan(run->lower_qps)))
 		print_found(run, out);
-	if (run->main.made)
+	if (run->main.made || run->found.made)
 		print_latencies(run, out);
 	if (last->made) {
 		fputc('\n', out);

@@ -158,6 +158,17 @@ frames --path veth --tx-cpu 0-1 | frames: --tx-cpu: '0-1' is not one CPU
 frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2
 frames --ports eth1,eth1 | frames: --ports: 'eth1,eth1' is the same device twice
 frames --ports a,b --port-gateway 1.2.3.4 | frames: --port-gateway: '1.2.3.4' is not two addresses with a comma
+dns | dns: expected one server, not 0
+dns a b | dns: expected one server, not 2
+dns ::1 | dns: one of --names and --query-file says what to ask
+dns ::1 --names x --query-file y | dns: only one of --names and --query-file says what to ask
+dns ::1 --names x --rate 5 --outstanding 5 | dns: --rate is an open loop, --outstanding a closed one
+dns ::1 --names x --clients 2 --threads 3 | dns: 3 threads can't share 2 clients
+dns ::1 --names x --client-port 65530 | dns: there are no 16 ports from 65530 on
+dns ::1 --names x --dnssec --edns-bytes 0 | dns: --dnssec needs EDNS, which --edns-bytes 0 turns off
+dns ::1 --names x --min-rate 5 --max-rate 5 | dns: --min-rate is not below --max-rate
+dns ::1 --names x --trial-time 11s | dns: --sum-time is shorter than --trial-time
+dns ::1 --names x --type NOSUCH | dns: --names, --type: 'NOSUCH' is not a query type
 list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads, meters, senders or receivers, not 'nosuch'
 list paths loads | list: expected paths, loads, meters, senders or receivers, not 'loads'
