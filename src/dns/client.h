@@ -1,7 +1,7 @@
 /*
  * One thread with its sockets. In open loop query number g of all threads is due at begin + g /
- * rate and belongs to thread g mod n_threads; in closed loop the next query leaves when there are fewer
- * than outstanding. Nothing is allocated between the first query and the last answer.
+ * rate and belongs to thread g mod n_threads; in closed loop the next query leaves when there are
+ * fewer than outstanding. Nothing is allocated between the first query and the last answer.
  */
 #pragma once
 
