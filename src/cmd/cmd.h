@@ -3,8 +3,8 @@
 
 #include "base/opt.h"
 #include "bench/result.h"
-#include "frame/tester.h"
 #include "dns/cfg.h"
+#include "frame/tester.h"
 #include "guest/run.h"
 #include "load/load.h"
 #include "path/path.h"
