@@ -39,6 +39,7 @@ void cmd_cfg_init(struct cmd_cfg *cfg, const struct command *c, struct opt_group
 		.remote = remote_cfg_default,
 		.tester = tester_cfg_default,
 		.frames = frames_cfg_default,
+		.rfc = rfc_cfg_default,
 	};
 	for (uint32_t i = 0; load_table[i]; i++) {
 		assert(i < CMD_MAX_LOADS);

@@ -7,6 +7,7 @@
 #include "frame/tester.h"
 #include "guest/run.h"
 #include "load/load.h"
+#include "method/rfc2544.h"
 #include "path/path.h"
 #include "serve/serve.h"
 #include "stat/run.h"
@@ -54,6 +55,18 @@ struct frames_cfg {
 };
 extern const struct frames_cfg frames_cfg_default;
 
+/* What a campaign of frames is about: one of a path, two ports, a model. */
+struct sut_ask {
+	char path[256], ports[64], addr[96], gateway[96];
+	char sut[256];
+};
+
+/* rfc2544.c */
+struct rfc2544_ask {
+	bool json, csv, quiet;
+	char gnuplot[256];
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -68,6 +81,9 @@ struct cmd_cfg {
 	struct search_ask search;
 	struct tester_cfg tester;
 	struct frames_cfg frames;
+	struct sut_ask subject;
+	struct rfc2544_ask rfc_ask;
+	struct rfc_cfg rfc;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 
@@ -119,6 +135,16 @@ void measure_groups(struct opt_group *ret, const struct opt *ask_opts, struct cm
 int measure(struct cmd_cfg *cfg, int argc, char **argv);
 /* Is a network that is there to be measured, by --near and --far? */
 bool measure_finds(const struct cmd_cfg *cfg);
+
+/*
+ * subject.c: what is between the tester's ports. The check needs nothing of the machine; the other
+ * opens it. Return: 0, or negative errno, of the check always wrong usage; positive: can't be here
+ */
+extern const struct opt subject_opts[];
+int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e);
+int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e);
+/* Option groups of the tester and of paths. Return: behind the last. */
+struct opt_group *subject_groups(struct opt_group *ret, struct cmd_cfg *cfg);
 
 /* far.c: the same with far on another machine; both do nothing when it is not. */
 struct opt_group *far_groups(struct opt_group *ret, struct cmd_cfg *cfg);

@@ -1,20 +1,30 @@
 #include "report/progress.h"
 
+#include "base/str.h"
+
 #define BAR_COLUMNS 30
 
-static void bar(const struct progress *pr, const struct run *run, const struct bench_progress *p)
+void progress_bar(const struct progress *pr, uint32_t done, uint32_t expected, uint64_t left_ns,
+	const char *units, const char *what)
 {
-	uint32_t full = p->expected ? BAR_COLUMNS * p->done / p->expected : 0;
+	uint32_t full = expected ? BAR_COLUMNS * done / expected : 0;
 
 	/* \r and "erase to end of line": ECMA-48 EL. */
 	fprintf(pr->out, "\r\033[K[");
 	for (uint32_t i = 0; i < BAR_COLUMNS; i++)
 		fputc(i < full ? '#' : '.', pr->out);
-	fprintf(pr->out, "] %u of at most %u trials, %.0f s left at most", p->done, p->expected,
-		(double)p->left_ns / 1e9);
+	fprintf(pr->out, "] %u of at most %u %s, %.0f s left at most%s%s", done, expected, units,
+		(double)left_ns / 1e9, *what ? "  " : "", what);
+}
+
+static void bar(const struct progress *pr, const struct run *run, const struct bench_progress *p)
+{
+	char what[320] = "";
+
 	if (p->last)
-		fprintf(pr->out, "  %s on %s", run->load[p->last->load].id,
+		str_addf(what, sizeof(what), "%s on %s", run->load[p->last->load].id,
 			run->path[p->last->path].spec.name);
+	progress_bar(pr, p->done, p->expected, p->left_ns, "trials", what);
 }
 
 static void line(const struct progress *pr, const struct run *run, const struct bench_progress *p)

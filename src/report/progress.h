@@ -11,6 +11,10 @@ struct progress {
 	bool tty;
 };
 
+/* The bar, of whatever is counted in @units: "trials". @what: what is being done */
+void progress_bar(const struct progress *pr, uint32_t done, uint32_t expected, uint64_t left_ns,
+	const char *units, const char *what);
+
 /* A bench_hooks progress function; @ctx is a struct progress. */
 void progress_show(void *ctx, const struct run *run, const struct bench_progress *p);
 

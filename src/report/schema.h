@@ -32,3 +32,5 @@ void schema_add_fields(struct schema_object *o, const struct field *fields);
 void schema_add_opts(struct schema_object *o, const struct opt *opts);
 struct doc *schema_of_fields(const struct field *fields);
 struct doc *schema_of_opts(const struct opt *opts);
+/* What doc_put_hist() writes. */
+struct doc *schema_histogram(void);

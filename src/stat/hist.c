@@ -62,6 +62,19 @@ void hist_add(struct hist *h, uint64_t v_ns)
 	h->max_ns = MAX(h->max_ns, v_ns);
 }
 
+void hist_add_n(struct hist *h, uint64_t v_ns, uint64_t n)
+{
+	uint32_t *bucket = &h->bucket[hist_bucket(v_ns)];
+
+	if (n == 0)
+		return;
+	*bucket = (uint32_t)MIN(*bucket + n, (uint64_t)UINT32_MAX);
+	h->count += n;
+	h->sum_ns += v_ns * n;
+	h->min_ns = MIN(h->min_ns, v_ns);
+	h->max_ns = MAX(h->max_ns, v_ns);
+}
+
 void hist_merge(struct hist *into, const struct hist *from)
 {
 	for (uint32_t i = 0; i < HIST_N_BUCKETS; i++)

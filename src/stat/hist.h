@@ -35,6 +35,9 @@ uint64_t hist_bucket_end_ns(uint32_t i);
 /* Adds one sample. Does not allocate, lock or call out: it runs inside the measured loop. */
 void hist_add(struct hist *h, uint64_t v_ns);
 
+/* The same @n times. */
+void hist_add_n(struct hist *h, uint64_t v_ns, uint64_t n);
+
 void hist_merge(struct hist *into, const struct hist *from);
 
 /* Exact mean; NAN while empty. */

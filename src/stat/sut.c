@@ -15,6 +15,7 @@ const struct sut_cfg sut_cfg_default = {
 	.noise_ppm = 100000,
 	.latency_ns = 10 * NSEC_PER_USEC,
 	.seed = 1,
+	.reset_ns = 100 * NSEC_PER_MSEC,
 };
 
 /* Rates and counts that a double holds to the frame, for as long as a trial may last. */
@@ -48,6 +49,14 @@ const struct opt sut_opts[] = {
 		"a trial takes so much longer than it sends", .unit = NUM_DURATION, .zero_ok = true,
 		.max = 3600 * NSEC_PER_SEC),
 	OPT_U64(struct sut_cfg, seed, "seed", 0, "<n>", "of all chance"),
+	OPT_U64(struct sut_cfg, recovery_ns, "recovery", 0, "<time>",
+		"for how long nothing passes after an overload", .unit = NUM_DURATION,
+		.zero_ok = true, .max = 3600 * NSEC_PER_SEC),
+	OPT_U64(struct sut_cfg, reset_ns, "reset", 0, "<time>",
+		"for how long nothing passes when it is reset", .unit = NUM_DURATION,
+		.zero_ok = true, .max = 3600 * NSEC_PER_SEC),
+	OPT_U32(struct sut_cfg, broken_every, "broken-every", 0, "<n>",
+		"each so-manieth trial can't be made; 0: none"),
 	OPT_END,
 };
 

@@ -21,6 +21,11 @@ struct sut_cfg {
 	uint64_t duplicate_every; /* each so-manieth frame comes twice; 0: none */
 	uint64_t overhead_ns;     /* a trial takes so much longer than it sends */
 	uint64_t seed;
+
+	/* What is about phases of a trial: method/subject_model.c does it. */
+	uint64_t recovery_ns;  /* once frames were lost, nothing passes for so long after that */
+	uint64_t reset_ns;     /* how long nothing passes when it is reset */
+	uint32_t broken_every; /* each so-manieth trial can't be made; 0: none */
 };
 extern const struct sut_cfg sut_cfg_default;
 extern const struct opt sut_opts[];

@@ -1,0 +1,242 @@
+/* A campaign as one versioned document, and its schema, from the same tables. */
+#include "base/version.h"
+#include "report/report.h"
+#include "report/rfc2544.h"
+#include "report/schema.h"
+
+static struct doc *subject(const struct rfc *c)
+{
+	struct doc *d = doc_object(), *notes = doc_array(), *tester = doc_object();
+	const struct subject *s = c->subject;
+
+	for (uint32_t i = 0; i < s->n_notes; i++)
+		doc_append_str(notes, s->note[i]);
+	doc_put_str(d, "name", s->name);
+	doc_put_bool(d, "simulated", s->simulated);
+	doc_put_u64(d, "n_ports_tx", s->n_ports_tx);
+	doc_put_fields(tester, tester_info_fields, &s->info);
+	doc_put(d, "tester", tester);
+	doc_put(d, "notes", notes);
+	return d;
+}
+
+static struct doc *config(const struct rfc *c)
+{
+	struct doc *d = doc_object();
+
+	doc_put_opts(d, rfc_opts, &c->cfg);
+	doc_put_opts(d, rfc_time_opts, &c->cfg.time);
+	doc_put_opts(d, tester_opts, &c->tester);
+	return d;
+}
+
+static struct doc *sizes(const struct rfc *c)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; i < c->n_sizes; i++) {
+		struct doc *d = doc_object();
+
+		doc_put_str(d, "size", c->size[i].mix.name);
+		doc_put_double(d, "mean_bytes", c->size[i].mix.mean_bytes);
+		doc_put_fields(d, rfc_size_fields, &c->size[i]);
+		doc_put_str(d, "limit", rfc_limit_name[c->size[i].limit]);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *goals(const struct rfc *c)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; c->cfg.search == RFC_SEARCH_MLR && i < c->n_goals; i++) {
+		const struct mlr_goal *g = &c->goal[i];
+		struct doc *d = doc_object();
+
+		doc_put_str(d, "name", g->name);
+		doc_put_u64(d, "final_ns", g->final_ns);
+		doc_put_u64(d, "sum_ns", g->sum_ns);
+		doc_put_u64(d, "initial_ns", g->initial_ns);
+		doc_put_number(d, "loss_ratio", g->loss_ppb / 1e9);
+		doc_put_number(d, "exceed_ratio", g->exceed_ppb / 1e9);
+		doc_put_number(d, "width", g->width_ppb / 1e9);
+		doc_append(list, d);
+	}
+	return list;
+}
+
+static struct doc *summaries(const struct rfc *c)
+{
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; i < c->n_sizes; i++) {
+		struct rfc_latency_sum latency[RFC_MAX_LATENCY_LOADS];
+		uint32_t n = rfc_latency_sum(c, i, latency);
+		struct doc *d = doc_object(), *loads = doc_array(), *burst = doc_object();
+		struct rfc_burst_sum bursts;
+
+		for (uint32_t k = 0; k < n; k++) {
+			struct doc *one = doc_object();
+
+			doc_put_fields(one, rfc_latency_sum_fields, &latency[k]);
+			doc_append(loads, one);
+		}
+		rfc_burst_sum(c, i, &bursts);
+		doc_put_fields(burst, rfc_burst_sum_fields, &bursts);
+		doc_put_str(d, "size", c->size[i].mix.name);
+		doc_put(d, "latency", loads);
+		doc_put(d, "back_to_back", burst);
+		doc_put_double(d, "recovery_mean_s", rfc_recovery_mean_s(c, i));
+		doc_append(list, d);
+	}
+	return list;
+}
+
+int report_rfc2544_json(const struct rfc *c, FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+	struct doc *env = doc_object(), *results = doc_array();
+
+	doc_put_fields(env, env_fields, &c->env);
+	for (uint32_t i = 0; i < c->n_units; i++)
+		doc_append(results, rfc_unit_doc(c, c->unit[i]));
+	doc_put_str(d, "schema", "tare-rfc2544");
+	doc_put_u64(d, "schema_version", REPORT_RFC2544_SCHEMA_VERSION);
+	doc_put_u64(d, "method_version", METHOD_VERSION);
+	doc_put_str(d, "version", TARE_VERSION);
+	doc_put_str(d, "started", c->started);
+	doc_put_str(d, "command", c->command);
+	doc_put_bool(d, "complete", c->complete);
+	doc_put_str(d, "label", c->label);
+	doc_put_bool(d, "is_rfc2544", c->is_rfc2544);
+	doc_put_bool(d, "modified", c->modified);
+	doc_put(d, "subject", subject(c));
+	doc_put(d, "config", config(c));
+	doc_put(d, "goals", goals(c));
+	doc_put(d, "environment", env);
+	doc_put(d, "sizes", sizes(c));
+	doc_put(d, "summaries", summaries(c));
+	doc_put(d, "results", results);
+	return doc_write(d, out);
+}
+
+static struct doc *subject_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "name", schema_type("string"));
+	schema_object_add(&o, "simulated", schema_type("boolean"));
+	schema_object_add(&o, "n_ports_tx", schema_count());
+	schema_object_add(&o, "tester", schema_of_fields(tester_info_fields));
+	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
+	return schema_object_end(&o);
+}
+
+static struct doc *config_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_add_opts(&o, rfc_opts);
+	schema_add_opts(&o, rfc_time_opts);
+	schema_add_opts(&o, tester_opts);
+	return schema_object_end(&o);
+}
+
+static struct doc *goal_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "name", schema_type("string"));
+	schema_object_add(&o, "final_ns", schema_count());
+	schema_object_add(&o, "sum_ns", schema_count());
+	schema_object_add(&o, "initial_ns", schema_count());
+	schema_object_add(&o, "loss_ratio", schema_type("number"));
+	schema_object_add(&o, "exceed_ratio", schema_type("number"));
+	schema_object_add(&o, "width", schema_type("number"));
+	return schema_object_end(&o);
+}
+
+static struct doc *size_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "size", schema_type("string"));
+	schema_object_add(&o, "mean_bytes", schema_type("number"));
+	schema_add_fields(&o, rfc_size_fields);
+	schema_object_add(&o, "limit", schema_one_of(rfc_limit_name, RFC_LIMIT_N));
+	return schema_object_end(&o);
+}
+
+static struct doc *summary_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "size", schema_type("string"));
+	schema_object_add(&o, "latency", schema_array_of(schema_of_fields(rfc_latency_sum_fields)));
+	schema_object_add(&o, "back_to_back", schema_of_fields(rfc_burst_sum_fields));
+	schema_object_add(&o, "recovery_mean_s", schema_number_or_null());
+	return schema_object_end(&o);
+}
+
+static struct doc *row_schema(const struct rfc_test *t)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "status", schema_one_of(rfc_status_name, RFC_STATUS_N));
+	schema_add_fields(&o, rfc_row_fields);
+	schema_add_fields(&o, t->fields);
+	return schema_object_end(&o);
+}
+
+/* One variant per test, for each has numbers of its own. */
+static struct doc *result_schema(void)
+{
+	struct doc *any = doc_array(), *d = doc_object();
+
+	for (uint32_t i = 0; i < RFC_TEST_N; i++) {
+		const struct rfc_test *t = rfc_test_table[i];
+		struct schema_object o = schema_object_new();
+
+		schema_object_add(&o, "test", schema_constant(t->name));
+		schema_object_add(&o, "size", schema_type("string"));
+		schema_object_add(&o, "index", schema_count());
+		schema_add_fields(&o, rfc_seen_fields);
+		schema_object_add(&o, "rows", schema_array_of(row_schema(t)));
+		schema_object_add(&o, "trials",
+			schema_array_of(schema_of_fields(rfc_trial_fields)));
+		schema_object_add(&o, "latency", schema_or_null(schema_histogram()));
+		doc_append(any, schema_object_end(&o));
+	}
+	doc_put(d, "anyOf", any);
+	return d;
+}
+
+int report_rfc2544_schema(FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = NULL;
+	struct schema_object o = schema_object_new();
+
+	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	doc_put_str(o.schema, "$id", "tare-rfc2544-1");
+	doc_put_str(o.schema, "title", "What tare rfc2544 --json prints");
+	schema_object_add(&o, "schema", schema_constant("tare-rfc2544"));
+	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_RFC2544_SCHEMA_VERSION));
+	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
+	schema_object_add(&o, "version", schema_type("string"));
+	schema_object_add(&o, "started", schema_type("string"));
+	schema_object_add(&o, "command", schema_type("string"));
+	schema_object_add(&o, "complete", schema_type("boolean"));
+	schema_object_add(&o, "label", schema_type("string"));
+	schema_object_add(&o, "is_rfc2544", schema_type("boolean"));
+	schema_object_add(&o, "modified", schema_type("boolean"));
+	schema_object_add(&o, "subject", subject_schema());
+	schema_object_add(&o, "config", config_schema());
+	schema_object_add(&o, "goals", schema_array_of(goal_schema()));
+	schema_object_add(&o, "environment", schema_of_fields(env_fields));
+	schema_object_add(&o, "sizes", schema_array_of(size_schema()));
+	schema_object_add(&o, "summaries", schema_array_of(summary_schema()));
+	schema_object_add(&o, "results", schema_array_of(result_schema()));
+	d = schema_object_end(&o);
+	return doc_write(d, out);
+}
