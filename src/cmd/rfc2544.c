@@ -49,6 +49,8 @@ static void apply_profile(struct cmd_cfg *cfg, int argc, char **argv)
 		if (!opt_given(groups, argc, argv, o->name))
 			memcpy((char *)&cfg->rfc.time + o->offset, (const char *)usual + o->offset,
 				o->size);
+	if (!opt_given(groups, argc, argv, "search-time"))
+		cfg->rfc.time.search_ns = MIN(cfg->rfc.time.search_ns, cfg->rfc.time.final_ns);
 	if (!opt_given(groups, argc, argv, "drain"))
 		cfg->tester.drain_ns = rfc_drain_profile_ns[cfg->rfc.profile];
 }
@@ -168,8 +170,8 @@ const struct command command_rfc2544 = {
 	.description =
 		"Sends numbered test frames through a path of the lab, through what joins two "
 		"devices (--ports), or through a model (--sut), and finds for each frame size the "
-		"highest rate without loss, the latency at it, the loss above it, the longest burst "
-		"and the buffer behind it (RFC 9004), and how long frames are lost after an "
+		"highest rate without loss, the latency at it, the loss above it, the longest "
+		"burst and the buffer behind it (RFC 9004), and how long frames are lost after an "
 		"overload and during a reset (RFC 6201). Before that the tester is measured "
 		"without a SUT, for what it can't do it can't see.\n"
 		"\n"

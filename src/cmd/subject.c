@@ -88,7 +88,7 @@ int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 	*ret_ipv6 = cfg->path.ipv6;
 	if (!!*ask->path + !!*ask->ports + !!*ask->sut != 1)
 		return err_say(e, EINVAL,
-			"name what is between the ports: --path (see tare list), --ports, or --sut");
+			"name what is between the ports: --path (see tare list), --ports or --sut");
 	if ((*ask->addr || *ask->gateway) && !*ask->ports)
 		return err_say(e, EINVAL, "--port-addr and --port-gateway belong to --ports");
 	if (*ask->sut)

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#define FIRST_FRAMES 16
+#define FIRST_FRAMES 2
 #define STEP_DIVISOR 256
 
 static const struct field fields[] = {
@@ -144,8 +144,8 @@ static void judge(const struct rfc *c, const struct search *s, double throughput
 
 	if (b->burst_frames == 0) {
 		b->burst_frames = NAN;
-		rfc_verdict(row, RFC_FAILED, "a burst of %d frames loses some already",
-			FIRST_FRAMES);
+		rfc_verdict(row, RFC_NOT_APPLICABLE,
+			"no buffer: a burst of %d frames loses some already", FIRST_FRAMES);
 		return;
 	}
 	b->max_fps = isfinite(s->fps) ? s->fps : s->sent_fps;
@@ -215,7 +215,7 @@ static bool more(const struct rfc *c, uint32_t size, uint32_t i)
 	       (i == 0 || (first && first->n_rows && first->row[0].status == RFC_OK));
 }
 
-/* Bursts of a few thousand frames: 12 doublings, 8 halvings, a trial's overhead each. */
+/* Bursts of a few thousand frames: 12 doublings, 8 halvings, each with a trial's overhead. */
 static double unit_s(const struct rfc *c, uint32_t size)
 {
 	(void)size;

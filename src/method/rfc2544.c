@@ -1,7 +1,8 @@
-#include "method/rfc2544_priv.h"
+#include "method/rfc2544.h"
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "method/rfc2544_priv.h"
 #include "sys/signals.h"
 
 #include <errno.h>

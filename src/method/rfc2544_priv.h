@@ -25,7 +25,7 @@ struct rfc_one {
 };
 int rfc_trial_one(struct rfc *c, struct rfc_unit *u, const struct rfc_one *one,
 	struct subject_trial *ret, struct err *e) must_check_;
-/* Any trial, with ret->hist to be filled or NULL; ask's mix, settling and learning are filled in here. */
+/* Any trial, with ret->hist to be filled or NULL. Fills in ask's mix, settling and learning. */
 int rfc_trial_ask(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
 	struct subject_trial *ret, struct err *e) must_check_;
 uint64_t rfc_frames(double fps, uint64_t duration_ns);

@@ -180,7 +180,7 @@ static int confirm(struct binary_result *b, const struct binary_cfg *full, struc
 	double step = full->step, low = b->lower, failed = b->upper;
 	struct binary_cfg between = *full;
 	struct binary_result found;
-	bool pass = false;
+	bool pass = false, first = true;
 	int r;
 
 	while (!pass && low >= full->min_load * 0.999) {
@@ -189,6 +189,7 @@ static int confirm(struct binary_result *b, const struct binary_cfg *full, struc
 			return r;
 		if (pass)
 			break;
+		first = false;
 		failed = low;
 		low = low > step && low - step < full->min_load ? full->min_load : low - step;
 		step *= 2;
@@ -197,10 +198,8 @@ static int confirm(struct binary_result *b, const struct binary_cfg *full, struc
 		*b = (struct binary_result){SEARCH_MIN_LOAD, NAN, failed};
 		return 0;
 	}
-	if (failed == b->upper) { /* the first: what short trials found is right */
-		b->lower = low;
-		return 0;
-	}
+	if (first)
+		return 0; /* what short trials found is right */
 	*b = (struct binary_result){SEARCH_FOUND, low, failed};
 	between.min_load = low + full->step;
 	between.max_load = failed - full->step;
@@ -277,7 +276,7 @@ static int run_mlr(struct rfc *c, struct rfc_unit *u, struct err *e)
 	return 0;
 }
 
-/* The first trial after anything was set up is slow (neighbours, flow caches): it does not count. */
+/* The first trial after a set-up is slow (neighbours, flow caches): it does not count. */
 static int warm_up(struct rfc *c, struct rfc_unit *u, struct err *e)
 {
 	const struct rfc_size *size = &c->size[u->size];

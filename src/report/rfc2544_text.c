@@ -132,9 +132,7 @@ static void latency(const struct rfc *c, FILE *out)
 	if (n_rows == 0)
 		return;
 	grid_print(g, out);
-	fprintf(out,
-		"  From when a frame is sent to when it is taken in, in us, of every frame. load: of "
-		"the %s.\n",
+	fprintf(out, "  In us, from when a frame is sent to when it is taken in. load: of the %s\n",
 		c->cfg.search == RFC_SEARCH_MLR ? "last goal's rate" : "highest rate without loss");
 }
 
