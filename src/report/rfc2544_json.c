@@ -7,8 +7,11 @@
 static struct doc *subject(const struct rfc *c)
 {
 	struct doc *d = doc_object(), *notes = doc_array(), *tester = doc_object();
+	struct doc *offloads = doc_array();
 	const struct subject *s = c->subject;
 
+	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
+		doc_append_str(offloads, s->info.offloads[i]);
 	for (uint32_t i = 0; i < s->n_notes; i++)
 		doc_append_str(notes, s->note[i]);
 	doc_put_str(d, "name", s->name);
@@ -16,6 +19,7 @@ static struct doc *subject(const struct rfc *c)
 	doc_put_u64(d, "n_ports_tx", s->n_ports_tx);
 	doc_put_fields(tester, tester_info_fields, &s->info);
 	doc_put(d, "tester", tester);
+	doc_put(d, "offloads", offloads);
 	doc_put(d, "notes", notes);
 	return d;
 }
@@ -129,6 +133,7 @@ static struct doc *subject_schema(void)
 	schema_object_add(&o, "simulated", schema_type("boolean"));
 	schema_object_add(&o, "n_ports_tx", schema_count());
 	schema_object_add(&o, "tester", schema_of_fields(tester_info_fields));
+	schema_object_add(&o, "offloads", schema_array_of(schema_type("string")));
 	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
 	return schema_object_end(&o);
 }

@@ -181,7 +181,7 @@ search --sut model:rate=1e11 | search: --sut: --rate: '1e11' is not a rate a sec
 search --sut model:rate=0.5 | search: --sut: --rate: '0.5' is not a rate a second such as 9001, 1.5M or 1e6
 search --sut model:rate=1e6x | search: --sut: --rate: '1e6x' is not a rate a second such as 9001, 1.5M or 1e6
 search --sut model:slope=5 | search: --sut: --slope: '5' is not a percentage such as 5%
-search --sut model:speed=5 | search: --sut: unknown option 'speed', not one of: rate, queue, slope, collapse, inversion, noise-every, noise-chance, noise, latency, duplicate-every, overhead, seed
+search --sut model:speed=5 | search: --sut: unknown option 'speed', not one of: rate, queue, slope, collapse, inversion, noise-every, noise-chance, noise, latency, duplicate-every, overhead, seed, recovery, reset, broken-every
 search --search fast | search: --search: 'fast' is not one of: mlr, binary, binary-lv, mrr
 search --min-load 2M --max-load 1M | search: --min-load 2000000 is more than --max-load 1000000
 search --min-load 0 | search: --min-load: '0' is out of range (1 to 10G)
@@ -201,11 +201,22 @@ search --search binary --step 1e-3 | search: --step: '1e-3' is not a rate a seco
 search --search binary-lv --repeat-max 0 | search: --repeat-max: '0' is out of range (1 to 1000)
 search --search mrr --trials 0 | search: --trials: '0' is out of range (1 to 10000)
 search --time-max 10 | search: --time-max: '10' is not a time with its unit, such as 500ms or 10s
-doc | doc: expected schema, lab-schema, search-schema, dns-schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc | doc: expected schema, lab-schema, search-schema, dns-schema, rfc2544-schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'extra'
+rfc2544 | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
+rfc2544 --path veth --sut model | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
+rfc2544 --sut nosuch | rfc2544: --sut: 'nosuch' is not model:<options>
+rfc2544 --sut model --port-addr 192.0.2.1,192.0.2.2 | rfc2544: --port-addr and --port-gateway belong to --ports
+rfc2544 --sut model --tests nosuch | rfc2544: --tests: 'nosuch' is none of throughput, latency, loss, back-to-back, recovery, reset
+rfc2544 --sut model --tests "" | rfc2544: --tests: '' is none of throughput, latency, loss, back-to-back, recovery, reset
+rfc2544 --sut model --search-time 2m | rfc2544: --search-time is longer than --final-time
+rfc2544 --sut model --reset-after 2m | rfc2544: --reset-after is not within --reset-time
+rfc2544 --sut model --json --csv | rfc2544: --json and --csv exclude each other
+rfc2544 --sut model --tx nosuch | rfc2544: --tx: there is no sender 'nosuch'
+rfc2544 --sut model --burst-max 1m | rfc2544: --burst-max: '1m' is out of range (1ms to 30s)
 ROWS
 
 no_command() {

@@ -94,7 +94,7 @@ accepted() {
   read -ra words <<<"$1"
   fails 2 'exclude each other' "$tare" "${words[@]:1}" --csv --json
 }
-for command in compare run list doc; do
+for command in compare run rfc2544 list doc; do
   ok "$command --help: on stdout" prints "^Usage: tare $command" "$command" --help
   two_examples() { [ "$("$tare" "$command" --help | grep -c '^  tare ')" -ge 2 ]; }
   ok "$command --help: two examples at least" two_examples

@@ -245,6 +245,23 @@ def schema():
         assert not validator.is_valid(broken), change
 
 
+def real_path():
+    """Frames through a veth pair: what counts is that every frame is accounted for."""
+    words = [TARE, "rfc2544", "--path", "veth", *QUICK, "--tests", "loss", "--sizes", "64", "--loss-time", "20ms",
+             "--settle", "0s", "--drain", "20ms", "--max-rate", "5k", "--json", "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode == 3:
+        print("# skipped:", done.stderr.strip())
+        return
+    doc = strict_json(done.stdout)
+    assert doc["complete"] and not doc["subject"]["simulated"] and doc["subject"]["tester"]["tx"], doc["subject"]
+    assert doc["sizes"][0]["self_fps"] > 0 and "modified" in doc["label"], (doc["sizes"], doc["label"])
+    assert len(doc["subject"]["offloads"]) == 2 and all(doc["subject"]["offloads"]), doc["subject"]
+    for unit, row in ((u, r) for u in doc["results"] for r in u["rows"]):
+        assert row["tried"] == round(row["fps"] * 0.02), row
+        assert row["lost"] <= row["tried"] and unit["trials"][0]["own_lost"] <= row["lost"], unit
+
+
 def clock():
     """No waits of a simulated clock: RFC 2544's seven sizes take 60 hours, and here none."""
     begin = os.times()
@@ -282,6 +299,7 @@ def main():
         tap.check("resume: cut anywhere", cut_anywhere, folder)
         tap.check("resume: killed", killed, folder)
         tap.check("resume: other campaigns are refused", other_campaign, folder)
+    tap.check("a path", real_path)
     if jsonschema:
         tap.check("schema", schema)
     tap.done()
