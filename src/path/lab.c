@@ -61,14 +61,13 @@ int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e)
 	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/default/router_solicitations", "0", e);
 }
 
-/* A namespace and its netlink socket. */
-static int machine_new(const struct lab *lab, int *ret_fd, struct rt **ret, struct err *e)
+int lab_machine_new(bool ipv6, int *ret_fd, struct rt **ret, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
 	int r = ns_net_new(&fd, e);
 
 	if (r == 0)
-		r = lab_quiet_ipv6(fd, lab->cfg->ipv6, e);
+		r = lab_quiet_ipv6(fd, ipv6, e);
 	if (r == 0)
 		r = rt_open(ret, fd, e);
 	if (r == 0)
@@ -130,9 +129,9 @@ int lab_open(struct lab **ret, const struct path_cfg *cfg, struct err *e)
 	lab->pod_mtu = cfg->mtu;
 	lab->peer_fd = lab->host_fd = lab->pod_fd[0] = lab->pod_fd[1] = -1;
 
-	r = machine_new(lab, &lab->host_fd, &lab->host, e);
+	r = lab_machine_new(lab->cfg->ipv6, &lab->host_fd, &lab->host, e);
 	if (r == 0 && !*cfg->wire_dev)
-		r = machine_new(lab, &lab->peer_fd, &lab->peer, e);
+		r = lab_machine_new(lab->cfg->ipv6, &lab->peer_fd, &lab->peer, e);
 	if (r < 0)
 		return r;
 	r = *cfg->wire_dev ? wire_join(lab, e) : wire_add(lab, e);
@@ -198,7 +197,7 @@ static_assert(ARRAY_SIZE(lab_outer) == LAB_N_PODS);
 int lab_pod_new(struct lab *lab, uint32_t i, struct err *e)
 {
 	assert(i < lab->n_pods);
-	return machine_new(lab, &lab->pod_fd[i], &lab->pod[i], e);
+	return lab_machine_new(lab->cfg->ipv6, &lab->pod_fd[i], &lab->pod[i], e);
 }
 
 int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)

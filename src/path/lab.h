@@ -49,6 +49,8 @@ void lab_close(struct lab *lab);
  * @netns_fd: where; -1: the calling thread's namespace
  */
 int lab_quiet_ipv6(int netns_fd, bool ipv6, struct err *e) must_check_;
+/* A namespace that is quiet like that, and its netlink socket; both are the caller's. */
+int lab_machine_new(bool ipv6, int *ret_fd, struct rt **ret, struct err *e) must_check_;
 /* For a path between two nodes: peer is one of them, pod 1 is the near end and on it. */
 void lab_two_nodes(struct lab *lab);
 /* The machine that pod @i is on. */

@@ -257,8 +257,25 @@ static int set_destination(struct rtnl_route *route, const char *prefix, int fam
 	return r < 0 ? rt_fail(e, r, "'%s' is not a destination", prefix) : 0;
 }
 
+static int set_source(struct rtnl_route *route, const char *source, struct err *e)
+{
+	_cleanup_(nl_addr_putp) struct nl_addr *addr = NULL;
+	int r = source ? rt_addr_parse(source, &addr, e) : 0;
+
+	if (r < 0 || !source)
+		return r;
+	r = rtnl_route_set_pref_src(route, addr);
+	return r < 0 ? rt_fail(e, r, "'%s' is no source of a route", source) : 0;
+}
+
 int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char *gateway,
 	struct err *e)
+{
+	return rt_route_add_from(rt, name, prefix, gateway, NULL, e);
+}
+
+int rt_route_add_from(struct rt *rt, const char *name, const char *prefix, const char *gateway,
+	const char *source, struct err *e)
 {
 	_cleanup_(route_putp) struct rtnl_route *route = rtnl_route_alloc();
 	_cleanup_(nl_addr_putp) struct nl_addr *via = NULL;
@@ -274,6 +291,8 @@ int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char
 		return r;
 	rtnl_route_set_family(route, nl_addr_get_family(via));
 	r = set_destination(route, prefix, nl_addr_get_family(via), e);
+	if (r == 0)
+		r = set_source(route, source, e);
 	if (r < 0)
 		return r;
 
