@@ -38,6 +38,7 @@ const char *const path_set_name[] = {
 	[PATH_SET_EBPF] = "ebpf",
 	[PATH_SET_VM] = "vm",
 	[PATH_SET_SWITCH] = "switch",
+	[PATH_SET_CHAIN] = "chains",
 	[PATH_SET_GIVEN] = "given",
 };
 static_assert(ARRAY_SIZE(path_set_name) == PATH_SET_N);
@@ -51,6 +52,7 @@ const struct path_cfg path_cfg_default = {
 	.queues = 1,
 	.backends = 8,
 	.conntrack_fill_pct = 100,
+	.instances = 1,
 	.cni_timeout_ns = 10 * NSEC_PER_SEC,
 	.cni_ports = 8,
 };
@@ -179,6 +181,14 @@ static int build(struct path *p, struct err *e)
 	return r != 0 ? r : p->ops->build(p, e);
 }
 
+/* Of a path that does not know of instances: its ends are the one that there is. */
+static void one_instance(struct path *p)
+{
+	p->n_instances = 1;
+	str_set(p->instance[0].near, p->near.addr);
+	str_set(p->instance[0].far, p->far.addr);
+}
+
 static int path_new(struct path **ret, const struct path_spec *spec, int cancel_fd, struct err *e)
 {
 	_cleanup_(path_closep) struct path *p = xcalloc(1, sizeof(*p));
@@ -194,6 +204,8 @@ static int path_new(struct path **ret, const struct path_spec *spec, int cancel_
 	r = build(p, e);
 	if (r != 0)
 		return classify(r);
+	if (p->n_instances == 0)
+		one_instance(p);
 	*ret = take_ptr(p);
 	return 0;
 }
@@ -246,6 +258,11 @@ int path_open(struct path **ret, const struct path_spec *spec, int cancel_fd, st
 int path_rest(struct path *p, bool rest, struct err *e)
 {
 	return p->ops->rest ? p->ops->rest(p, rest, e) : 0;
+}
+
+uint32_t path_nf_pids(const struct path *p, pid_t *ret, uint32_t max)
+{
+	return p->ops->pids ? p->ops->pids(p, ret, max) : 0;
 }
 
 void path_close(struct path *p)

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum path_between {
 	PATH_BETWEEN_MACHINES,
@@ -47,6 +48,7 @@ enum path_set {
 	PATH_SET_EBPF,
 	PATH_SET_VM,
 	PATH_SET_SWITCH, /* switches in user space */
+	PATH_SET_CHAIN,  /* network functions between two ports */
 	PATH_SET_GIVEN,  /* what the user has: a CNI configuration, an engine's network */
 	PATH_SET_N,
 };
@@ -95,6 +97,12 @@ struct path_cfg {
 	uint32_t ovs_tso;        /* 0 off, 1 on */
 	uint32_t ovs_pmd;        /* enum ovs_pmd */
 	uint32_t dpdk_port;      /* enum dpdk_port */
+
+	/* p2p.c, chain.c */
+	uint32_t p2p_switch;     /* enum p2p_switch */
+	uint32_t nfs, instances; /* functions of an instance, 0: as many as is usual; instances */
+	uint32_t nf;             /* row of nf_table: the forwarding function */
+	uint32_t nf_poll;        /* enum nf_poll */
 
 	/* cni.c */
 	char cni_path[128];      /* where plugins are; "": CNI_PATH, or the usual places */
@@ -148,7 +156,17 @@ struct path_end {
 	void *host; /* attach's own */
 };
 
-#define PATH_MAX_HOPS   4
+/*
+ * Addresses of a service instance: what near sends from the one to the other takes the way through
+ * this instance, and what far answers, too. The next hop is what the route there says.
+ */
+#define PATH_MAX_INSTANCES 16
+struct path_instance {
+	char near[46], far[46];
+};
+
+#define PATH_MAX_NFS    16
+#define PATH_MAX_HOPS   (2 + PATH_MAX_INSTANCES * PATH_MAX_NFS)
 #define PATH_MAX_NOTES  6
 #define PATH_MARK_BYTES 16
 
@@ -164,6 +182,10 @@ struct path {
 	struct path_end near, far;
 	uint32_t mtu;            /* of the path, as its ends see it; build may lower it */
 	uint32_t overhead_bytes; /* what a tunnel adds to each packet on the wire */
+
+	/* At least one; the first has the addresses of the ends, which is all that loads use. */
+	uint32_t n_instances;
+	struct path_instance instance[PATH_MAX_INSTANCES];
 
 	/* Namespaces on the way besides the ends': their counters say where packets died. */
 	uint32_t n_hops;
@@ -216,6 +238,8 @@ struct path_ops {
 	 * on. A path is built going. NULL: there is nothing.
 	 */
 	int (*rest)(struct path *p, bool rest, struct err *e);
+	/* Processes that forward. NULL: there are none. Return: how many are in @ret [@max]. */
+	uint32_t (*pids)(const struct path *p, pid_t *ret, uint32_t max);
 	/* Gives p->state back, if there is one; before the lab is closed. */
 	void (*close)(struct path *p);
 };
@@ -278,6 +302,14 @@ DEFINE_CLEANUP(struct path *, path_close, path_closep)
  * and one that polls would take a CPU from the others' trials.
  */
 int path_rest(struct path *p, bool rest, struct err *e) must_check_;
+
+/*
+ * path_nf_pids() - the processes that are network functions of the path, to be placed on CPUs.
+ * @ret: [@max], PATH_MAX_INSTANCES * PATH_MAX_NFS hold them all
+ *
+ * Return: how many; 0 when the kernel forwards.
+ */
+uint32_t path_nf_pids(const struct path *p, pid_t *ret, uint32_t max);
 
 /* Adds a namespace on the way, or a sentence for the reader; for build. */
 void path_add_hop(struct path *p, int netns_fd);

@@ -26,6 +26,7 @@ PLACES = {r'jansson\.h': 'src/cni/ src/wire/doc.c',
           r'xdp/': 'src/sys/xsk.c',
           r'frame_\w+\.skel\.h': 'src/frame/', r'steer\.skel\.h': 'src/sys/xsk.c',
           r'bpf/bpf_\w+\.h': 'src/bpf/', r'route_\w+\.skel\.h': 'src/path/ebpf_',
+          r'hop_\w+\.skel\.h': 'src/path/nf_bpf.c',
           r'archive(?:_entry)?\.h': 'src/sys/',
           r'libkmod\.h': 'src/sys/kmodule.c'}
 COLUMNS = 100

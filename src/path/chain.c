@@ -1,0 +1,609 @@
+/*
+ * Network functions between two ports, N in a row, M such rows beside each other:
+ *
+ *	pcp, chain    near == wire == S == F1 == S == F2 ... FN == S == pod0 == far
+ *	pipeline      near == wire == S == F1 == F2 ... == FN ==== S == pod0 == far
+ *
+ * S is the host, which switches: a Linux bridge for each segment. The first and the last segment
+ * are shared by all instances, those between are an instance's own. Each F (path/nf.h) is a
+ * namespace with the devices "in" and "out". Ref: draft-mkonstan-nf-service-density-01.
+ *
+ * Both ends have an address for each instance, and a route by its first function, seen from there.
+ * All neighbours and all entries of bridges are told beforehand: a stream in one direction alone
+ * is not flooded into other instances, no address is asked for, and the host sends nothing.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "path/lab.h"
+#include "path/nf.h"
+#include "path/table.h"
+#include "sys/ethtool.h"
+#include "sys/file.h"
+#include "sys/ns.h"
+#include "sys/rtbridge.h"
+#include "sys/rtdev.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* Links come up within milliseconds; a loaded machine may take longer. */
+#define CHAIN_UP_NS (5 * NSEC_PER_SEC)
+/* Descriptors of a function: namespace, netlink; of an XDP program 2 links, 1 program, 3 maps. */
+#define CHAIN_FDS_OF_NF 8
+
+static const struct opt chain_opts[] = {
+	OPT_U32(struct path_cfg, nfs, "nfs", 0, "<n>",
+		"functions that a packet crosses; 0: one for pcp, two for chain and pipeline",
+		.min = 1, .max = PATH_MAX_NFS, .zero_ok = true),
+	OPT_U32(struct path_cfg, instances, "instances", 0, "<n>",
+		"so many of it beside each other between the same two ports", .min = 1,
+		.max = PATH_MAX_INSTANCES),
+	OPT_ENUM(struct path_cfg, nf, "nf", 0, nf_kind_name,
+		"the forwarding function: kernel routing, a Linux bridge, a tc or an XDP program"),
+	OPT_END,
+};
+
+struct chain_model {
+	uint32_t nfs, max_nfs;
+	bool linked; /* functions to each other, without the host between */
+};
+
+struct chain {
+	const struct chain_model *model;
+	const struct nf_ops *ops;
+	uint32_t n, m;
+	struct nf *nf;          /* [m][n] */
+	struct rt_id near, far; /* devices of the ends */
+};
+
+static struct nf *nf_at(const struct chain *c, uint32_t i, uint32_t k)
+{
+	return &c->nf[i * c->n + k];
+}
+
+static uint32_t nfs_of(const struct path_spec *spec)
+{
+	const struct chain_model *model = spec->ops->model;
+
+	return spec->cfg.nfs ?: model->nfs;
+}
+
+/*
+ * Addresses, by instance; those of instance 0 of the ends are the lab's. The segments between
+ * functions, number 16 i + k, have networks in the other half of the range for benchmarks.
+ * Ref: RFC 2544 appendix C.2.2, RFC 5180 s.8 (198.19/16, 2001:2::/48).
+ */
+enum chain_addr {
+	ADDR_NEAR,  /* on the first segment */
+	ADDR_FIRST, /* of the first function, there */
+	ADDR_FAR,   /* on the last segment */
+	ADDR_LAST,  /* of the last function, there */
+	ADDR_LEFT,  /* of the function on the left of a segment between two */
+	ADDR_RIGHT,
+	ADDR_N,
+};
+static const struct {
+	const char *v4, *v6;
+	uint32_t base[2]; /* [IPv6] */
+} addr_form[] = {
+	[ADDR_NEAR] = {"198.18.0.%u", "2001:2::1:%x", {32, 0}},
+	[ADDR_FIRST] = {"198.18.0.%u", "2001:2::2:%x", {64, 0}},
+	[ADDR_FAR] = {"198.18.1.%u", "2001:2:0:1::1:%x", {32, 0}},
+	[ADDR_LAST] = {"198.18.1.%u", "2001:2:0:1::2:%x", {64, 0}},
+	[ADDR_LEFT] = {"198.19.%u.1", "2001:2:0:%x::1", {0, 0x100}},
+	[ADDR_RIGHT] = {"198.19.%u.2", "2001:2:0:%x::2", {0, 0x100}},
+};
+static_assert(ARRAY_SIZE(addr_form) == ADDR_N);
+static_assert(PATH_MAX_INSTANCES <= 32 && PATH_MAX_NFS <= 16, "they would overlap");
+
+/* Formats are of the table above: one number each. */
+static void addr(const struct path *p, enum chain_addr what, uint32_t i, char *ret, size_t size)
+{
+	bool ipv6 = p->cfg.ipv6;
+	uint32_t n = addr_form[what].base[ipv6] + i;
+	const char *form = ipv6 ? addr_form[what].v6 : addr_form[what].v4;
+
+	if (i == 0 && what == ADDR_NEAR)
+		form = p->lab->addrs->peer;
+	if (i == 0 && what == ADDR_FAR)
+		form = p->lab->addrs->pod[0].addr;
+	ret[0] = '\0';
+	for (const char *s = form; *s; s++) {
+		if (*s != '%')
+			str_addf(ret, size, "%c", *s);
+		else
+			str_addf(ret, size, *++s == 'u' ? "%u" : "%x", n);
+	}
+}
+#define addr_set(p, what, i, dst) addr(p, what, i, dst, sizeof(dst))
+
+/* Segment @k is on the left of function k. */
+static bool is_linked(const struct chain *c, uint32_t k)
+{
+	return c->model->linked && k > 0 && k < c->n;
+}
+
+/* The bridge of a segment; the first and the last are everybody's. */
+static void bridge_name(const struct chain *c, uint32_t i, uint32_t k, char ret[static 16])
+{
+	if (k == 0 || k == c->n)
+		snprintf(ret, 16, "s%u", k);
+	else
+		snprintf(ret, 16, "s%ui%u", k % 100, i % 100);
+}
+
+/* The host's half of a function's link to a bridge. */
+static void port_name(uint32_t i, uint32_t k, enum nf_side_of side, char ret[static 16])
+{
+	snprintf(ret, 16, "i%uf%u%s", i % 100, k % 100, nf_dev[side]);
+}
+
+static int bridge_new(struct path *p, uint32_t i, uint32_t k, struct err *e)
+{
+	char name[16];
+	int r;
+
+	bridge_name(p->state, i, k, name);
+	r = rt_bridge_quiet_add(p->lab->host, name, p->cfg.mtu, e);
+	return r < 0 ? r : rt_set_up(p->lab->host, name, e);
+}
+
+static int port_join(struct path *p, const char *port, uint32_t i, uint32_t k, struct err *e)
+{
+	char bridge[16];
+
+	bridge_name(p->state, i, k, bridge);
+	return rt_set_master(p->lab->host, port, bridge, e);
+}
+
+static int bridges_add(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	int r = bridge_new(p, 0, 0, e);
+
+	if (r == 0)
+		r = bridge_new(p, 0, c->n, e);
+	for (uint32_t i = 0; r == 0 && i < c->m; i++)
+		for (uint32_t k = 1; r == 0 && k < c->n; k++)
+			r = is_linked(c, k) ? 0 : bridge_new(p, i, k, e);
+	if (r == 0)
+		r = port_join(p, "wire", 0, 0, e);
+	return r < 0 ? r : port_join(p, lab_outer[0], 0, c->n, e);
+}
+
+/*
+ * A side's link to the bridge of its segment. What hands frames on wants them finished, and a
+ * device that takes them.
+ */
+static int side_to_bridge(struct path *p, uint32_t i, uint32_t k, enum nf_side_of side,
+	struct err *e)
+{
+	const struct chain *c = p->state;
+	struct lab *lab = p->lab;
+	char port[16];
+	int r;
+
+	port_name(i, k, side, port);
+	r = rt_veth_add(lab->host, port, nf_dev[side], nf_at(c, i, k)->netns_fd, p->cfg.mtu, e);
+	if (r == 0 && c->ops->frames)
+		r = ethtool_set(lab->host_fd, port, ETHTOOL_TX_CSUM, false, e);
+	if (r == 0 && c->ops->frames)
+		r = ethtool_set(lab->host_fd, port, ETHTOOL_GRO, true, e);
+	if (r == 0)
+		r = rt_set_up(lab->host, port, e);
+	return r < 0 ? r : port_join(p, port, i, side == NF_IN ? k : k + 1, e);
+}
+
+/* Function @k with its links, but for that to the next one, which is still to come. */
+static int nf_add(struct path *p, uint32_t i, uint32_t k, struct err *e)
+{
+	const struct chain *c = p->state;
+	struct nf *nf = nf_at(c, i, k);
+	int r = lab_machine_new(p->cfg.ipv6 && c->ops->addressed, &nf->netns_fd, &nf->rt, e);
+
+	if (r < 0)
+		return r;
+	nf->ops = c->ops;
+	path_add_hop(p, nf->netns_fd);
+	if (is_linked(c, k)) {
+		const struct nf *left = nf_at(c, i, k - 1);
+
+		r = rt_veth_add(left->rt, nf_dev[NF_OUT], nf_dev[NF_IN], nf->netns_fd, p->cfg.mtu,
+			e);
+	} else {
+		r = side_to_bridge(p, i, k, NF_IN, e);
+	}
+	return r < 0 || is_linked(c, k + 1) ? r : side_to_bridge(p, i, k, NF_OUT, e);
+}
+
+static int nfs_add(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < c->m; i++)
+		for (uint32_t k = 0; r == 0 && k < c->n; k++)
+			r = nf_add(p, i, k, e);
+	return r;
+}
+
+/* Devices of functions are up and known. */
+static int nf_identify(struct nf *nf, struct err *e)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < NF_N_SIDES; i++) {
+		r = rt_set_up(nf->rt, nf_dev[i], e);
+		if (r == 0)
+			r = rt_id(nf->rt, nf_dev[i], &nf->side[i].id, e);
+	}
+	return r;
+}
+
+static int identify(struct path *p, struct err *e)
+{
+	struct chain *c = p->state;
+	int r = rt_id(p->lab->peer, "wire", &c->near, e);
+
+	if (r == 0)
+		r = rt_id(p->lab->pod[0], "eth0", &c->far, e);
+	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
+		r = nf_identify(&c->nf[j], e);
+	return r;
+}
+
+/* Fills in what function @k knows of its side towards near, on segment k. */
+static void know_in(const struct path *p, uint32_t i, uint32_t k)
+{
+	const struct chain *c = p->state;
+	struct nf_side *s = &nf_at(c, i, k)->side[NF_IN];
+	const struct nf_side *left = k ? &nf_at(c, i, k - 1)->side[NF_OUT] : NULL;
+
+	memcpy(s->end_mac, c->near.mac, sizeof(s->end_mac));
+	memcpy(s->next_mac, left ? left->id.mac : c->near.mac, sizeof(s->next_mac));
+	str_set(s->own_len, p->lab->addrs->wire_len);
+	addr_set(p, ADDR_NEAR, i, s->end);
+	addr_set(p, k ? ADDR_LEFT : ADDR_NEAR, k ? i * PATH_MAX_NFS + k : i, s->via);
+	addr_set(p, k ? ADDR_RIGHT : ADDR_FIRST, k ? i * PATH_MAX_NFS + k : i, s->own);
+}
+
+/* The same towards far, on segment k + 1. */
+static void know_out(const struct path *p, uint32_t i, uint32_t k)
+{
+	const struct chain *c = p->state;
+	const uint32_t segment = k + 1;
+	const bool last = segment == c->n;
+	struct nf_side *s = &nf_at(c, i, k)->side[NF_OUT];
+	const struct nf_side *right = last ? NULL : &nf_at(c, i, segment)->side[NF_IN];
+
+	memcpy(s->end_mac, c->far.mac, sizeof(s->end_mac));
+	memcpy(s->next_mac, right ? right->id.mac : c->far.mac, sizeof(s->next_mac));
+	str_set(s->own_len, p->lab->addrs->wire_len);
+	addr_set(p, ADDR_FAR, i, s->end);
+	addr_set(p, last ? ADDR_FAR : ADDR_RIGHT, last ? i : i * PATH_MAX_NFS + segment, s->via);
+	addr_set(p, last ? ADDR_LAST : ADDR_LEFT, last ? i : i * PATH_MAX_NFS + segment, s->own);
+}
+
+static void know_all(const struct path *p)
+{
+	const struct chain *c = p->state;
+
+	for (uint32_t i = 0; i < c->m; i++)
+		for (uint32_t k = 0; k < c->n; k++) {
+			know_in(p, i, k);
+			know_out(p, i, k);
+		}
+}
+
+/* Tells bridges what is behind the host's port to a side: the device, or all behind a bridge. */
+static int port_tell(struct path *p, uint32_t i, uint32_t k, enum nf_side_of side, struct err *e)
+{
+	const struct chain *c = p->state;
+	const struct nf *nf = nf_at(c, i, k);
+	char port[16];
+
+	if (is_linked(c, side == NF_IN ? k : k + 1))
+		return 0;
+	port_name(i, k, side, port);
+	return rt_fdb_add(p->lab->host, port,
+		c->ops->l2 ? nf->side[!side].end_mac : nf->side[side].id.mac, e);
+}
+
+static int tell_bridges(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	int r = rt_fdb_add(p->lab->host, "wire", c->near.mac, e);
+
+	if (r == 0)
+		r = rt_fdb_add(p->lab->host, lab_outer[0], c->far.mac, e);
+	for (uint32_t i = 0; r == 0 && i < c->m; i++)
+		for (uint32_t k = 0; r == 0 && k < c->n; k++)
+			for (int side = 0; r == 0 && side < NF_N_SIDES; side++)
+				r = port_tell(p, i, k, side, e);
+	return r;
+}
+
+/* One end of an instance: its address, and its way to the other's by the function next to it. */
+struct end_way {
+	struct rt *rt;
+	const char *dev, *own, *other, *via;
+	const uint8_t *mac; /* of via */
+};
+
+static int end_add(const struct path *p, const struct end_way *w, struct err *e)
+{
+	const struct chain *c = p->state;
+	/* The wire has this one since there is a wire. */
+	bool there = strcmp(w->own, p->lab->addrs->peer) == 0;
+	int r = there ? 0 : lab_address(w->rt, w->dev, w->own, p->lab->addrs->wire_len, e);
+
+	if (r == 0)
+		r = rt_neigh_add(w->rt, w->dev, c->ops->l2 ? w->other : w->via, w->mac, e);
+	if (r < 0 || c->ops->l2)
+		return r;
+	return rt_route_add_from(w->rt, w->dev, w->other, w->via, w->own, e);
+}
+
+/* A bridge leaves both ends on one segment, where they know each other. */
+static int ends_bridged(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	const struct lab_addrs *a = p->lab->addrs;
+	const struct end_way far = {.rt = p->lab->pod[0],
+		.dev = "eth0",
+		.own = a->wire_addr[0],
+		.other = a->peer,
+		.mac = c->near.mac};
+	int r = end_add(p, &far, e);
+
+	str_set(p->instance[0].near, a->peer);
+	str_set(p->instance[0].far, a->wire_addr[0]);
+	return r < 0 ? r : rt_neigh_add(p->lab->peer, "wire", a->wire_addr[0], c->far.mac, e);
+}
+
+static int ends_routed(struct path *p, uint32_t i, struct err *e)
+{
+	const struct chain *c = p->state;
+	const struct nf_side *first = &nf_at(c, i, 0)->side[NF_IN];
+	const struct nf_side *last = &nf_at(c, i, c->n - 1)->side[NF_OUT];
+	struct path_instance *x = &p->instance[i];
+	const struct end_way near = {p->lab->peer, "wire", x->near, x->far, first->own,
+		first->id.mac};
+	const struct end_way far = {p->lab->pod[0], "eth0", x->far, x->near, last->own,
+		last->id.mac};
+	int r;
+
+	str_set(x->near, first->end);
+	str_set(x->far, last->end);
+	r = end_add(p, &near, e);
+	return r < 0 ? r : end_add(p, &far, e);
+}
+
+static int ends_add(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	int r = c->ops->l2 ? ends_bridged(p, e) : 0;
+
+	for (uint32_t i = 0; r == 0 && !c->ops->l2 && i < c->m; i++)
+		r = ends_routed(p, i, e);
+	p->n_instances = c->m;
+	return r;
+}
+
+static int wait_up(const struct chain *c, struct err *e)
+{
+	uint64_t deadline_ns = clock_now_ns() + CHAIN_UP_NS;
+	int r = 0;
+
+	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
+		for (int i = 0; r == 0 && i < NF_N_SIDES; i++)
+			r = rt_wait_up(c->nf[j].rt, nf_dev[i], deadline_ns, e);
+	return r;
+}
+
+static int nfs_start(struct path *p, struct err *e)
+{
+	struct chain *c = p->state;
+	int r = 0;
+
+	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
+		r = c->ops->start(&c->nf[j], p, e);
+	return r < 0 ? r : wait_up(c, e);
+}
+
+/* The switch has no address and forwards no packet, so it need not know IPv6, which speaks. */
+static int host_quiet(struct path *p, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, p->lab->host_fd, e);
+
+	if (r < 0 || !p->cfg.ipv6)
+		return r;
+	r = file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
+	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/all/disable_ipv6", "1", e);
+}
+
+/* Segments of TCP and checksums are finished where they are made. */
+static int ends_finish(struct path *p, struct err *e)
+{
+	int r = ethtool_set(p->lab->peer_fd, "wire", ETHTOOL_TX_CSUM, false, e);
+
+	return r < 0 ? r : ethtool_set(p->lab->pod_fd[0], "eth0", ETHTOOL_TX_CSUM, false, e);
+}
+
+/* More than the 1024 that a process may have by default. */
+static int raise_files(const struct chain *c, struct err *e)
+{
+	const rlim_t need = 256 + (rlim_t)CHAIN_FDS_OF_NF * c->n * c->m;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return err_set(e, errno, "cannot read the limit of open files");
+	if (r.rlim_max != RLIM_INFINITY && r.rlim_max < need)
+		return err_say(e, EMFILE, "%u functions take %llu open files, %llu are allowed",
+			c->n * c->m, (unsigned long long)need, (unsigned long long)r.rlim_max);
+	if (r.rlim_cur >= need)
+		return 0;
+	r.rlim_cur = need;
+	return setrlimit(RLIMIT_NOFILE, &r) < 0 ? err_set(e, errno, "cannot raise the open files")
+						: 0;
+}
+
+/* Ref: draft-mkonstan-nf-service-density-01: crossings N + 1 or 2, ports 2 M N or 2 M. */
+static void note(struct path *p)
+{
+	const struct chain *c = p->state;
+	uint32_t crossings = c->model->linked ? 2 : c->n + 1;
+	uint32_t ports = c->m * (c->model->linked ? 2 : 2 * c->n);
+
+	path_note(p,
+		"%u x %u functions (nf=%s): a packet crosses the host's switch %u times, which has "
+		"%u ports to functions",
+		c->m, c->n, nf_kind_name[p->cfg.nf], crossings, ports);
+	if (c->m > 1)
+		path_note(p, "loads other than frames use the first of the %u instances", c->m);
+	if (c->ops->note)
+		path_note(p, "%s", c->ops->note);
+}
+
+static struct chain *chain_new(const struct path *p)
+{
+	struct chain *c = xcalloc(1, sizeof(*c));
+
+	c->model = p->ops->model;
+	c->ops = nf_table[p->cfg.nf];
+	c->n = nfs_of(&p->spec);
+	c->m = p->cfg.instances;
+	c->nf = xcalloc((size_t)c->n * c->m, sizeof(*c->nf));
+	for (uint32_t j = 0; j < c->n * c->m; j++)
+		c->nf[j].netns_fd = -1;
+	return c;
+}
+
+static void chain_close(struct path *p)
+{
+	struct chain *c = p->state;
+
+	for (uint32_t j = 0; j < c->n * c->m; j++) {
+		if (c->nf[j].state)
+			c->ops->stop(&c->nf[j]);
+		rt_close(c->nf[j].rt);
+		closep(&c->nf[j].netns_fd);
+	}
+	free(c->nf);
+	free(c);
+}
+
+static void fill_ends(struct path *p)
+{
+	const char *first[LAB_N_PODS] = {p->instance[0].far};
+
+	lab_ends(p, first);
+}
+
+static int chain_build(struct path *p, struct err *e)
+{
+	struct chain *c = chain_new(p);
+	int r;
+
+	p->state = c;
+	r = raise_files(c, e);
+	if (r == 0)
+		r = host_quiet(p, e);
+	if (r == 0)
+		r = lab_pod_add(p->lab, 0, e);
+	if (r == 0)
+		r = bridges_add(p, e);
+	if (r == 0)
+		r = nfs_add(p, e);
+	if (r == 0)
+		r = identify(p, e);
+	if (r < 0)
+		return r;
+	know_all(p);
+	r = tell_bridges(p, e);
+	if (r == 0 && c->ops->frames)
+		r = ends_finish(p, e);
+	if (r == 0)
+		r = nfs_start(p, e);
+	if (r == 0)
+		r = ends_add(p, e);
+	if (r < 0)
+		return r;
+	fill_ends(p);
+	note(p);
+	return 0;
+}
+
+static int chain_rest(struct path *p, bool rest, struct err *e)
+{
+	struct chain *c = p->state;
+	int r = 0;
+
+	for (uint32_t j = 0; r == 0 && c->ops->rest && j < c->n * c->m; j++)
+		r = c->ops->rest(&c->nf[j], rest, e);
+	return r;
+}
+
+static uint32_t chain_pids(const struct path *p, pid_t *ret, uint32_t max)
+{
+	const struct chain *c = p->state;
+	uint32_t n = c->ops->pid ? MIN(max, c->n * c->m) : 0;
+
+	for (uint32_t j = 0; j < n; j++)
+		ret[j] = c->ops->pid(&c->nf[j]);
+	return n;
+}
+
+static int chain_check(const struct path_spec *spec, struct err *e)
+{
+	const struct chain_model *model = spec->ops->model;
+	const struct nf_ops *ops = nf_table[spec->cfg.nf];
+
+	if (nfs_of(spec) > model->max_nfs)
+		return err_say(e, EINVAL, "path '%s' has one function; see chain and pipeline",
+			spec->ops->name);
+	if (ops->l2 && spec->cfg.instances > 1)
+		return err_say(e, EINVAL,
+			"path '%s': bridges beside each other between the same two segments are a "
+			"loop; nf=bridge takes one instance",
+			spec->ops->name);
+	if (ops->max_mtu && spec->cfg.mtu > ops->max_mtu)
+		return err_say(e, EINVAL, "path '%s': nf=%s takes an MTU of at most %u",
+			spec->ops->name, nf_kind_name[spec->cfg.nf], ops->max_mtu);
+	return 0;
+}
+
+#define CHAIN_PATH(id, ...)                                                                        \
+	const struct path_ops path_##id = {.name = #id,                                            \
+		.needs = "with nf=tc Linux 5.0, with nf=xdp Linux 5.13, root",                     \
+		.set = PATH_SET_CHAIN,                                                             \
+		.pods_not = "has a port at each side of the host",                                 \
+		.opts = chain_opts,                                                                \
+		.opts_title = "Chains of functions",                                               \
+		.check = chain_check,                                                              \
+		.build = chain_build,                                                              \
+		.rest = chain_rest,                                                                \
+		.pids = chain_pids,                                                                \
+		.close = chain_close,                                                              \
+		__VA_ARGS__}
+
+CHAIN_PATH(pcp, .summary = "port, container that forwards, port, on a switching host",
+	.hops = "peer, wire, bridge, function, bridge, veth pair, container",
+	.crosses = "br_handle_frame, br_forward, veth_xmit, and the function's ip_forward, "
+		   "br_forward, bpf_redirect or xdp_do_redirect",
+	.model = &(const struct chain_model){.nfs = 1, .max_nfs = 1});
+
+CHAIN_PATH(chain, .summary = "functions in a row, each joined to the next by the host's switch",
+	.hops = "peer, wire, bridge, (function, bridge) of each function, veth pair, container",
+	.crosses = "the same as pcp, the function and a bridge once for each function",
+	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS});
+
+CHAIN_PATH(pipeline,
+	.summary = "functions in a row, joined directly; the host switches at both ends",
+	.hops = "peer, wire, bridge, all functions, bridge, veth pair, container",
+	.crosses = "the same as pcp, the function once for each function",
+	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS, .linked = true});
