@@ -45,7 +45,7 @@ int rt_addr_add(struct rt *rt, const char *name, const char *prefix, struct err 
 /* Route to @prefix ("default" of the gateway's family when NULL) via @gateway; NULL: on-link. */
 int rt_route_add(struct rt *rt, const char *name, const char *prefix, const char *gateway,
 	struct err *e) must_check_;
-/* The same, and what this machine sends there is from @source by default; NULL: the kernel's choice. */
+/* The same, and what is sent there from here has the address @source; NULL: the kernel's choice. */
 int rt_route_add_from(struct rt *rt, const char *name, const char *prefix, const char *gateway,
 	const char *source, struct err *e) must_check_;
 
