@@ -42,7 +42,10 @@ static const struct opt chain_opts[] = {
 		"so many of it beside each other between the same two ports", .min = 1,
 		.max = PATH_MAX_INSTANCES),
 	OPT_ENUM(struct path_cfg, nf, "nf", 0, nf_kind_name,
-		"the forwarding function: kernel routing, a Linux bridge, a tc or an XDP program"),
+		"the forwarding function: kernel routing, a Linux bridge, a program of tc or XDP, "
+		"a process on AF_XDP sockets"),
+	OPT_ENUM(struct path_cfg, nf_poll, "nf-poll", 0, nf_poll_name,
+		"afxdp: how its process waits for frames"),
 	OPT_END,
 };
 
@@ -207,7 +210,6 @@ static int nf_add(struct path *p, uint32_t i, uint32_t k, struct err *e)
 	if (r < 0)
 		return r;
 	nf->ops = c->ops;
-	path_add_hop(p, nf->netns_fd);
 	if (is_linked(c, k)) {
 		const struct nf *left = nf_at(c, i, k - 1);
 
@@ -499,9 +501,12 @@ static void chain_close(struct path *p)
 
 static void fill_ends(struct path *p)
 {
+	const struct chain *c = p->state;
 	const char *first[LAB_N_PODS] = {p->instance[0].far};
 
 	lab_ends(p, first);
+	for (uint32_t j = 0; j < c->n * c->m; j++)
+		path_add_hop(p, c->nf[j].netns_fd);
 }
 
 static int chain_build(struct path *p, struct err *e)
@@ -579,7 +584,7 @@ static int chain_check(const struct path_spec *spec, struct err *e)
 
 #define CHAIN_PATH(id, ...)                                                                        \
 	const struct path_ops path_##id = {.name = #id,                                            \
-		.needs = "with nf=tc Linux 5.0, with nf=xdp Linux 5.13, root",                     \
+		.needs = "root with nf=tc, nf=xdp (Linux 5.13), nf=afxdp (Linux 5.11)",            \
 		.set = PATH_SET_CHAIN,                                                             \
 		.pods_not = "has a port at each side of the host",                                 \
 		.opts = chain_opts,                                                                \

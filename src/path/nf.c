@@ -17,6 +17,7 @@ const char *const nf_kind_name[] = {
 	[NF_BRIDGE] = "bridge",
 	[NF_TC] = "tc",
 	[NF_XDP] = "xdp",
+	[NF_AFXDP] = "afxdp",
 };
 static_assert(ARRAY_SIZE(nf_kind_name) == NF_KIND_N);
 
@@ -25,6 +26,7 @@ const struct nf_ops *const nf_table[] = {
 	[NF_BRIDGE] = &nf_bridge,
 	[NF_TC] = &nf_tc,
 	[NF_XDP] = &nf_xdp,
+	[NF_AFXDP] = &nf_afxdp,
 };
 static_assert(ARRAY_SIZE(nf_table) == NF_KIND_N);
 

@@ -41,9 +41,18 @@ enum nf_kind {
 	NF_BRIDGE,
 	NF_TC,
 	NF_XDP,
+	NF_AFXDP,
 	NF_KIND_N,
 };
 extern const char *const nf_kind_name[NF_KIND_N];
+
+/* How a process of a function waits for frames. */
+enum nf_poll {
+	NF_POLL_EVENT, /* asleep */
+	NF_POLL_BUSY,  /* never, and the kernel polls the device in its calls */
+	NF_POLL_N,
+};
+extern const char *const nf_poll_name[NF_POLL_N];
 
 struct nf_ops {
 	bool l2;          /* is crossed without being addressed; else a router, one hop */
@@ -59,4 +68,4 @@ struct nf_ops {
 	void (*stop)(struct nf *nf);
 };
 extern const struct nf_ops *const nf_table[NF_KIND_N];
-extern const struct nf_ops nf_route, nf_bridge, nf_tc, nf_xdp;
+extern const struct nf_ops nf_route, nf_bridge, nf_tc, nf_xdp, nf_afxdp;
