@@ -19,8 +19,6 @@
 #include "path/nf.h"
 #include "path/table.h"
 #include "sys/ethtool.h"
-#include "sys/file.h"
-#include "sys/ns.h"
 #include "sys/rtbridge.h"
 #include "sys/rtdev.h"
 
@@ -416,18 +414,6 @@ static int nfs_start(struct path *p, struct err *e)
 	return r < 0 ? r : wait_up(c, e);
 }
 
-/* The switch has no address and forwards no packet, so it need not know IPv6, which speaks. */
-static int host_quiet(struct path *p, struct err *e)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, p->lab->host_fd, e);
-
-	if (r < 0 || !p->cfg.ipv6)
-		return r;
-	r = file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
-	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/all/disable_ipv6", "1", e);
-}
-
 /* Segments of TCP and checksums are finished where they are made. */
 static int ends_finish(struct path *p, struct err *e)
 {
@@ -517,7 +503,7 @@ static int chain_build(struct path *p, struct err *e)
 	p->state = c;
 	r = raise_files(c, e);
 	if (r == 0)
-		r = host_quiet(p, e);
+		r = lab_switch_only(p->lab, e);
 	if (r == 0)
 		r = lab_pod_add(p->lab, 0, e);
 	if (r == 0)

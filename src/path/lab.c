@@ -179,6 +179,17 @@ int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e)
 	return file_sysctl_write("net/ipv4/ip_forward", "1", e);
 }
 
+int lab_switch_only(struct lab *lab, struct err *e)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r = ns_scope_enter(&scope, lab->host_fd, e);
+
+	if (r < 0 || !lab->cfg->ipv6)
+		return r;
+	r = file_sysctl_write("net/ipv6/conf/default/disable_ipv6", "1", e);
+	return r < 0 ? r : file_sysctl_write("net/ipv6/conf/all/disable_ipv6", "1", e);
+}
+
 int lab_forward(struct lab *lab, struct err *e)
 {
 	return lab_forward_at(lab, lab->host_fd, e);

@@ -58,6 +58,8 @@ struct rt *lab_machine_of(const struct lab *lab, uint32_t i);
 /* Lets one of the machines forward. */
 int lab_forward_at(const struct lab *lab, int netns_fd, struct err *e) must_check_;
 
+/* The host routes nothing and has no address in use, so it need not know IPv6, which speaks. */
+int lab_switch_only(struct lab *lab, struct err *e) must_check_;
 /* Lets the host forward, and tells the peer that the pods' networks are behind it. */
 int lab_forward(struct lab *lab, struct err *e) must_check_;
 int lab_route_from_peer(struct lab *lab, const char *net, struct err *e) must_check_;

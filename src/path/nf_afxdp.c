@@ -1,6 +1,6 @@
 /*
- * A function in user space: a process of ours, in the function's namespace, with an AF_XDP socket on
- * each of its devices and one pool of frames for both:
+ * A function in user space: a process of ours, in the function's namespace, with an AF_XDP socket
+ * on each of its devices and one pool of frames for both:
  *
  *	in  --xsk_rx--> [ process: a hop older, new hardware addresses ] --xsk_tx--> out
  *

@@ -61,7 +61,9 @@ static int p2p_build(struct path *p, struct err *e)
 
 	if (p->cfg.p2p_switch == P2P_ROUTE)
 		return lab_build_routed(p, lab_pod_add, e);
-	r = lab_build_on_wire(p, lab_pod_add, e);
+	r = lab_switch_only(p->lab, e);
+	if (r == 0)
+		r = lab_build_on_wire(p, lab_pod_add, e);
 	return r < 0 ? r : bridge_ports(p->lab, e);
 }
 
