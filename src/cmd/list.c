@@ -4,12 +4,14 @@
 #include "cmd/table.h"
 #include "meter/meter.h"
 #include "method/subject.h"
+#include "path/scenario.h"
 #include "report/grid.h"
 #include "sys/ethtool.h"
 
 #include <string.h>
 
-static const char *const list_kind[] = {"paths", "loads", "meters", "senders", "receivers"};
+static const char *const list_kind[] = {"paths", "loads", "meters", "senders", "receivers",
+	"scenarios"};
 
 static const struct opt list_opts[] = {
 	OPT_FLAG(struct ask_cfg, verbose, "verbose", 'v',
@@ -148,8 +150,30 @@ static void list_receivers(const struct view *view, struct grid *g)
 	}
 }
 
+static int scenario_here(const struct scenario *s, const struct view *view, struct err *e)
+{
+	const struct path_ops *ops = scenario_ops(s);
+	int r = ops && ops->real_root ? bench_others(view->rootless, e) : 0;
+
+	return r != 0 ? r : scenario_probe(s, view->cfg, e);
+}
+
+/* "N/S  chain  T-S-F-S-F-...-S-T", and why it can't be. */
+static void list_scenarios(const struct view *view, struct grid *g)
+{
+	for (const struct scenario *s = scenario_table; s->name; s++) {
+		struct err e = {0};
+		int r = scenario_here(s, view, &e);
+
+		grid_add(g, "%s", s->name);
+		grid_add(g, "%s", r == 0 ? "yes" : "no");
+		grid_add(g, "%-4s %-20s %s%s%s", scenario_dir_name[s->dir], s->path ?: "-",
+			s->topology, r == 0 ? "" : "; ", r == 0 ? "" : e.text);
+	}
+}
+
 static void (*const list_fill[])(const struct view *view, struct grid *g) = {list_paths, list_loads,
-	list_meters, list_senders, list_receivers};
+	list_meters, list_senders, list_receivers, list_scenarios};
 static_assert(ARRAY_SIZE(list_fill) == ARRAY_SIZE(list_kind));
 
 static void list_one(size_t kind, const struct view *view)
@@ -182,7 +206,7 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 	(void)argv;
 	if (n_args > 1 || (n_args && only < 0))
 		return cmd_fail(EXIT_USAGE,
-			"list: expected paths, loads, meters, senders or receivers, not '%s'",
+			"list: expected paths, loads, meters, senders, receivers or scenarios, not '%s'",
 			args[n_args - 1]);
 	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
@@ -201,13 +225,18 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "say which paths, loads, meters and ways to send and receive frames work here",
-	.args = "[paths|loads|meters|senders|receivers]",
+	.summary =
+		"say which paths, loads, meters, senders, receivers of frames and scenarios work here",
+	.args = "[paths|loads|meters|senders|receivers|scenarios]",
 	.description =
 		"Paths stand below their family, whose name on the command line stands for all "
 		"of it. Each path is built for a moment to find out whether it works; what is "
-		"missing is said. One that takes an argument is asked without it.",
+		"missing is said. One that takes an argument is asked without it. "
+		"Scenarios are those of the benchmarking drafts, each with the path that builds "
+		"it: T is a port of the tester, S the switching host, F a forwarding function, G a "
+		"guest; N/S goes in or out by a port, E/W stays on the machine.",
 	.examples = {"tare list\neverything",
+		"tare list scenarios\nwhich topologies can be built here, and how",
 		"tare list paths -6 --verbose\npaths that work with IPv6, and what they are"},
 	.groups = list_groups,
 	.run = list_run,

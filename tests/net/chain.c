@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "path/lab.h"
 #include "path/nf.h"
+#include "path/scenario.h"
 #include "path/table.h"
 #include "sys/ns.h"
 #include "sys/rtnl.h"
@@ -248,6 +249,22 @@ static void what_cannot_be_is_refused(void **state)
 	refused("c2c:wire-rate=1Gbps", "do not cross");
 }
 
+/* Each scenario says how it is built, in words that are a path, or why not. */
+static void scenarios_name_paths(void **state)
+{
+	(void)state;
+	for (const struct scenario *s = scenario_table; s->name; s++) {
+		struct path_spec spec;
+
+		assert_int_equal(!s->path, !!s->why);
+		if (!s->path)
+			continue;
+		assert_non_null(scenario_ops(s));
+		if (!strchr(s->path, '<'))
+			must(path_parse(&spec, s->path, &path_cfg_default, &e_));
+	}
+}
+
 /* Says the pids of its functions; none: there is no path. Never returns. */
 static _Noreturn void hold_path(const struct variant *v, int say_fd)
 {
@@ -329,12 +346,13 @@ static void rests(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[ARRAY_SIZE(variants) + 4];
+	static struct CMUnitTest tests[ARRAY_SIZE(variants) + 5];
 	size_t n = 0;
 
 	if (net_begin() < 0)
 		return 0;
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_cannot_be_is_refused);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(scenarios_name_paths);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_path_has_an_instance);
 	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
 		tests[n++] = (struct CMUnitTest){.name = variants[i].text,
