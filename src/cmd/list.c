@@ -225,8 +225,7 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 const struct command command_list = {
 	.name = "list",
-	.summary =
-		"say which paths, loads, meters, senders, receivers of frames and scenarios work here",
+	.summary = "say which paths, loads, meters, senders, receivers and scenarios work here",
 	.args = "[paths|loads|meters|senders|receivers|scenarios]",
 	.description =
 		"Paths stand below their family, whose name on the command line stands for all "
