@@ -10,11 +10,12 @@
  *
  * Both ends have an address for each instance, and a route by its first function, seen from there.
  * All neighbours and all entries of bridges are told beforehand: a stream in one direction alone
- * is not flooded into other instances, no address is asked for, and the host sends nothing.
+ * is not flooded into other instances, no address is asked for, and the host sends nothing. That
+ * all links are up is found by path_verify(), which sends packets by each instance.
  */
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "path/chain_addr.h"
 #include "path/lab.h"
 #include "path/nf.h"
 #include "path/table.h"
@@ -27,8 +28,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Links come up within milliseconds; a loaded machine may take longer. */
-#define CHAIN_UP_NS (5 * NSEC_PER_SEC)
 /* Descriptors of a function: namespace, netlink; of an XDP program 2 links, 1 program, 3 maps. */
 #define CHAIN_FDS_OF_NF 8
 
@@ -71,55 +70,6 @@ static uint32_t nfs_of(const struct path_spec *spec)
 
 	return spec->cfg.nfs ?: model->nfs;
 }
-
-/*
- * Addresses, by instance; those of instance 0 of the ends are the lab's. The segments between
- * functions, number 16 i + k, have networks in the other half of the range for benchmarks.
- * Ref: RFC 2544 appendix C.2.2, RFC 5180 s.8 (198.19/16, 2001:2::/48).
- */
-enum chain_addr {
-	ADDR_NEAR,  /* on the first segment */
-	ADDR_FIRST, /* of the first function, there */
-	ADDR_FAR,   /* on the last segment */
-	ADDR_LAST,  /* of the last function, there */
-	ADDR_LEFT,  /* of the function on the left of a segment between two */
-	ADDR_RIGHT,
-	ADDR_N,
-};
-static const struct {
-	const char *v4, *v6;
-	uint32_t base[2]; /* [IPv6] */
-} addr_form[] = {
-	[ADDR_NEAR] = {"198.18.0.%u", "2001:2::1:%x", {32, 0}},
-	[ADDR_FIRST] = {"198.18.0.%u", "2001:2::2:%x", {64, 0}},
-	[ADDR_FAR] = {"198.18.1.%u", "2001:2:0:1::1:%x", {32, 0}},
-	[ADDR_LAST] = {"198.18.1.%u", "2001:2:0:1::2:%x", {64, 0}},
-	[ADDR_LEFT] = {"198.19.%u.1", "2001:2:0:%x::1", {0, 0x100}},
-	[ADDR_RIGHT] = {"198.19.%u.2", "2001:2:0:%x::2", {0, 0x100}},
-};
-static_assert(ARRAY_SIZE(addr_form) == ADDR_N);
-static_assert(PATH_MAX_INSTANCES <= 32 && PATH_MAX_NFS <= 16, "they would overlap");
-
-/* Formats are of the table above: one number each. */
-static void addr(const struct path *p, enum chain_addr what, uint32_t i, char *ret, size_t size)
-{
-	bool ipv6 = p->cfg.ipv6;
-	uint32_t n = addr_form[what].base[ipv6] + i;
-	const char *form = ipv6 ? addr_form[what].v6 : addr_form[what].v4;
-
-	if (i == 0 && what == ADDR_NEAR)
-		form = p->lab->addrs->peer;
-	if (i == 0 && what == ADDR_FAR)
-		form = p->lab->addrs->pod[0].addr;
-	ret[0] = '\0';
-	for (const char *s = form; *s; s++) {
-		if (*s != '%')
-			str_addf(ret, size, "%c", *s);
-		else
-			str_addf(ret, size, *++s == 'u' ? "%u" : "%x", n);
-	}
-}
-#define addr_set(p, what, i, dst) addr(p, what, i, dst, sizeof(dst))
 
 /* Segment @k is on the left of function k. */
 static bool is_linked(const struct chain *c, uint32_t k)
@@ -265,9 +215,9 @@ static void know_in(const struct path *p, uint32_t i, uint32_t k)
 	memcpy(s->end_mac, c->near.mac, sizeof(s->end_mac));
 	memcpy(s->next_mac, left ? left->id.mac : c->near.mac, sizeof(s->next_mac));
 	str_set(s->own_len, p->lab->addrs->wire_len);
-	addr_set(p, ADDR_NEAR, i, s->end);
-	addr_set(p, k ? ADDR_LEFT : ADDR_NEAR, k ? i * PATH_MAX_NFS + k : i, s->via);
-	addr_set(p, k ? ADDR_RIGHT : ADDR_FIRST, k ? i * PATH_MAX_NFS + k : i, s->own);
+	chain_addr_set(p, ADDR_NEAR, i, s->end);
+	chain_addr_set(p, k ? ADDR_LEFT : ADDR_NEAR, k ? i * PATH_MAX_NFS + k : i, s->via);
+	chain_addr_set(p, k ? ADDR_RIGHT : ADDR_FIRST, k ? i * PATH_MAX_NFS + k : i, s->own);
 }
 
 /* The same towards far, on segment k + 1. */
@@ -282,9 +232,11 @@ static void know_out(const struct path *p, uint32_t i, uint32_t k)
 	memcpy(s->end_mac, c->far.mac, sizeof(s->end_mac));
 	memcpy(s->next_mac, right ? right->id.mac : c->far.mac, sizeof(s->next_mac));
 	str_set(s->own_len, p->lab->addrs->wire_len);
-	addr_set(p, ADDR_FAR, i, s->end);
-	addr_set(p, last ? ADDR_FAR : ADDR_RIGHT, last ? i : i * PATH_MAX_NFS + segment, s->via);
-	addr_set(p, last ? ADDR_LAST : ADDR_LEFT, last ? i : i * PATH_MAX_NFS + segment, s->own);
+	chain_addr_set(p, ADDR_FAR, i, s->end);
+	chain_addr_set(p, last ? ADDR_FAR : ADDR_RIGHT, last ? i : i * PATH_MAX_NFS + segment,
+		s->via);
+	chain_addr_set(p, last ? ADDR_LAST : ADDR_LEFT, last ? i : i * PATH_MAX_NFS + segment,
+		s->own);
 }
 
 static void know_all(const struct path *p)
@@ -393,17 +345,6 @@ static int ends_add(struct path *p, struct err *e)
 	return r;
 }
 
-static int wait_up(const struct chain *c, struct err *e)
-{
-	uint64_t deadline_ns = clock_now_ns() + CHAIN_UP_NS;
-	int r = 0;
-
-	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
-		for (int i = 0; r == 0 && i < NF_N_SIDES; i++)
-			r = rt_wait_up(c->nf[j].rt, nf_dev[i], deadline_ns, e);
-	return r;
-}
-
 static int nfs_start(struct path *p, struct err *e)
 {
 	struct chain *c = p->state;
@@ -411,7 +352,7 @@ static int nfs_start(struct path *p, struct err *e)
 
 	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
 		r = c->ops->start(&c->nf[j], p, e);
-	return r < 0 ? r : wait_up(c, e);
+	return r;
 }
 
 /* Segments of TCP and checksums are finished where they are made. */

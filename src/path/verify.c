@@ -1,6 +1,7 @@
 #include "path/verify.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "sys/ns.h"
 #include "sys/signals.h"
 #include "sys/sock.h"
@@ -38,13 +39,13 @@ static const char *any(const struct path *p)
 	return p->cfg.ipv6 ? "::" : "0.0.0.0";
 }
 
-/* Return: a UDP socket at @end, or negative errno. */
-static int udp_at(const struct path *p, const struct path_end *end, uint16_t port, struct err *e)
+/* Return: a UDP socket at @end, bound to @ip there, or negative errno. */
+static int udp_at(const struct path_end *end, const char *ip, uint16_t port, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int r = ns_scope_enter(&scope, end->netns_fd, e);
 
-	return r < 0 ? r : sock_bind(SOCK_DGRAM, any(p), port, e);
+	return r < 0 ? r : sock_bind(SOCK_DGRAM, ip, port, e);
 }
 
 /* Sends without a checksum, or takes what has none. Ref: RFC 768, RFC 6936. */
@@ -72,18 +73,19 @@ static void probe_close(struct probe *x)
 	closep(&x->rx_fd);
 }
 
+/* @from_ip: what the sender is bound to */
 static int probe_open(struct probe *x, const struct path *p, const struct path_end *from,
-	const struct path_end *to, struct err *e)
+	const char *from_ip, const struct path_end *to, struct err *e)
 {
 	int r;
 
-	x->whole_fd = udp_at(p, from, 0, e);
+	x->whole_fd = udp_at(from, from_ip, 0, e);
 	if (x->whole_fd < 0)
 		return x->whole_fd;
-	x->bare_fd = udp_at(p, from, 0, e);
+	x->bare_fd = udp_at(from, from_ip, 0, e);
 	if (x->bare_fd < 0)
 		return x->bare_fd;
-	x->rx_fd = udp_at(p, to, to->port, e);
+	x->rx_fd = udp_at(to, any(p), to->port, e);
 	if (x->rx_fd < 0)
 		return x->rx_fd;
 	r = sock_addr(&x->addr, to->addr, to->port, e);
@@ -125,11 +127,11 @@ static int probe_until(const struct probe *x, uint64_t deadline_ns, int cancel_f
 }
 
 /* Sends until something arrives: the first packets may wait for a neighbour's address. */
-static int one_way(const struct path *p, const struct path_end *from, const struct path_end *to,
-	const char *direction, struct err *e)
+static int one_way(const struct path *p, const struct path_end *from, const char *from_ip,
+	const struct path_end *to, const char *direction, struct err *e)
 {
 	_cleanup_(probe_close) struct probe x = {-1, -1, -1};
-	int r = probe_open(&x, p, from, to, e);
+	int r = probe_open(&x, p, from, from_ip, to, e);
 
 	if (r < 0)
 		return r;
@@ -241,11 +243,30 @@ static int verify_tcp(const struct path *p, struct err *e)
 	return r;
 }
 
+/*
+ * Another instance than the first: by its own addresses, which may be of use only a moment after
+ * they were added. Ref: net/ipv6/addrconf.c, addrconf_dad_work adds the route to an own address.
+ */
+static int verify_instance(const struct path *p, uint32_t i, struct err *e)
+{
+	struct path_end near = p->near, far = p->far;
+	int r;
+
+	str_set(near.addr, p->instance[i].near);
+	str_set(far.addr, p->instance[i].far);
+	r = one_way(p, &near, near.addr, &far, "from near to far", e);
+	if (r == 0)
+		r = one_way(p, &far, far.addr, &near, "from far to near", e);
+	return r < 0 ? err_wrap(e, "instance %u", i) : 0;
+}
+
 int path_verify(const struct path *p, struct err *e)
 {
-	int r = one_way(p, &p->near, &p->far, "from near to far", e);
+	int r = one_way(p, &p->near, any(p), &p->far, "from near to far", e);
 
 	if (r == 0)
-		r = one_way(p, &p->far, &p->near, "from far to near", e);
+		r = one_way(p, &p->far, any(p), &p->near, "from far to near", e);
+	for (uint32_t i = 1; r == 0 && i < p->n_instances; i++)
+		r = verify_instance(p, i, e);
 	return r < 0 ? r : verify_tcp(p, e);
 }

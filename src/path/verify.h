@@ -7,8 +7,8 @@
 #include "path/path.h"
 
 /*
- * path_verify() - a UDP packet each way; then near connects to far by TCP, and each sends more
- *                 than the largest packet holds.
+ * path_verify() - a UDP packet each way, by each instance; then near connects to far by TCP, and
+ *                 each sends more than the largest packet holds.
  *
  * Return: 0; -ETIMEDOUT naming the direction that stayed silent; -EBADMSG when only packets
  * without a checksum pass, or TCP moves nothing; -ECANCELED.
