@@ -206,7 +206,8 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 	(void)argv;
 	if (n_args > 1 || (n_args && only < 0))
 		return cmd_fail(EXIT_USAGE,
-			"list: expected paths, loads, meters, senders, receivers or scenarios, not '%s'",
+			"list: expected paths, loads, meters, senders, receivers or scenarios, "
+			"not '%s'",
 			args[n_args - 1]);
 	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
