@@ -1,7 +1,8 @@
 /*
  * Without a say in it, the whole receiving path of a veth runs on the CPU of who sends, as part of
  * sending: that is a sender that waits for the receiver, and loses nothing. With NAPI threads a
- * queue of 256 frames is between the two. Ref: drivers/net/veth.c veth_xmit, VETH_RING_SIZE.
+ * queue of 256 frames is between the two, and whoever keeps the thread from its CPU for 256 frames'
+ * time has it overflow. Ref: drivers/net/veth.c veth_xmit, VETH_RING_SIZE.
  */
 #include "frame/place.h"
 
@@ -64,18 +65,18 @@ static uint32_t pin_new(const struct place *p, const int *old, uint32_t n_old, u
 }
 
 /* Threads are asked for, if need be by way of GRO. */
-static int turn_on(struct place *p, bool by_gro, struct err *e)
+static int turn_on(struct place *p, struct err *e)
 {
 	int r = napi_set_threaded(p->napi_fd, p->port.dev, true, e);
 
-	if (r != -EOPNOTSUPP || !by_gro)
+	if (r != -EOPNOTSUPP)
 		return r;
 	r = ethtool_set(p->port.netns_fd, p->port.dev, ETHTOOL_GRO, true, e);
 	p->gro = r == 0;
 	return r < 0 ? r : napi_set_threaded(p->napi_fd, p->port.dev, true, e);
 }
 
-static int set_threaded(struct place *p, bool by_gro, uint32_t cpu, struct err *e)
+static int set_threaded(struct place *p, uint32_t cpu, struct err *e)
 {
 	int old[NAPI_MAX_THREADS];
 	uint32_t n_old, n;
@@ -88,7 +89,7 @@ static int set_threaded(struct place *p, bool by_gro, uint32_t cpu, struct err *
 		return 0;
 	}
 	n_old = napi_threads(p->port.dev, old);
-	r = turn_on(p, by_gro, e);
+	r = turn_on(p, e);
 	if (r < 0)
 		return r;
 	p->threaded = true;
@@ -127,11 +128,9 @@ int place_open(struct place **ret, const struct frame_port *port, uint32_t want,
 	if (want != TESTER_PLACE_INLINE) {
 		r = p->napi_fd = napi_open(port->netns_fd, e);
 		if (r >= 0)
-			r = want == TESTER_PLACE_RPS
-				    ? set_rps(p, cpu, e)
-				    : set_threaded(p, want == TESTER_PLACE_THREADED, cpu, e);
+			r = want == TESTER_PLACE_RPS ? set_rps(p, cpu, e) : set_threaded(p, cpu, e);
 	}
-	if (r < 0 && want != TESTER_PLACE_AUTO) {
+	if (r < 0) {
 		err_wrap(e, "--place %s", tester_place_name[want]);
 		return r == -ENODEV ? r : FRAME_UNAVAILABLE;
 	}

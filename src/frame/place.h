@@ -8,7 +8,7 @@ struct place;
 /*
  * place_open() - @want: enum tester_place; @cpu: the receiver's
  *
- * Return: 0; FRAME_UNAVAILABLE with the reason, never for TESTER_PLACE_AUTO; or negative errno.
+ * Return: 0; FRAME_UNAVAILABLE with the reason; or negative errno.
  */
 int place_open(struct place **ret, const struct frame_port *port, uint32_t want, uint32_t cpu,
 	struct err *e) must_check_;

@@ -106,6 +106,11 @@ static bool is_modifier(const struct frame_stream *s, uint32_t i)
 	return s->vary.broadcast_every && (i + 1) % s->vary.broadcast_every == 0;
 }
 
+uint64_t frame_stream_test_frames(const struct frame_stream *s, uint64_t n)
+{
+	return s->vary.broadcast_every ? n - n / s->vary.broadcast_every : n;
+}
+
 static void make_slot(struct frame_stream *s, uint32_t i, uint8_t *bytes)
 {
 	struct frame_slot *slot = &s->slot[i];

@@ -69,6 +69,9 @@ int frame_stream_new(struct frame_stream **ret, const struct frame_stream_args *
 void frame_stream_free(struct frame_stream *s);
 DEFINE_CLEANUP(struct frame_stream *, frame_stream_free, frame_stream_freep)
 
+/* Of the first @n frames from slot 0 on, those that are no modifiers. */
+uint64_t frame_stream_test_frames(const struct frame_stream *s, uint64_t n);
+
 /* Writes a whole mark at @at, its check included. Inline: it is in every sender's inner loop. */
 static inline void frame_mark_put(uint8_t *at, uint16_t key, uint8_t magic, uint8_t trial,
 	uint32_t seq, uint64_t sent_ns)

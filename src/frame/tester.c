@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 
 const char *const tester_place_name[] = {
-	[TESTER_PLACE_AUTO] = "auto",
 	[TESTER_PLACE_INLINE] = "inline",
 	[TESTER_PLACE_THREADED] = "threaded",
 	[TESTER_PLACE_RPS] = "rps",
@@ -51,8 +50,9 @@ const struct opt tester_opts[] = {
 	OPT_ENUM(struct tester_cfg, dir, "dir", 0, tester_dir_name,
 		"frames go from near to far (tx), back (rx), or both ways at once"),
 	OPT_ENUM(struct tester_cfg, place, "place", 0, tester_place_name,
-		"where the tester's devices do their receiving work: in NAPI threads on the "
-		"receiver's CPU (threaded), in line with what sends, or by RPS"),
+		"where the tester's devices do their receiving work: where they do it anyway, of "
+		"a veth in line with what sends; or on the receiver's CPU, in NAPI threads or by "
+		"RPS"),
 	OPT_U32(struct tester_cfg, flows, "flows", 0, "<n>", "UDP source ports", .min = 1,
 		.max = 4096),
 	OPT_U32(struct tester_cfg, networks, "networks", 0, "<n>",
@@ -133,6 +133,11 @@ int tester_alive(const struct tester_port *p, struct err *e)
 	return 0;
 }
 
+void tester_note(struct tester *t, const char *text)
+{
+	str_addf(t->note, sizeof(t->note), "%s%s", *t->note ? "; " : "", text);
+}
+
 static int watch_open(struct tester_port *p, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
@@ -211,7 +216,7 @@ static int choose_cpus(struct tester *t, struct err *e)
 			among(allowed, n, tx) ? rx : tx);
 	spread(t, allowed, n, tx, rx);
 	if (t->port[1].rx_cpu == t->port[0].tx_cpu)
-		str_addf(t->note, sizeof(t->note), "sender and receiver share CPU %u", tx);
+		tester_note(t, "sender and receiver share a CPU");
 	return 0;
 }
 
@@ -264,6 +269,10 @@ int tester_open(struct tester **ret, const struct tester_end *end, bool ipv6,
 		r = tester_choose(t, e);
 	if (r != 0)
 		return r;
+	if (cfg->place != TESTER_PLACE_INLINE)
+		tester_note(t,
+			"what a port's queue in front of the receiver's CPU can't hold counts "
+			"as lost by what is between the ports");
 	*ret = take_ptr(t);
 	return 0;
 }

@@ -13,8 +13,7 @@
 
 /* Where the receiving work of the ports' devices is done. */
 enum tester_place {
-	TESTER_PLACE_AUTO,   /* NAPI threads on a CPU of the receiver's alone, if there are such */
-	TESTER_PLACE_INLINE, /* wherever the kernel does it: of a veth, on the sender's CPU */
+	TESTER_PLACE_INLINE,   /* wherever the kernel does it: of a veth, on the sender's CPU */
 	TESTER_PLACE_THREADED, /* NAPI threads of the receiving device on the receiver's CPU */
 	TESTER_PLACE_RPS,      /* receive packet steering to the receiver's CPU */
 	TESTER_PLACE_N,
@@ -98,7 +97,7 @@ struct tester_trial_args {
 /* Of one direction; [0] is out of port 0 and into port 1. */
 struct tester_flow {
 	bool used;
-	uint64_t intended; /* frames of all phases */
+	uint64_t intended; /* test frames of all phases: modifiers take the place of some */
 	struct frame_sent sent;
 	struct frame_count got;
 	uint64_t lost;       /* intended - got.received: what was not sent counts. Ref: RFC 9971 */

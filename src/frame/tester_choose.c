@@ -9,19 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-/*
- * A sender that spins beside a NAPI thread takes half of its CPU, in turns of milliseconds: frames
- * of that time overflow the device's queue.
- */
-static uint32_t place_of(const struct tester *t, const struct tester_port *p)
-{
-	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
-		if (t->cfg.place == TESTER_PLACE_AUTO && t->port[i].sends &&
-			t->port[i].tx_cpu == p->rx_cpu)
-			return TESTER_PLACE_INLINE;
-	return t->cfg.place;
-}
-
 static int rx_open(struct tester *t, const struct frame_rx_ops *ops, struct err *e)
 {
 	const struct frame_rx_args args = {.key = t->key,
@@ -40,7 +27,7 @@ static int rx_open(struct tester *t, const struct frame_rx_ops *ops, struct err 
 		if (r == 0)
 			r = ops->open(&p->rx, &p->end.port, &args, e);
 		if (r == 0)
-			r = place_open(&p->place, &p->end.port, place_of(t, p), p->rx_cpu, e);
+			r = place_open(&p->place, &p->end.port, t->cfg.place, p->rx_cpu, e);
 	}
 	if (r != 0)
 		err_wrap(e, "receiver '%s'", ops->name);
@@ -283,7 +270,6 @@ int tester_choose(struct tester *t, struct err *e)
 	tx_close(t);
 	rx_close(t);
 	t->tx_ops = silent.tx;
-	str_addf(t->note, sizeof(t->note), "%sof the first frames, none came through",
-		*t->note ? "; " : "");
+	tester_note(t, "of the first frames, none came through");
 	return rx_open(t, silent.rx, e);
 }

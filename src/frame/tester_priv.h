@@ -38,5 +38,7 @@ int tester_choose(struct tester *t, struct err *e) must_check_;
 /* Makes streams and senders for @mix, at the ports that send; at both when they shall @learn. */
 int tester_mix(struct tester *t, const struct frame_mix *mix, bool learn, struct err *e)
 	must_check_;
+/* One thing more that the reader of the numbers must know. */
+void tester_note(struct tester *t, const char *text);
 /* The device is still there, and is the same. */
 int tester_alive(const struct tester_port *p, struct err *e) must_check_;

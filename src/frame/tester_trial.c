@@ -270,7 +270,7 @@ static uint32_t choose_burst(const struct tester *t, const struct tester_trial_a
 	return (uint32_t)MIN((uint64_t)BURST_MAX, 1 + ((BURST_NS << 16) - 1) / gap_q16);
 }
 
-/* @ret_total: frames intended, TESTER_UNTIL_END: as many as go */
+/* @ret_total: frames of all phases, TESTER_UNTIL_END: as many as go */
 static int make_plan(const struct tester *t, const struct tester_trial_args *a,
 	struct frame_plan *ret, uint64_t *ret_total, struct err *e)
 {
@@ -306,24 +306,27 @@ static int begin_rx(struct tester *t, const struct tester_trial_args *a, struct 
 	return r;
 }
 
-/* Conservation: what was intended is received or lost, and no more comes in than was sent. */
-static int account(struct tester_flow *f, uint64_t intended, struct err *e)
+/*
+ * Conservation: what was intended is received or lost, and no more comes in than was sent. A plan
+ * counts all frames; those that a modifier takes the place of are nobody's to receive.
+ * @planned: frames of all phases, or TESTER_UNTIL_END
+ */
+static int account(struct tester_flow *f, const struct frame_stream *stream, uint64_t planned,
+	struct err *e)
 {
 	f->used = true;
-	if (intended == TESTER_UNTIL_END) {
-		intended = f->sent.sent;
-		f->sent.unsent = 0;
-	}
-	f->intended = intended;
-	assert(f->sent.sent <= intended);
+	f->intended = planned == TESTER_UNTIL_END ? f->sent.sent
+						  : frame_stream_test_frames(stream, planned);
+	assert(f->sent.sent <= f->intended);
+	f->sent.unsent = f->intended - f->sent.sent;
 	if (f->got.received > f->sent.sent)
 		return err_say(e, EPROTO, "%llu frames came of %llu that were sent",
 			(unsigned long long)f->got.received, (unsigned long long)f->sent.sent);
-	f->lost = intended - f->got.received;
+	f->lost = f->intended - f->got.received;
 	return 0;
 }
 
-static int read_flow(struct tester *t, uint32_t i, struct crew *crew, uint64_t intended,
+static int read_flow(struct tester *t, uint32_t i, struct crew *crew, uint64_t planned,
 	struct tester_trial *ret, struct err *e)
 {
 	const struct tester_port *to = &t->port[!i];
@@ -333,14 +336,14 @@ static int read_flow(struct tester *t, uint32_t i, struct crew *crew, uint64_t i
 	f->sent = sender_of(crew, &t->port[i])->sent;
 	r = t->rx_ops->read(to->rx, f->sent.sent, &f->got, ret->hist, e);
 	if (r == 0)
-		r = account(f, intended, e);
+		r = account(f, t->port[i].stream, planned, e);
 	if (r == 0 && t->rx_ops->overflowed)
 		f->overflowed = MIN(t->rx_ops->overflowed(to->rx), f->lost);
 	return r;
 }
 
-static int read_all(struct tester *t, struct crew *crew, uint64_t intended,
-	struct tester_trial *ret, struct err *e)
+static int read_all(struct tester *t, struct crew *crew, uint64_t planned, struct tester_trial *ret,
+	struct err *e)
 {
 	int r = 0;
 
@@ -348,7 +351,7 @@ static int read_all(struct tester *t, struct crew *crew, uint64_t intended,
 		r = tester_alive(&t->port[i], e);
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
 		if (t->port[i].sends)
-			r = read_flow(t, i, crew, intended, ret, e);
+			r = read_flow(t, i, crew, planned, ret, e);
 	return r;
 }
 
@@ -357,11 +360,11 @@ static int traffic(struct tester *t, const struct tester_trial_args *a, int canc
 {
 	struct crew crew = {.done_fd = -1};
 	struct frame_plan plan;
-	uint64_t intended = 0;
+	uint64_t planned = 0;
 	int r = begin_rx(t, a, e);
 
 	if (r == 0)
-		r = make_plan(t, a, &plan, &intended, e);
+		r = make_plan(t, a, &plan, &planned, e);
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++) {
 		if (t->port[i].sends)
 			add_job(&crew, t, &t->port[i], true);
@@ -371,7 +374,7 @@ static int traffic(struct tester *t, const struct tester_trial_args *a, int canc
 	if (r == 0)
 		r = crew_run(&crew, &plan, t->cfg.drain_ns, cancel_fd, e);
 	if (r == 0)
-		r = read_all(t, &crew, intended, ret, e);
+		r = read_all(t, &crew, planned, ret, e);
 	if (r == 0) {
 		ret->burst = plan.burst;
 		ret->begin_ns = crew.job[0].plan.begin_ns;

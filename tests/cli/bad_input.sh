@@ -153,7 +153,7 @@ frames --path veth --vlan 4095 | frames: --vlan: '4095' is out of range (0 to 40
 frames --path veth --tx nosuch | frames: unknown sender 'nosuch' (see tare list)
 frames --path veth --rx nosuch | frames: unknown receiver 'nosuch' (see tare list)
 frames --path veth --dir each | frames: --dir: 'each' is not one of: tx, rx, both
-frames --path veth --place here | frames: --place: 'here' is not one of: auto, inline, threaded, rps
+frames --path veth --place here | frames: --place: 'here' is not one of: inline, threaded, rps
 frames --path veth --tx-cpu 0-1 | frames: --tx-cpu: '0-1' is not one CPU
 frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2
 frames --ports eth1,eth1 | frames: --ports: 'eth1,eth1' is the same device twice

@@ -164,12 +164,15 @@ static void checksums_stay_right(void **state)
 		struct want w = c[i % ARRAY_SIZE(c)];
 		struct frame_stream *s;
 		uint8_t copy[2048];
+		uint64_t n_test = 0;
 
 		w.key = (uint16_t)(1 + next_random() % 0xfffe);
 		s = make(&w);
 		for (uint32_t k = 0; k < 2 * s->n_slots + 200; k++) {
 			const struct frame_slot *slot = &s->slot[k % s->n_slots];
 
+			assert_int_equal(frame_stream_test_frames(s, k), n_test);
+			n_test += slot->kind == FRAME_SLOT_TEST;
 			memcpy(copy, slot->bytes, slot->len);
 			if (slot->kind == FRAME_SLOT_TEST) {
 				frame_mark_put(copy + slot->mark_at, w.key, FRAME_MAGIC_TEST,
