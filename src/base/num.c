@@ -22,7 +22,7 @@ static const struct suffix rate_suffix[] = {{"Gbps", 1000000000}, {"Mbps", 10000
 static const struct suffix percent_suffix[] = {{"%", 10000}, {NULL, 0}};
 static const struct suffix share_suffix[] = {{"%", 10000000}, {NULL, 0}};
 /* What stands below "" is read only: a value is printed with a letter, or without any. */
-static const struct suffix per_s_suffix[] = {{"G", 1000000000}, {"M", 1000000}, {"k", 1000},
+static const struct suffix metric_suffix[] = {{"G", 1000000000}, {"M", 1000000}, {"k", 1000},
 	{"", 1}, {"e3", 1000}, {"e4", 10000}, {"e5", 100000}, {"e6", 1000000}, {"e7", 10000000},
 	{"e8", 100000000}, {"e9", 1000000000}, {"e10", 10000000000}, {"", 1}, {NULL, 0}};
 static const struct suffix count_suffix[] = {{"", 1}, {NULL, 0}};
@@ -38,7 +38,8 @@ static const struct {
 	[NUM_RATE] = {rate_suffix, "a rate with its unit, such as 100Mbps or 1Gbps", "bit/s"},
 	[NUM_PERCENT] = {percent_suffix, "a percentage such as 5%", "ppm"},
 	[NUM_SHARE] = {share_suffix, "a percentage such as 0.5%", "ppb"},
-	[NUM_PER_S] = {per_s_suffix, "a rate a second such as 9001, 1.5M or 1e6", "1/s"},
+	[NUM_PER_S] = {metric_suffix, "a rate a second such as 9001, 1.5M or 1e6", "1/s"},
+	[NUM_MANY] = {metric_suffix, "a whole number such as 20000, 1.5M or 1e6", ""},
 };
 static_assert(ARRAY_SIZE(unit_info) == NUM_UNIT_N);
 

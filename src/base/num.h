@@ -16,6 +16,7 @@ enum num_unit {
 	NUM_PERCENT, /* "5%", "0.5%"; result in parts per million */
 	NUM_SHARE,   /* the same in parts per 10^9, for ratios of lost frames */
 	NUM_PER_S,   /* "9001", "1.5M", "1e6": powers of 1000; frames, queries, ... per second */
+	NUM_MANY,    /* the same of things that are counted: "20000", "1M" */
 	NUM_UNIT_N,
 };
 

@@ -49,8 +49,8 @@ struct search_ask {
 struct frames_cfg {
 	char path[256], ports[64], addr[96], gateway[96];
 	char size[280]; /* as frame_mix_parse() reads it */
-	char rate[32], count[32];
-	uint64_t time_ns;
+	char rate[32];
+	uint64_t time_ns, count;
 	bool latency, learn, json, fail_loss;
 };
 extern const struct frames_cfg frames_cfg_default;

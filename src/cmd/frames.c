@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The fastest that any sender here could be: numbers for so many must fit. */
+#define MOST_FPS    20000000
+#define MOST_FRAMES 1000000000ULL
+
 const struct frames_cfg frames_cfg_default = {
-	.size = "64",
 	.rate = "10k",
 	.time_ns = NSEC_PER_SEC,
 };
@@ -29,14 +32,16 @@ static const struct opt frames_opts[] = {
 	OPT_STR(struct frames_cfg, gateway, "port-gateway", 0, "<ip>,<ip>",
 		"addresses of the device under test at the ports, when it routes"),
 	OPT_STR(struct frames_cfg, size, "size", 0, "<bytes>",
-		"of frames, with FCS: 64; or a mix: imix, imix:<genome>"),
+		"of frames, with FCS; or a mix: imix, imix:<genome>; default: the smallest, 64, of "
+		"IPv6 78"),
 	OPT_STR(struct frames_cfg, rate, "rate", 0, "<n>",
 		"frames a second out of each port that sends: 5000, 100k, 1.5M; max: as fast as "
 		"it goes"),
 	OPT_U64(struct frames_cfg, time_ns, "time", 't', "<time>", "how long to send",
 		.unit = NUM_DURATION, .min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC),
-	OPT_STR(struct frames_cfg, count, "count", 'c', "<n>",
-		"how many frames to send instead: 20000, 1M"),
+	OPT_U64(struct frames_cfg, count, "count", 'c', "<n>",
+		"how many frames to send instead: 20000, 1M", .unit = NUM_MANY, .min = 1,
+		.max = MOST_FRAMES, .zero_ok = true),
 	OPT_FLAG(struct frames_cfg, latency, "latency", 0, "of each frame, from send to receive"),
 	OPT_FLAG(struct frames_cfg, learn, "learn", 0,
 		"both ports send learning frames first (RFC 2544 section 23)"),
@@ -48,65 +53,24 @@ static const struct opt frames_opts[] = {
 /* What the words come to. */
 struct ask {
 	struct frame_mix mix;
-	double fps;     /* INFINITY: as fast as it goes */
-	uint64_t count; /* 0: as many as the time has */
+	double fps; /* INFINITY: as fast as it goes */
 	struct path_spec spec;
 	struct subject_ports ports;
 };
 
-/* The fastest that any sender here could be: numbers for so many must fit. */
-#define MOST_FPS    20e6
-#define MOST_FRAMES 1000000000ULL
-
-/* "1.5M": powers of 1000, as rates are said. Return: false: it is no such number. */
-static bool parse_metric(const char *text, double *ret)
-{
-	static const char suffix[] = "kMG";
-	const char *digits = "0123456789.", *at;
-	char *end;
-	size_t n = strspn(text, digits);
-	double v;
-
-	if (n == 0 || text[0] == '.')
-		return false;
-	v = strtod(text, &end);
-	if (end != text + n)
-		return false;
-	if (*end) {
-		at = strchr(suffix, *end);
-		if (!at || end[1])
-			return false;
-		for (const char *p = suffix; p <= at; p++)
-			v *= 1000;
-	}
-	*ret = v;
-	return true;
-}
-
 static int parse_rate(const char *text, double *ret, struct err *e)
 {
-	if (strcmp(text, "max") == 0 || strcmp(text, "0") == 0) {
-		*ret = INFINITY;
+	uint64_t fps;
+	int r;
+
+	*ret = INFINITY;
+	if (strcmp(text, "max") == 0)
 		return 0;
-	}
-	if (!parse_metric(text, ret))
-		return err_say(e, EINVAL, "--rate: '%s' is no rate such as 5000, 100k, 1.5M or max",
-			text);
-	return *ret >= 1 && *ret <= MOST_FPS
-		       ? 0
-		       : err_say(e, ERANGE, "--rate: '%s' is out of range (1 to 20M)", text);
-}
-
-static int parse_count(const char *text, uint64_t *ret, struct err *e)
-{
-	double v = 0;
-
-	if (*text && !parse_metric(text, &v))
-		return err_say(e, EINVAL, "--count: '%s' is no number such as 20000 or 1M", text);
-	if (*text && (v < 1 || v > (double)MOST_FRAMES || v != floor(v)))
-		return err_say(e, ERANGE, "--count: '%s' is out of range (1 to 1G, whole)", text);
-	*ret = (uint64_t)v;
-	return 0;
+	r = num_parse(text, NUM_PER_S, &fps, e);
+	if (r == 0 && (fps < 1 || fps > MOST_FPS))
+		r = err_say(e, ERANGE, "'%s' is out of range (1 to 20M)", text);
+	*ret = (double)fps;
+	return r < 0 ? err_wrap(e, "--rate") : 0;
 }
 
 /* "a,b" or "". */
@@ -145,11 +109,18 @@ static int parse_subject(struct ask *ask, const struct cmd_cfg *cfg, struct err 
 	return r == 0 ? split_pair("port-gateway", f->gateway, ask->ports.gateway, e) : r;
 }
 
-static int check_mix(const struct ask *ask, const struct cmd_cfg *cfg, bool ipv6, struct err *e)
+static int parse_mix(struct ask *ask, const struct cmd_cfg *cfg, bool ipv6, struct err *e)
 {
 	const struct frame_form form = {.ipv6 = ipv6, .vlan = (uint16_t)cfg->tester.vlan};
+	const char *size = cfg->frames.size;
 	uint32_t least = frame_smallest_bytes(&form);
+	char smallest[12];
+	int r;
 
+	snprintf(smallest, sizeof(smallest), "%u", least);
+	r = frame_mix_parse(&ask->mix, *size ? size : smallest, cfg->path.mtu, e);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < ask->mix.n; i++)
 		if (ask->mix.size[i] < least)
 			return err_say(e, EINVAL,
@@ -177,19 +148,18 @@ static int parse(struct ask *ask, struct cmd_cfg *cfg, bool *ret_ipv6, struct er
 
 	*ret_ipv6 = *f->path ? ask->spec.cfg.ipv6 : cfg->path.ipv6;
 	if (r == 0)
-		r = frame_mix_parse(&ask->mix, f->size, cfg->path.mtu, e);
-	if (r == 0)
-		r = check_mix(ask, cfg, *ret_ipv6, e);
+		r = parse_mix(ask, cfg, *ret_ipv6, e);
 	if (r == 0)
 		r = parse_rate(f->rate, &ask->fps, e);
-	if (r == 0)
-		r = parse_count(f->count, &ask->count, e);
 	if (r == 0)
 		r = find_row(&cfg->tester, e);
 	if (r < 0)
 		return r;
-	most = ask->count ? (double)ask->count : MIN(ask->fps, MOST_FPS) * (double)f->time_ns / 1e9;
+	most = f->count ? (double)f->count
+			: MIN(ask->fps, (double)MOST_FPS) * (double)f->time_ns / 1e9;
 	cfg->tester.max_frames = (uint64_t)MIN(MAX(ceil(most), 1024.0), (double)MOST_FRAMES);
+	for (uint32_t i = 0; i < ask->mix.n; i++)
+		cfg->tester.max_bytes = MAX(cfg->tester.max_bytes, (uint32_t)ask->mix.size[i]);
 	return 0;
 }
 
@@ -214,7 +184,7 @@ static void make_args(const struct ask *ask, const struct frames_cfg *f,
 	struct tester_trial_args *ret)
 {
 	const bool paced = isfinite(ask->fps);
-	uint64_t n = ask->count;
+	uint64_t n = f->count;
 	double s;
 
 	if (!n)

@@ -293,6 +293,14 @@ static void live_close(struct frame_tx *tx)
 }
 DEFINE_CLEANUP(struct frame_tx *, live_close, live_closep)
 
+static int too_long(uint32_t len, struct err *e)
+{
+	return err_say(e, EMSGSIZE,
+		"live frames of %u bytes: this kernel has none that long, as they have to fit into "
+		"a page with all that it puts there",
+		len + FRAME_FCS_BYTES);
+}
+
 /* Whole frames are in the pages; the program writes heads only. */
 static int page_put(struct frame_tx *tx, const struct frame_stream *stream, struct err *e)
 {
@@ -303,6 +311,8 @@ static int page_put(struct frame_tx *tx, const struct frame_stream *stream, stru
 			longest = &stream->slot[i];
 	if (!longest)
 		return err_say(e, EINVAL, "a stream without its longest frame");
+	if (longest->len > FRAME_TX_PAGE)
+		return too_long(longest->len, e);
 	tx->len = longest->len;
 	tx->page = xcalloc(1, tx->len);
 	memcpy(tx->page, longest->bytes, tx->len);
@@ -367,10 +377,7 @@ static int try_live(struct frame_tx *tx, struct err *e)
 	if (r != -EINVAL)
 		return r;
 	if (tx->len > FRAME_MIN_BYTES)
-		return err_say(e, EMSGSIZE,
-			"live frames of %u bytes: this kernel has none that long, as they have to "
-			"fit into a page with all that it puts there",
-			tx->len + FRAME_FCS_BYTES);
+		return too_long(tx->len, e);
 	return err_say(e, EOPNOTSUPP, "this kernel has no live frames: Linux 5.18");
 }
 

@@ -40,6 +40,7 @@ struct tester_cfg {
 	char tx_cpu[16], rx_cpu[16]; /* a CPU each; "": the first and the last allowed */
 	uint64_t drain_ns;           /* after the last frame. RFC 2544 s.23 d: 2 s */
 	uint64_t max_frames;         /* of one trial: what receivers have memory for */
+	uint32_t max_bytes;          /* of a frame with FCS: what the sender must do; 0: any size */
 };
 extern const struct tester_cfg tester_cfg_default;
 extern const struct opt tester_opts[];

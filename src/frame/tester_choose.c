@@ -82,17 +82,24 @@ static int stream_new(const struct tester *t, uint32_t i, const struct frame_mix
 #define TAG_BYTES   4
 
 /* Ref: IEEE 802.3ac: a tag is no part of the payload that the MTU limits. */
-static int fits(const struct tester *t, const struct frame_port *p, const struct frame_mix *mix,
-	struct err *e)
+static int fits(const struct tester *t, const struct frame_port *p, uint32_t bytes, struct err *e)
 {
 	uint32_t room = p->mtu + ETHER_BYTES + FRAME_FCS_BYTES + (t->cfg.vlan ? TAG_BYTES : 0);
 
+	return bytes <= room
+		       ? 0
+		       : err_say(e, EMSGSIZE,
+				 "frames of %u bytes do not fit the MTU %u of '%s', at most %u do",
+				 bytes, p->mtu, p->dev, room);
+}
+
+static uint32_t longest(const struct frame_mix *mix)
+{
+	uint32_t bytes = 0;
+
 	for (uint32_t i = 0; i < mix->n; i++)
-		if (mix->size[i] > room)
-			return err_say(e, EMSGSIZE,
-				"frames of %u bytes do not fit the MTU %u of '%s', at most %u do",
-				mix->size[i], p->mtu, p->dev, room);
-	return 0;
+		bytes = MAX(bytes, mix->size[i]);
+	return bytes;
 }
 
 static bool same_mix(const struct frame_mix *a, const struct frame_mix *b)
@@ -117,7 +124,7 @@ int tester_mix(struct tester *t, const struct frame_mix *mix, bool learn, struct
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
-		r = fits(t, &t->port[i].end.port, mix, e);
+		r = fits(t, &t->port[i].end.port, longest(mix), e);
 	if (r == 0 && !same_mix(mix, &t->mix))
 		tx_close(t);
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
@@ -169,6 +176,15 @@ enum try_end {
 	TRY_UNAVAILABLE,
 };
 
+static int can_send_longest(struct tester *t, struct err *e)
+{
+	struct frame_mix mix = {.n = 1,
+		.size = {(uint16_t)t->cfg.max_bytes},
+		.mean_bytes = t->cfg.max_bytes};
+
+	return t->cfg.max_bytes ? tester_mix(t, &mix, false, e) : 0;
+}
+
 static int try_tx(struct tester *t, const struct frame_tx_ops *ops, struct err *e)
 {
 	int r = 0;
@@ -178,6 +194,8 @@ static int try_tx(struct tester *t, const struct frame_tx_ops *ops, struct err *
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
 		if (t->port[i].sends)
 			r = ops->probe(&t->port[i].end.port, e);
+	if (r == 0)
+		r = can_send_longest(t, e);
 	if (r == 0) {
 		r = comes_through(t, e);
 		if (r >= 0 && r != FRAME_UNAVAILABLE + 1)
@@ -194,6 +212,13 @@ static int ports_alive(const struct tester *t, struct err *e)
 	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
 		r = tester_alive(&t->port[i], e);
 	return r;
+}
+
+/* What it is that can't be had, once: another receiver does not change what a sender lacks. */
+static void refused(struct tester *t, const struct err *e)
+{
+	if (!strstr(t->refused, e->text))
+		str_addf(t->refused, sizeof(t->refused), "%s%s", *t->refused ? "; " : "", e->text);
 }
 
 /* A sender and a receiver that work, if not together. */
@@ -220,6 +245,8 @@ static int try_senders(struct tester *t, const struct frame_tx_ops *only, struct
 			return r;
 		if (r == TRY_LOST && !silent->tx)
 			*silent = (struct pair){frame_tx_table[i], t->rx_ops};
+		if (r != TRY_LOST)
+			refused(t, e);
 	}
 	return TRY_LOST;
 }
@@ -236,8 +263,10 @@ static int try_pairs(struct tester *t, const struct pair *only, struct pair *sil
 		r = rx_open(t, frame_rx_table[i], e);
 		if (r < 0 && ports_alive(t, e) < 0)
 			return r;
-		if (r != 0)
+		if (r != 0) {
+			refused(t, e);
 			continue;
+		}
 		r = try_senders(t, only->tx, silent, e);
 		if (r != TRY_LOST)
 			return r;
@@ -261,12 +290,19 @@ int tester_choose(struct tester *t, struct err *e)
 	struct pair only, silent = {0};
 	int r = find_rows(&t->cfg, &only, e);
 
+	for (uint32_t i = 0; r == 0 && i < TESTER_N_PORTS; i++)
+		r = fits(t, &t->port[i].end.port, t->cfg.max_bytes, e);
 	if (r == 0)
 		r = try_pairs(t, &only, &silent, e);
 	if (r == TRY_THROUGH || r < 0)
 		return MIN(r, 0);
-	if (!silent.tx)
-		return e->code == -EPERM || e->code == -EINVAL ? e->code : FRAME_UNAVAILABLE;
+	if (!silent.tx) {
+		r = e->code == -EPERM || e->code == -EINVAL || e->code == -EMSGSIZE
+			    ? e->code
+			    : FRAME_UNAVAILABLE;
+		(void)err_say(e, -e->code, "%s", t->refused);
+		return r;
+	}
 	tx_close(t);
 	rx_close(t);
 	t->tx_ops = silent.tx;

@@ -28,6 +28,7 @@ struct tester {
 	struct tester_port port[TESTER_N_PORTS];
 	struct frame_mix mix; /* of the streams */
 	char note[256];
+	char refused[400]; /* what can't be had, and why */
 };
 
 /* Frames that show whether any come through. */

@@ -142,11 +142,11 @@ frames | frames: name what is between the ports: --path (see tare list), or --po
 frames --path bridge --ports a,b | frames: name what is between the ports: --path (see tare list), or --ports
 frames --path nosuch | frames: unknown path 'nosuch' (see tare list)
 frames --path veth --port-addr 198.18.0.2,198.18.0.3 | frames: --port-addr and --port-gateway belong to --ports
-frames --path veth --rate fast | frames: --rate: 'fast' is no rate such as 5000, 100k, 1.5M or max
-frames --path veth --rate 1kk | frames: --rate: '1kk' is no rate such as 5000, 100k, 1.5M or max
+frames --path veth --rate fast | frames: --rate: 'fast' is not a rate a second such as 9001, 1.5M or 1e6
+frames --path veth --rate 1kk | frames: --rate: '1kk' is not a rate a second such as 9001, 1.5M or 1e6
 frames --path veth --rate 100M | frames: --rate: '100M' is out of range (1 to 20M)
-frames --path veth --count 1.5 | frames: --count: '1.5' is out of range (1 to 1G, whole)
-frames --path veth --count -1 | frames: --count: '-1' is no number such as 20000 or 1M
+frames --path veth --count 1.5 | frames: --count: '1.5' is not a whole number such as 20000, 1.5M or 1e6
+frames --path veth --count -1 | frames: --count: '-1' is not a whole number such as 20000, 1.5M or 1e6
 frames --path veth -6 --size 64 | frames: --size 64 is too small: IPv6 frames are at least of 78 bytes
 frames --path veth -6 --size 78 --vlan 5 | frames: --size 78 is too small: IPv6 frames with a tag are at least of 82 bytes
 frames --path veth --vlan 4095 | frames: --vlan: '4095' is out of range (0 to 4094)

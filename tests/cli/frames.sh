@@ -49,7 +49,11 @@ ok "no such gateway" frames 3 "nobody on 'pa' says that it has 198.18.0.1" --por
 ip link set pa mtu 1000
 ok "frames beyond the MTU" frames 2 "frames of 1518 bytes do not fit the MTU 1000 of 'pa'" \
   --ports pa,pb --size 1518
+ip link set pa mtu 9216
+ip link set pb mtu 9216
+ok "jumbo frames, by what can send them" is "$(conserved --size 9216 --verify)" 1
 ip link set pa mtu 1500
+ip link set pb mtu 1500
 
 no_rights() {
   local status=0 out

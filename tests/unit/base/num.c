@@ -57,6 +57,7 @@ static const struct row good[] = {
 	{NUM_SHARE, "0.5%", 0, 5000000},
 	{NUM_SHARE, "0.0000001%", 0, 1},
 	{NUM_SHARE, "33.3333333%", 0, 333333333},
+	{NUM_MANY, "1.5M", 0, 1500000},
 	{NUM_PER_S, "0", 0, 0},
 	{NUM_PER_S, "9001", 0, 9001},
 	{NUM_PER_S, "1.5M", 0, 1500000},
