@@ -92,7 +92,8 @@ static __always_inline int parse_v4(void *data, void *end, struct layout *l)
 {
 	struct iphdr *ip = data + l->l3;
 
-	if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP || ip->ihl < 5)
+	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5 ||
+		ip->protocol != IPPROTO_UDP)
 		return -1;
 	if (ip->frag_off & bpf_htons(0x1fff)) /* a later fragment. Ref: RFC 791 s.3.1 */
 		return -1;
@@ -105,7 +106,7 @@ static __always_inline int parse_v6(void *data, void *end, struct layout *l)
 {
 	struct ipv6hdr *ip = data + l->l3;
 
-	if ((void *)(ip + 1) > end || ip->nexthdr != IPPROTO_UDP)
+	if ((void *)(ip + 1) > end || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
 		return -1;
 	l->l4 = l->l3 + sizeof(*ip);
 	l->end = l->l4 + bpf_ntohs(ip->payload_len);
@@ -345,6 +346,7 @@ static __always_inline void count(struct frame_rx_count *c, const struct frame_m
 static __always_inline int right_length(const struct layout *l, __u32 udp_len, __u32 len)
 {
 	return l->l4 + udp_len == l->end &&
+	       udp_len >= sizeof(struct udphdr) + sizeof(struct frame_mark) &&
 	       (l->end == len || (l->end < len && len <= 60 + l->l3 - sizeof(struct ethhdr)));
 }
 

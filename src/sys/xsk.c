@@ -107,8 +107,7 @@ static int refused(int r, const char *dev, uint32_t queue, struct err *e)
 	if (r == -EPERM)
 		return err_say(e, EPERM, "AF_XDP takes CAP_NET_RAW");
 	if (r == -EBUSY)
-		return err_say(e, EBUSY, "an AF_XDP socket of somebody else has queue %u of '%s'",
-			queue, dev);
+		return err_say(e, EBUSY, "another AF_XDP socket has queue %u of '%s'", queue, dev);
 	return err_set(e, -r, "cannot open an AF_XDP socket on queue %u of '%s'", queue, dev);
 }
 

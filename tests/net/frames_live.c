@@ -11,6 +11,7 @@
 
 #include "base/macro.h"
 #include "base/str.h"
+#include "frame/headers.h"
 #include "frame/io.h"
 #include "sys/affinity.h"
 #include "sys/ebpf.h"
@@ -443,6 +444,88 @@ static void tells_kinds_apart(void **state)
 	sut_close(&s);
 }
 
+/* Sends a frame as it is, and counts it here as well. */
+static void both(int fd, struct frame_counter *c, const uint8_t *bytes, uint32_t len)
+{
+	if (len < ETH_HEAD_BYTES) /* no frame at all */
+		return;
+	assert_int_equal(send(fd, bytes, len, 0), len);
+	frame_counter_add(c, bytes, len, 1);
+}
+
+/* Every bit turned over, every length, every length that a header could claim, and fragments. */
+static void damage(int fd, struct frame_counter *c, const struct frame_stream *s, uint8_t *f)
+{
+	const uint32_t len = s->slot[0].len, mark_at = s->slot[0].mark_at;
+
+	for (uint32_t bit = 12 * 8; bit < (mark_at + 14) * 8; bit++) {
+		f[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		both(fd, c, f, len);
+		f[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (uint32_t n = mark_at - 8; n < len + 20; n++)
+		both(fd, c, f, n);
+	for (uint32_t udp_len = 0; udp_len < 40; udp_len++) {
+		const uint32_t ip_at = s->form.vlan ? 18 : 14;
+
+		put16(f + mark_at - 4, (uint16_t)udp_len);
+		both(fd, c, f, len);
+		if (s->form.ipv6)
+			put16(f + ip_at + 4, (uint16_t)udp_len);
+		else
+			put16(f + ip_at + 2, (uint16_t)(udp_len + 20));
+		for (uint32_t n = mark_at + 12; n < 70; n++)
+			both(fd, c, f, n);
+	}
+}
+
+/* The program and frame/count.c put each frame into the same class. */
+static void counts_as_user_space(void **state)
+{
+	struct sut s;
+
+	(void)state;
+	sut_open(&s, false);
+	for (uint32_t i = 0; i < 8; i++) {
+		const struct frame_rx_args args = {.key = KEY,
+			.max_frames = 100,
+			.verify = i % 2 == 1};
+		const struct frame_form form = {.ipv6 = i & 2, .vlan = i & 4 ? 5 : 0};
+		struct frame_stream *stream = stream_new(&s, &form, "90", 0);
+		struct frame_counter *c = frame_counter_new(KEY, args.max_frames);
+		const uint64_t deadline_ns = net_deadline();
+		struct frame_count got, here;
+		uint8_t f[128] = {0};
+		struct frame_rx *rx;
+		int fd = packet_socket(&s);
+
+		must(rx_ops->open(&rx, &s.port[1], &args, &e_));
+		must(rx_ops->begin(rx, 7, false, &e_));
+		frame_counter_begin(c, 7, false, args.verify);
+		memcpy(f, stream->slot[0].bytes, stream->slot[0].len);
+		frame_mark_put(f + stream->slot[0].mark_at, KEY, FRAME_MAGIC_TEST, 7, 3, 0);
+		damage(fd, c, stream, f);
+		memcpy(f, stream->slot[0].bytes, stream->slot[0].len);
+		frame_mark_put(f + stream->slot[0].mark_at, KEY, FRAME_MAGIC_LEARN, 7, 9, 0);
+		both(fd, c, f, stream->slot[0].len); /* the last one */
+		do
+			must(rx_ops->read(rx, 0, &got, NULL, &e_));
+		while (got.learned < 1 && clock_now_ns() < deadline_ns);
+		frame_counter_read(c, 0, &here, NULL);
+		assert_int_equal(got.received, here.received);
+		assert_int_equal(got.duplicated, here.duplicated);
+		assert_int_equal(got.corrupt, here.corrupt);
+		assert_int_equal(got.late, here.late);
+		assert_int_equal(got.learned, here.learned);
+		assert_true(got.alien >= here.alien);
+		close(fd);
+		rx_ops->close(rx);
+		frame_counter_free(c);
+		frame_stream_free(stream);
+	}
+	sut_close(&s);
+}
+
 static void says_what_is_missing(void **state)
 {
 	const struct frame_rx_args args = {.key = KEY, .max_frames = 100};
@@ -540,6 +623,7 @@ int main(void)
 		cmocka_unit_test(keeps_schedule),
 		cmocka_unit_test(ends_early),
 		cmocka_unit_test(tells_kinds_apart),
+		cmocka_unit_test(counts_as_user_space),
 		cmocka_unit_test(says_what_is_missing),
 		cmocka_unit_test(kill_leaves_nothing),
 	};
