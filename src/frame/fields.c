@@ -20,6 +20,7 @@ const struct field frame_count_fields[] = {
 	FIELD_END,
 };
 
+/* Shown beside the above in one object, whose first_ns and last_ns are the receiver's. */
 const struct field frame_sent_fields[] = {
 	FIELD_U64(struct frame_sent, sent, "frames", "test frames that the kernel took"),
 	FIELD_U64(struct frame_sent, modifiers, "frames",
@@ -28,9 +29,6 @@ const struct field frame_sent_fields[] = {
 		"due by the schedule, and not sent before its end"),
 	FIELD_U64(struct frame_sent, refused, "",
 		"times that the kernel did not take a frame, which was tried again"),
-	FIELD_U64(struct frame_sent, first_ns, "ns",
-		"when the first was handed over, on the monotonic clock"),
-	FIELD_U64(struct frame_sent, last_ns, "ns", "when the last was handed over"),
 	FIELD_U64(struct frame_sent, slip_max_ns, "ns",
 		"the most that a frame was sent after it was due"),
 	FIELD_END,

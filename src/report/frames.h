@@ -24,3 +24,5 @@ struct frames_rate frames_rate(const struct frame_count *got);
 /* Each returns 0, or the negative errno of a write that failed. */
 int frames_text(const struct frames_report *r, FILE *out);
 int frames_json(const struct frames_report *r, FILE *out);
+/* What frames_json() prints, as a JSON Schema. */
+int frames_schema(FILE *out);

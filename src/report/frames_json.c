@@ -1,6 +1,8 @@
+/* The document of a trial of frames, and its schema: the same rows in the same order. */
 #include "report/frames.h"
 
 #include "base/version.h"
+#include "report/schema.h"
 #include "wire/doc.h"
 
 #include <math.h>
@@ -59,6 +61,73 @@ static struct doc *notes(const struct subject *s)
 	for (uint32_t i = 0; i < s->n_notes; i++)
 		doc_append_str(d, s->note[i]);
 	return d;
+}
+
+static void add(struct schema_object *o, const char *key, struct doc *schema, const char *text,
+	const char *unit)
+{
+	schema_describe(schema, text, unit);
+	schema_object_add(o, key, schema);
+}
+
+static struct doc *flow_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	add(&o, "dir", schema_one_of(tester_dir_name, TESTER_DIR_BOTH),
+		"tx: from near to far; rx: the other way", "");
+	add(&o, "intended", schema_count(), "test frames due by the plan", "");
+	add(&o, "lost", schema_count(), "intended and not received, whether sent or not", "");
+	add(&o, "loss_ratio", schema_number_or_null(), "lost of intended", "");
+	add(&o, "overflowed", schema_count(), "of lost: by the tester's own receiver", "");
+	schema_add_fields(&o, frame_sent_fields);
+	schema_add_fields(&o, frame_count_fields);
+	add(&o, "fps", schema_number_or_null(), "received, from the first to the last", "1/s");
+	add(&o, "l1_bps", schema_number_or_null(), "the same with preamble and gap", "bit/s");
+	add(&o, "l2_bps", schema_number_or_null(), "the same of frames with FCS", "bit/s");
+	return schema_object_end(&o);
+}
+
+static struct doc *tester_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_add_fields(&o, tester_info_fields);
+	add(&o, "offloads", schema_array_of(schema_type("string")), "of the devices, in trials",
+		"");
+	return schema_object_end(&o);
+}
+
+int frames_schema(FILE *out)
+{
+	_cleanup_(doc_freep) struct doc *d = NULL;
+	struct schema_object o = schema_object_new();
+
+	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	doc_put_str(o.schema, "$id", "tare-frames-1");
+	doc_put_str(o.schema, "title", "What tare frames prints with --json");
+	schema_object_add(&o, "schema", schema_constant("tare-frames"));
+	schema_object_add(&o, "schema_version", schema_constant_u64(FRAMES_SCHEMA_VERSION));
+	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
+	schema_object_add(&o, "version", schema_type("string"));
+	schema_object_add(&o, "command", schema_type("string"));
+	add(&o, "started", schema_type("string"), "UTC", "");
+	add(&o, "subject", schema_type("string"), "what was between the ports", "");
+	schema_object_add(&o, "config", schema_of_opts(tester_opts));
+	schema_object_add(&o, "ipv6", schema_type("boolean"));
+	add(&o, "size", schema_type("string"), "of frames with FCS, or the name of a mix", "bytes");
+	add(&o, "mean_bytes", schema_type("number"), "of a frame with FCS", "bytes");
+	add(&o, "rate_fps", schema_number_or_null(),
+		"out of each port that sends; null: as fast as it goes", "1/s");
+	add(&o, "burst", schema_count(), "frames due together", "");
+	add(&o, "effective_ns", schema_count(), "what the trial took in all", "ns");
+	schema_object_add(&o, "tester", tester_schema());
+	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
+	schema_object_add(&o, "flows", schema_array_of(flow_schema()));
+	add(&o, "latency", schema_or_null(schema_histogram()), "from send to receive, of all flows",
+		"ns");
+	d = schema_object_end(&o);
+	return doc_write(d, out);
 }
 
 int frames_json(const struct frames_report *r, FILE *out)

@@ -29,14 +29,23 @@ conserved() {
   "$tare" frames --ports pa,pb "${few[@]}" "$@" --json | /usr/bin/python3 -c '
 import json, sys
 doc = json.load(sys.stdin)
+schema = json.load(open(sys.argv[1]))
+try:
+    import jsonschema
+    jsonschema.validate(doc, schema)
+except ImportError:
+    assert sorted(doc) == sorted(schema["required"])
 intended = 2000 - (doc["config"]["broadcast_ppm"] == 10000 and 20)
 assert doc["schema"] == "tare-frames"
 for f in doc["flows"]:
     assert f["intended"] == intended == f["received"] + f["lost"], f
     assert f["received"] == f["sent"] == intended - f["unsent"], f
     assert f["corrupt"] == f["duplicated"] == f["late"] == 0, f
-print(len(doc["flows"]))'
+print(len(doc["flows"]))' "$dir/schema"
 }
+"$tare" doc frames-schema >"$dir/schema"
+ok "the committed schema is this program's (tare doc frames-schema)" \
+  cmp "$dir/schema" "$(dirname "$0")/../../docs/schema/tare-frames-1.json"
 # The receiving half of a pair works on the CPU of who sends: nothing is lost between the two.
 ok "a pair: what was sent is received" is "$(conserved)" 1
 ok "the same both ways" is "$(conserved --dir both --learn)" 2
