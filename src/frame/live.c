@@ -11,7 +11,8 @@
  * Nothing is lost on the way to the device: what it refuses is sent again, under its number.
  *
  * Limits: a frame has to fit into a page with all that the kernel puts there. A stamp is taken when
- * a frame is made; it goes to the device when 16 are made or the batch is over, 0.5 us later; above 500,000 a second, 1 or 2 us.
+ * a frame is made; it goes to the device when 16 are made or the batch is over, 0.5 us later; above
+ * 500,000 a second, 1 or 2 us.
  * A call ends after 2^32 runs of the program, which with none due is more than a minute; then there
  * is a gap of a new pool's making.
  */
