@@ -16,6 +16,13 @@
 #define LOOK_NS (5 * NSEC_PER_MSEC)
 /* How often that is done while there is always something to do. */
 #define EXPIRE_NS (1 * NSEC_PER_MSEC)
+/*
+ * A thread that did not run for a while makes up for it by at most so many queries at once, and
+ * then by a quarter more than its share of the rate. A server's socket holds some 200 queries: all
+ * that came due in 10 ms at once would overflow it, and count as the server's loss.
+ */
+#define BURST    64U
+#define CATCH_UP 1.25
 
 static bool is_open_loop(const struct dns_thread *t)
 {
@@ -70,9 +77,36 @@ void dns_thread_take(struct dns_thread *t, struct dns_sock *s, const uint8_t *da
 	hist_add(&t->hist, now_ns - slot->due_ns);
 }
 
-/* Open loop: passes over what is too late to be sent. */
-static void drop_overdue(struct dns_thread *t, uint64_t now_ns, bool blocked)
+/* Between this thread's queries while it catches up. */
+static double ns_each_late(const struct dns_thread *t)
 {
+	return t->ns_each * t->cfg->threads / CATCH_UP;
+}
+
+/* Open loop: how many queries may leave now, were they due. */
+static uint32_t allowance(const struct dns_thread *t, uint64_t now_ns)
+{
+	double used = (t->paced_ns - (double)now_ns) / ns_each_late(t);
+
+	return used <= 0 ? BURST : used < BURST ? (uint32_t)(BURST - used) : 0;
+}
+
+/* When the next query may leave at the earliest. */
+static uint64_t allowed_ns(const struct dns_thread *t)
+{
+	double at_ns = ceil(t->paced_ns - (BURST - 1) * ns_each_late(t));
+
+	return at_ns > 0 ? (uint64_t)at_ns : 0;
+}
+
+/*
+ * Open loop: passes over what is too late to be sent. It is the server's doing if that took no more
+ * at any time since the oldest of it was due.
+ */
+static void drop_overdue(struct dns_thread *t, uint64_t now_ns)
+{
+	bool blocked = t->blocked_ns && now_ns - t->blocked_ns <= t->cfg->slip_max_ns;
+
 	while (t->next < t->n_total && due_of(t, t->next) + t->cfg->slip_max_ns < now_ns) {
 		t->count.tried++;
 		t->count.unsent++;
@@ -88,8 +122,8 @@ static void find_due(const struct dns_thread *t, uint64_t now_ns, struct dns_due
 
 	due->n = 0;
 	if (is_open_loop(t)) {
-		for (uint64_t g = t->next; due->n < DNS_SEND_BATCH && g < t->n_total;
-			g += t->cfg->threads) {
+		room = MIN(allowance(t, now_ns), (uint32_t)DNS_SEND_BATCH);
+		for (uint64_t g = t->next; due->n < room && g < t->n_total; g += t->cfg->threads) {
 			due->at_ns[due->n] = due_of(t, g);
 			if (due->at_ns[due->n] > now_ns)
 				break;
@@ -129,6 +163,15 @@ static void note_sent(struct dns_thread *t, const struct dns_due *due, uint32_t 
 	t->count.sent += n;
 	t->waiting += n;
 	t->next += (uint64_t)n * t->cfg->threads;
+	if (is_open_loop(t))
+		t->paced_ns = fmax(t->paced_ns, (double)now_ns) + n * ns_each_late(t);
+}
+
+/* Was it the server that took less than was due, not this machine's own queue? */
+static bool is_blocked(const struct dns_thread *t, const struct dns_sock *s, uint32_t sent,
+	uint32_t due)
+{
+	return sent < due && (!s || t->cfg->protocol == DNS_TCP);
 }
 
 /* Return: how many were sent, or negative errno. */
@@ -136,11 +179,14 @@ static int send_due(struct dns_thread *t, uint64_t now_ns)
 {
 	struct dns_sock *s;
 	struct dns_due due;
-	uint32_t room = 0;
+	uint32_t room = 0, wanted;
 	int n;
 
+	if (is_open_loop(t))
+		drop_overdue(t, now_ns);
 	find_due(t, now_ns, &due);
-	if (!due.n)
+	wanted = due.n;
+	if (!wanted)
 		return 0;
 	s = find_sock(t, &room);
 	due.n = MIN(due.n, room);
@@ -148,8 +194,8 @@ static int send_due(struct dns_thread *t, uint64_t now_ns)
 	if (n < 0)
 		return n;
 	note_sent(t, &due, (uint32_t)n, now_ns);
-	if (is_open_loop(t))
-		drop_overdue(t, now_ns, !n);
+	if (is_blocked(t, s, (uint32_t)n, wanted))
+		t->blocked_ns = now_ns;
 	return n;
 }
 
@@ -181,7 +227,7 @@ static uint64_t wait_ns(const struct dns_thread *t, int sent, uint64_t now_ns)
 
 	if (is_open_loop(t)) {
 		if (t->next < t->n_total)
-			due_ns = due_of(t, t->next);
+			due_ns = MAX(due_of(t, t->next), allowed_ns(t));
 	} else if (now_ns < t->begin_ns) {
 		due_ns = t->begin_ns;
 	} else if (now_ns < t->end_ns) {
@@ -260,8 +306,11 @@ static void *thread_main(void *arg)
 	/* Times in a schedule are met to the timer's precision, not to the default 50 us. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	t->error.code = 0;
-	if (run(t) < 0)
+	if (run(t) < 0) {
 		assert(t->error.code < 0);
+		/* The others' trial has failed, too. */
+		atomic_store_explicit(t->stop, true, memory_order_relaxed);
+	}
 	t->cpu_ns = own_cpu_ns();
 	(void)!write(t->done_fd, &one, sizeof(one)); /* of an eventfd that is read until the end */
 	return NULL;
@@ -276,6 +325,8 @@ int dns_thread_start(struct dns_thread *t, struct err *e)
 	t->next = t->index;
 	t->answer_min_bytes = UINT64_MAX;
 	t->answer_max_bytes = t->slip_max_ns = t->waiting = 0;
+	t->paced_ns = 0;
+	t->blocked_ns = 0;
 	t->stopping = false;
 	t->live_sent = t->live_answered = t->live_lost = 0;
 	r = pthread_create(&t->thread, NULL, thread_main, t);

@@ -62,8 +62,10 @@ struct dns_thread {
 	uint64_t next;    /* number of this thread's next query among those of all */
 	uint64_t waiting; /* sent, and neither answered nor lost */
 	uint64_t looked_ns;
+	double paced_ns;     /* open loop: when all that was sent would have left, catching up */
+	uint64_t blocked_ns; /* when the server last took less than was due; 0: never */
 	bool stopping;
-	const atomic_bool *stop;
+	atomic_bool *stop; /* of all threads; one that fails sets it */
 	int done_fd;
 
 	pthread_t thread;
