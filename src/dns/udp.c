@@ -84,10 +84,19 @@ static void fill(struct dns_thread *t, struct dns_sock *s, const struct dns_due 
 	}
 }
 
-/* The error of an earlier query, which the kernel reports once. */
+/*
+ * The error of an earlier query, which the kernel reports once; or that there is no way there now.
+ * Ref: net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c icmpv6_err_convert, v6.1
+ */
 static bool is_refusal(int errnum)
 {
-	return errnum == ECONNREFUSED || errnum == EHOSTUNREACH || errnum == ENETUNREACH;
+	static const int refusals[] = {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN,
+		ENONET, ENOPROTOOPT, EOPNOTSUPP, EMSGSIZE, EACCES, EPROTO};
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (errnum == refusals[i])
+			return true;
+	return false;
 }
 
 static int udp_send(struct dns_thread *t, struct dns_sock *s, const struct dns_due *due)
