@@ -22,6 +22,7 @@ struct finder {
 	struct dns_run *run;
 	struct dns_engine *engine;
 	const struct dns_run_ops *ops;
+	struct search_log log;
 };
 
 static double choose(uint64_t said, double otherwise)
@@ -49,7 +50,10 @@ static int set_range(struct finder *f, struct err *e)
 		return err_say(e, ENOMSG, "%s does not answer any more", run->server);
 	run->bounds.max_load =
 		choose(run->cfg.max_rate_qps, MAX(ROUGH_TO_MAX * rough_qps, (double)MAX_TO_MIN));
-	run->bounds.min_load = choose(run->cfg.min_rate_qps, run->bounds.max_load / MAX_TO_MIN);
+	/* The shortest trial has a query. Ref: RFC 9971, "Min Load" */
+	run->bounds.min_load = choose(run->cfg.min_rate_qps,
+		MAX(run->bounds.max_load / MAX_TO_MIN,
+			ceil((double)NSEC_PER_SEC / (double)run->cfg.trial_ns)));
 	if (run->bounds.min_load >= run->bounds.max_load)
 		return err_say(e, EINVAL, "--min-rate %llu is above --max-rate, %.0f",
 			(unsigned long long)run->cfg.min_rate_qps, run->bounds.max_load);
@@ -82,16 +86,27 @@ static int trial(void *ctx, double load, uint64_t duration_ns, struct search_tri
 		return err_say(e, ECANCELED, "interrupted");
 	}
 	keep(f->run, &t);
-	if (f->ops->trial)
-		f->ops->trial(f->ops->ctx, &t);
 	ret->tried = t.count.tried;
 	ret->lost = dns_lost(&t.count);
 	ret->effective_ns = t.effective_ns;
 	return 0;
 }
 
-static int find_mlr(struct finder *f, struct search_log *log, const struct search_ops *ops,
-	struct err *e)
+static void told(void *ctx, const struct search_trial *t, uint32_t n)
+{
+	struct finder *f = ctx;
+	struct dns_run *run = f->run;
+
+	(void)t;
+	(void)n;
+	run->searched_ns = f->log.effective_ns;
+	if (run->cfg.search == DNS_SEARCH_MLR)
+		mlr_bounds(&f->log, &run->bounds.goal[0], &run->lower_qps, &run->upper_qps);
+	if (f->ops->trial)
+		f->ops->trial(f->ops->ctx, run);
+}
+
+static int find_mlr(struct finder *f, const struct search_ops *ops, struct err *e)
 {
 	const struct dns_cfg *cfg = &f->run->cfg;
 	struct mlr_cfg *m = &f->run->bounds;
@@ -110,7 +125,7 @@ static int find_mlr(struct finder *f, struct search_log *log, const struct searc
 		.exceed_ppb = cfg->exceed_ratio_ppm * (MLR_PPB / 1000000),
 		.width_ppb = cfg->width_ppm * (MLR_PPB / 1000000),
 	};
-	r = mlr_search(result, log, m, ops, e);
+	r = mlr_search(result, &f->log, m, ops, e);
 	if (r < 0)
 		return r;
 	f->run->end = result[0].end;
@@ -124,8 +139,7 @@ static int find_mlr(struct finder *f, struct search_log *log, const struct searc
  * Its step is absolute: half the width, at the rate of the closed loop. Most of the range is above
  * that rate, and the search takes the same few trials whatever the step is.
  */
-static int find_binary(struct finder *f, struct search_log *log, const struct search_ops *ops,
-	struct err *e)
+static int find_binary(struct finder *f, const struct search_ops *ops, struct err *e)
 {
 	const struct dns_cfg *cfg = &f->run->cfg;
 	const struct mlr_cfg *m = &f->run->bounds;
@@ -140,7 +154,7 @@ static int find_binary(struct finder *f, struct search_log *log, const struct se
 		.time_max_ns = cfg->search_max_ns,
 	};
 	struct binary_result result;
-	int r = search_binary(&result, log, &b, ops, e);
+	int r = search_binary(&result, &f->log, &b, ops, e);
 
 	if (r < 0)
 		return r;
@@ -184,15 +198,15 @@ static int time_at(struct finder *f, double rate_qps, struct dns_timed *ret, str
 int dns_find(struct dns_run *run, struct dns_engine *x, const struct dns_run_ops *ops,
 	struct err *e)
 {
-	struct finder f = {run, x, ops};
-	const struct search_ops search_ops = {.trial = trial, .ctx = &f};
-	struct search_log log = {0};
+	struct finder f = {.run = run, .engine = x, .ops = ops};
+	const struct search_ops search_ops = {.trial = trial, .told = told, .ctx = &f};
 	int r = set_range(&f, e);
 
+	run->end = SEARCH_STOPPED; /* what an interruption leaves */
 	if (r < 0 || !run->complete)
 		return r;
-	r = (run->cfg.search == DNS_SEARCH_MLR ? find_mlr : find_binary)(&f, &log, &search_ops, e);
-	search_log_fini(&log);
+	r = (run->cfg.search == DNS_SEARCH_MLR ? find_mlr : find_binary)(&f, &search_ops, e);
+	search_log_fini(&f.log);
 	if (r < 0)
 		return run->complete ? r : 0;
 	run->client_limited = client_limited(run);

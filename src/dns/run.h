@@ -37,6 +37,7 @@ struct dns_run {
 	double lower_qps, upper_qps; /* NAN: there is none */
 	double conditional_qps;      /* mlr; NAN: none */
 	bool client_limited;         /* what failed above lower_qps failed for this end's sake */
+	uint64_t searched_ns;        /* effective time of all trials */
 	uint32_t n_trials, room;
 	struct dns_trial *trial;      /* [n_trials], the search's, in order */
 	struct dns_timed found, half; /* at lower_qps, and at half of it */
@@ -45,7 +46,8 @@ extern const struct field dns_run_fields[];
 
 struct dns_run_ops {
 	void (*interval)(void *ctx, const struct dns_interval *x); /* NULL: nobody wants to know */
-	void (*trial)(void *ctx, const struct dns_trial *t);       /* the same, of a search's */
+	/* After each trial of a search, the last in @run; lower_qps, upper_qps are mlr's so far. */
+	void (*trial)(void *ctx, const struct dns_run *run);
 	void *ctx;
 	int cancel_fd;
 };

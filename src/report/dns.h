@@ -16,7 +16,7 @@ int report_dns_schema(FILE *out);
 
 /* One line each as it happens: of an interval, and of a search's trial. @ctx: FILE */
 void report_dns_interval(void *ctx, const struct dns_interval *x);
-void report_dns_trial(void *ctx, const struct dns_trial *t);
+void report_dns_trial(void *ctx, const struct dns_run *run);
 
 /* Latencies that are told. */
 struct dns_percentile {

@@ -33,14 +33,23 @@ void report_dns_interval(void *ctx, const struct dns_interval *x)
 	fflush(ctx);
 }
 
-void report_dns_trial(void *ctx, const struct dns_trial *t)
+/* How far a search is: a limit is known, the end is not. */
+void report_dns_trial(void *ctx, const struct dns_run *run)
 {
+	const struct dns_trial *t = &run->trial[run->n_trials - 1];
 	uint64_t lost = dns_lost(&t->count), here = dns_lost_here(&t->count);
 
-	fprintf(ctx, "tare: %.0f queries/s: lost %llu of %llu", t->rate_qps,
-		(unsigned long long)lost, (unsigned long long)t->count.tried);
+	fprintf(ctx, "tare: %.0f s", seconds(run->searched_ns));
+	if (run->cfg.search_max_ns)
+		fprintf(ctx, " of at most %.0f", seconds(run->cfg.search_max_ns));
+	fprintf(ctx, ": %.0f queries/s: lost %llu of %llu", t->rate_qps, (unsigned long long)lost,
+		(unsigned long long)t->count.tried);
 	if (here)
 		fprintf(ctx, ", %llu of them here", (unsigned long long)here);
+	if (!isnan(run->lower_qps))
+		fprintf(ctx, "; at least %.0f", run->lower_qps);
+	if (!isnan(run->upper_qps))
+		fprintf(ctx, "; not %.0f", run->upper_qps);
 	fputc('\n', ctx);
 }
 

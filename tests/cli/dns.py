@@ -30,6 +30,7 @@ TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 NSD = shutil.which("nsd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
 # Nothing is unsent: this machine may be busy, and what is counted here is the server's.
 COMMON = ["--json", "--quiet", "--slip-max", "10s"]
+SO_TIMESTAMPNS = 35  # of asm-generic/socket.h; Python has no name for it
 LATE_S = 1.1  # the timeout is 1 s
 SCHEMA = strict_json(tare(TARE, "doc", "dns-schema"))
 
@@ -184,7 +185,7 @@ def closed_loop(directory, faulty):
 
 def no_answer(directory, faulty):
     for label, words in (("silent", "nothing comes back"), ("garbage", "what comes back answers no query")):
-        said = dns("127.0.0.1", "--port", str(faulty.port), "--timeout", "50ms", *query_file(directory, label), status=4)
+        said = dns("127.0.0.1", "--port", str(faulty.port), "--timeout", "200ms", *query_file(directory, label), status=4)
         assert "does not answer over udp: " + words in said.stderr and not said.stdout, said
 
 
@@ -218,6 +219,43 @@ def interrupted(directory, faulty):
     assert p.returncode == 4
     d = document(out)
     assert not d["complete"] and d["main"]["interrupted"] and d["main"]["count"]["tried"] < 6000, d["main"]
+
+
+def catches_up(_directory, _):
+    """A client that did not run for a while does not send at once what came due meanwhile."""
+    rate, window_ns, arrived = 5000, 20_000_000, []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        s.bind(("127.0.0.1", 0))
+        s.settimeout(10)
+        p = subprocess.Popen([TARE, "dns", "127.0.0.1", "--port", str(s.getsockname()[1]), *COMMON, "--names", "ok.x",
+                              "--rate", str(rate), "--time", "400ms", "--timeout", "1s"], stdout=subprocess.PIPE)
+        while len(arrived) < 0.4 * rate:
+            query, control, _, client = s.recvmsg(512, 64)
+            s.sendto(answer(query), client)
+            arrived.append(struct.unpack("qq", control[0][2]))
+            if len(arrived) == 200:
+                p.send_signal(signal.SIGSTOP)
+                time.sleep(0.2)
+                p.send_signal(signal.SIGCONT)
+        p.communicate(timeout=20)
+    at = sorted(s * 10**9 + ns for s, ns in arrived)
+    # A thread may stop between the clock and the call, too: so twice the burst of 64.
+    most = int(2 * 64 + 1.25 * rate * window_ns / 1e9) + 1
+    assert all(b - a > window_ns for a, b in zip(at, at[most:])), most
+
+
+def interrupted_search(directory, faulty):
+    p = subprocess.Popen([TARE, "dns", "127.0.0.1", "--port", str(faulty.port), *query_file(directory, "ok"), "--json",
+                          "--max-rate", "100", "--trial-time", "100ms"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = p.stderr.readline()
+    assert " s of at most 600: 100 queries/s: lost " in line, line
+    p.send_signal(signal.SIGINT)
+    out, _ = p.communicate(timeout=20)
+    d = document(out)
+    assert p.returncode == 4 and not d["complete"] and d["search"]["end"] == "stopped" and d["search"]["trials"], d
 
 
 # A real server.
@@ -325,7 +363,8 @@ def main():
     tap = Tap()
     tap.check("the committed schema is this program's", schema)
     faulty = Faulty()
-    tests = [faults_udp, faults_tcp, closed_connections, closed_loop, no_answer, refused_and_unknown, stdin, interrupted]
+    tests = [faults_udp, faults_tcp, closed_connections, closed_loop, no_answer, refused_and_unknown, stdin, interrupted,
+             interrupted_search, catches_up]
     with tempfile.TemporaryDirectory() as d:
         run_all(tap, [(t.__name__.replace("_", " "), t, d, faulty) for t in tests])
     if NSD:
