@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """tare dns against dnsperf and resperf: the same servers, the same queries, in the same rounds.
 
-usage: dns.py TARE [ROUNDS [SECONDS [clients|servers]]]
+usage: dns.py [--quick] TARE [ROUNDS [SECONDS [clients|servers]]]
+
+--quick is 4 rounds of 1 second with short searches, of the servers alone: under 4 minutes on an idle machine.
 
 Runs in a network namespace of its own (root), over loopback. NSD and BIND are started here on a zone of 1000
 names, with one and two server threads, BIND also with its query log. Each round asks each server in turn with
@@ -13,8 +15,8 @@ names, with one and two server threads, BIND also with its query log. Each round
   tare 0.5%  the same with at most 0.5 % lost
 
 What can be compared is dnsperf with tare -q: both count what a closed loop gets through. resperf's is a peak under
-overload, tare's the rate that holds. Shown are median, least and greatest of the rounds, and the median of the
-ratios within rounds.
+overload, tare's the rate that holds. Shown are median, least and greatest of the rounds, the mean with its 95 % interval
+(Student's t over the rounds), and the median of the ratios within rounds.
 
 Last, the clients alone: an XDP program answers on the far end of a veth pair, which costs next to nothing, and the
 whole cost of it falls on the client's CPU. Shown are queries per second, and per second of the client's CPU time
@@ -37,7 +39,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PORT = 5300
 NAMES = 1000
-SEARCH_MAX = '60s'
+QUICK = '--quick' in sys.argv
+SEARCH = (['--search-max', '8s', '--trial-time', '200ms', '--sum-time', '800ms', '--time', '200ms'] if QUICK else
+          ['--search-max', '60s', '--sum-time', '4s', '--time', '1s'])
+# Student's t, 97.5 %, for 1 degree of freedom and on. Ref: any table
+T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
 ZONE = ('$ORIGIN example.com.\n$TTL 3600\n@ IN SOA ns hostmaster 1 3600 600 86400 300\n@ IN NS ns\nns IN A 192.0.2.1\n'
         + ''.join(f'host{i} IN A 192.0.2.{i % 250 + 1}\n' for i in range(1, NAMES + 1)))
 NSD = '''server:
@@ -134,8 +140,8 @@ def dnsperf(where, port, queries, seconds, outstanding=100):
 def resperf(where, port, queries, seconds, most):
     """The peak of what was answered."""
     return number(r'Maximum throughput:\s+([\d.]+)', output(
-        'resperf', '-s', where, '-p', str(port), '-d', queries, '-r', str(seconds), '-m', str(int(most)), '-C', '16', '-P',
-        '/dev/null'))
+        'resperf', '-s', where, '-p', str(port), '-d', queries, '-r', str(seconds), '-m', str(int(most)), '-C', '16', '-t',
+        '2', '-P', '/dev/null'))  # -t: else it waits 45 s for the last lost query
 
 
 def tare(where, port, queries, *words):
@@ -154,8 +160,7 @@ def opened(where, port, queries, seconds, rate):
 
 
 def search(port, queries, loss):
-    s = tare('127.0.0.1', port, queries, '--loss-ratio', loss, '--search-max', SEARCH_MAX, '--sum-time', '4s', '--time',
-             '1s')['search']
+    s = tare('127.0.0.1', port, queries, '--loss-ratio', loss, *SEARCH)['search']
     return s['lower_qps'] or float('nan')
 
 
@@ -174,6 +179,14 @@ def round_of(queries, many, seconds):
     }
 
 
+def interval(v):
+    """"mean +- half of its 95 % interval", of two and more"""
+    if len(v) < 2:
+        return ''
+    t = T975[len(v) - 2] if len(v) < 11 else 1.96
+    return f'  mean {statistics.mean(v):.0f} +- {t * statistics.stdev(v) / len(v)**0.5:.0f}'
+
+
 def show(title, rows):
     """rows: [{name: number}] of the rounds"""
     print(f'\n{title}')
@@ -185,7 +198,8 @@ def show(title, rows):
             continue
         ratios = [r[name] / b for r, b in zip(rows, base) if b and r[name] == r[name]]
         ratio = f'  x{statistics.median(ratios):.2f} of dnsperf ({min(ratios):.2f} to {max(ratios):.2f})' if ratios else ''
-        print(f'  {name:<24} {statistics.median(v):9.0f}/s  ({min(v):.0f} to {max(v):.0f}){ratio}', flush=True)
+        print(f'  {name:<24} {statistics.median(v):9.0f}/s  ({min(v):.0f} to {max(v):.0f}){interval(v)}{ratio}',
+              flush=True)
 
 
 def servers(queries, many, rounds, seconds):
@@ -265,10 +279,11 @@ def main(rounds=5, seconds=5, *which):
             servers(queries, many, int(rounds), int(seconds))
 
 
-if len(sys.argv) < 2:
+arguments = [a for a in sys.argv[1:] if a != '--quick']
+if not arguments:
     sys.exit(__doc__)
 # Servers have sessions of their own, so that ^C is for this program: it ends them.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 alone()
-TARE = sys.argv[1]
-main(*sys.argv[2:])
+TARE = arguments[0]
+main(*(arguments[1:] or ([4, 1, 'servers'] if QUICK else [])))
