@@ -23,6 +23,8 @@
  */
 #define BURST    64U
 #define CATCH_UP 1.25
+/* So many leave with one call then: a call for each would make it fall behind more. */
+#define CATCH_UP_BATCH 16U
 
 static bool is_open_loop(const struct dns_thread *t)
 {
@@ -83,20 +85,18 @@ static double ns_each_late(const struct dns_thread *t)
 	return t->ns_each * t->cfg->threads / CATCH_UP;
 }
 
+/* When all that was sent by then would have left, catching up, but for @n queries. */
+static uint64_t paced_ns(const struct dns_thread *t, uint32_t n)
+{
+	return (uint64_t)fmax(ceil(t->paced_ns - n * ns_each_late(t)), 0);
+}
+
 /* Open loop: how many queries may leave now, were they due. */
 static uint32_t allowance(const struct dns_thread *t, uint64_t now_ns)
 {
-	double used = (t->paced_ns - (double)now_ns) / ns_each_late(t);
+	double used = fmax((t->paced_ns - (double)now_ns) / ns_each_late(t), 0);
 
-	return used <= 0 ? BURST : used < BURST ? (uint32_t)(BURST - used) : 0;
-}
-
-/* When the next query may leave at the earliest. */
-static uint64_t allowed_ns(const struct dns_thread *t)
-{
-	double at_ns = ceil(t->paced_ns - (BURST - 1) * ns_each_late(t));
-
-	return at_ns > 0 ? (uint64_t)at_ns : 0;
+	return used <= BURST - CATCH_UP_BATCH ? (uint32_t)(BURST - used) : 0;
 }
 
 /*
@@ -227,7 +227,7 @@ static uint64_t wait_ns(const struct dns_thread *t, int sent, uint64_t now_ns)
 
 	if (is_open_loop(t)) {
 		if (t->next < t->n_total)
-			due_ns = MAX(due_of(t, t->next), allowed_ns(t));
+			due_ns = MAX(due_of(t, t->next), paced_ns(t, BURST - CATCH_UP_BATCH));
 	} else if (now_ns < t->begin_ns) {
 		due_ns = t->begin_ns;
 	} else if (now_ns < t->end_ns) {
