@@ -100,9 +100,19 @@ static int shape(struct lab *lab, struct rt *rt, struct err *e)
 	return rt_shape(rt, "wire", rate, burst, (uint32_t)(1000 * frame), e);
 }
 
+/* A pair with as many queues as are asked for. */
+static int veth_add(const struct lab *lab, struct rt *rt, const struct rt_veth *pair, struct err *e)
+{
+	struct rt_veth v = *pair;
+
+	v.queues = lab->cfg->veth_queues;
+	return rt_veth_add_args(rt, &v, e);
+}
+
 static int wire_add(struct lab *lab, struct err *e)
 {
-	int r = rt_veth_add(lab->peer, "wire", "wire", lab->host_fd, lab->cfg->mtu, e);
+	int r = veth_add(lab, lab->peer,
+		&(struct rt_veth){"wire", "wire", lab->host_fd, lab->cfg->mtu, 0}, e);
 
 	if (r < 0)
 		return r;
@@ -218,7 +228,8 @@ int lab_pod_add(struct lab *lab, uint32_t i, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = rt_veth_add(machine, lab_outer[i], "eth0", lab->pod_fd[i], lab->pod_mtu, e);
+	r = veth_add(lab, machine,
+		&(struct rt_veth){lab_outer[i], "eth0", lab->pod_fd[i], lab->pod_mtu, 0}, e);
 	if (r < 0)
 		return r;
 	lab->pod_pair[i] = true;

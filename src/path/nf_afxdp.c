@@ -45,7 +45,7 @@ static_assert(ARRAY_SIZE(nf_poll_name) == NF_POLL_N);
 /* What the process is told, and what it answers. */
 struct task {
 	struct nf_side side[NF_N_SIDES];
-	bool busy;
+	bool busy, huge;
 };
 struct answer {
 	int r;
@@ -215,7 +215,8 @@ static int side_open(struct forwarder *f, int i, struct err *e)
 
 static int forwarder_open(struct forwarder *f, struct err *e)
 {
-	int r = xsk_pool_new(&f->pool, N_FRAMES, FRAME_BYTES, e);
+	int r = f->task.huge ? xsk_pool_new_huge(&f->pool, N_FRAMES, FRAME_BYTES, e)
+			     : xsk_pool_new(&f->pool, N_FRAMES, FRAME_BYTES, e);
 
 	for (int i = 0; r == 0 && i < NF_N_SIDES; i++)
 		r = side_open(f, i, e);
@@ -257,7 +258,7 @@ static int afxdp_start(struct nf *nf, const struct path *p, struct err *e)
 		.n_pass = 1,
 		.main = afxdp_main};
 	struct spawned *s = xcalloc(1, sizeof(*s));
-	struct task task = {.busy = p->cfg.nf_poll == NF_POLL_BUSY};
+	struct task task = {.busy = p->cfg.nf_poll == NF_POLL_BUSY, .huge = p->cfg.nf_hugepages};
 	int r;
 
 	s->ctl_fd = -1;

@@ -66,7 +66,8 @@ struct path_cfg {
 	bool ipv6;
 	uint64_t wire_rate_bps; /* 0: as fast as the machine */
 	uint32_t mtu;
-	uint32_t between; /* enum path_between */
+	uint32_t between;     /* enum path_between */
+	uint32_t veth_queues; /* no option: of the wire and links to pods; 0: one each way */
 
 	/* macvlan.c, netkit.c: rows of their tables of names */
 	uint32_t macvlan_mode, netkit_mode;
@@ -103,6 +104,7 @@ struct path_cfg {
 	uint32_t nfs, instances; /* functions of an instance, 0: as many as is usual; instances */
 	uint32_t nf;             /* row of nf_table: the forwarding function */
 	uint32_t nf_poll;        /* enum nf_poll */
+	bool nf_hugepages;       /* no option: frames of nf=afxdp in huge pages */
 
 	/* cni.c */
 	char cni_path[128];      /* where plugins are; "": CNI_PATH, or the usual places */

@@ -1,5 +1,7 @@
 #include "sys/affinity.h"
 
+#include "base/str.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -79,4 +81,28 @@ int affinity_pin_task(int tid, uint32_t cpu, struct err *e)
 	if (setpriority(PRIO_PROCESS, (id_t)tid, -20) < 0)
 		return err_set(e, errno, "cannot give thread %d its priority", tid);
 	return 0;
+}
+
+int affinity_set_task(int tid, const uint32_t *cpu, uint32_t n, struct err *e)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (uint32_t i = 0; i < n; i++)
+		CPU_SET(cpu[i], &set);
+	return sched_setaffinity(tid, sizeof(set), &set) < 0
+		       ? err_set(e, errno, "cannot say where thread %d may run", tid)
+		       : 0;
+}
+
+void affinity_text(const uint32_t *cpu, uint32_t n, char *ret, size_t size)
+{
+	*ret = '\0';
+	for (uint32_t i = 0, last; i < n; i = last + 1) {
+		for (last = i; last + 1 < n && cpu[last + 1] == cpu[last] + 1; last++)
+			;
+		str_addf(ret, size, "%s%u", i ? "," : "", cpu[i]);
+		if (last > i)
+			str_addf(ret, size, "-%u", cpu[last]);
+	}
 }

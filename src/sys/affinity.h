@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define AFFINITY_MAX_CPUS 1024
@@ -21,3 +22,9 @@ int affinity_pin(uint32_t cpu, struct err *e) must_check_;
 
 /* Pins another thread, or one of the kernel's, and lets it go before others there (nice -20). */
 int affinity_pin_task(int tid, uint32_t cpu, struct err *e) must_check_;
+
+/* Where another thread may run. @cpu: [n] */
+int affinity_set_task(int tid, const uint32_t *cpu, uint32_t n, struct err *e) must_check_;
+
+/* "0,2-5", as affinity_parse() reads it. @cpu: [n], ascending */
+void affinity_text(const uint32_t *cpu, uint32_t n, char *ret, size_t size);

@@ -149,18 +149,83 @@ int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct 
 	return 0;
 }
 
-int cgroup_join(const struct cgroup *cg, struct err *e)
+int cgroup_move(const struct cgroup *cg, pid_t pid, struct err *e)
 {
 	for (uint32_t i = 0; i < cg->n_dirs; i++) {
-		char path[PATH_MAX + 16];
+		char path[PATH_MAX + 16], text[16];
 		int r;
 
 		snprintf(path, sizeof(path), "%s/cgroup.procs", cg->dir[i]);
-		r = file_write(path, "0", e);
+		snprintf(text, sizeof(text), "%d", pid);
+		r = file_write(path, text, e);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int cgroup_join(const struct cgroup *cg, struct err *e)
+{
+	return cgroup_move(cg, 0, e); /* 0: who writes. Ref: cgroups(7) */
+}
+
+/* v1 has the controller's name for its hierarchy; v2 has its files where it is let down to. */
+static const char *const cpuset_hierarchy[] = {"cpuset", ""};
+
+/* One file of a new cpuset. A v1 cpuset has no CPUs and nodes until it is given some. */
+static int cpuset_write(const char *dir, const char *file, const char *text, struct err *e)
+{
+	char path[PATH_MAX + 16], above[PATH_MAX + 32], value[1024];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if (!text) {
+		snprintf(above, sizeof(above), "%s/../%s", dir, file);
+		if (file_read(above, value, sizeof(value), NULL) <= 0 || !*value)
+			return 0; /* v2's root has none: nothing said is all of them */
+		text = value;
+	}
+	return file_write(path, text, e);
+}
+
+static int cpuset_in(const char *hier, const char *name, struct cgroup *cg, struct janitor *j,
+	struct err *e)
+{
+	char *dir = cg->dir[0], path[PATH_MAX + 16];
+	int r;
+
+	if (!own_dir(hier, dir, PATH_MAX))
+		return CGROUP_UNAVAILABLE;
+	str_addf(dir, PATH_MAX, "/tare-%lu-%d-%s", own_pid_namespace(), getpid(), name);
+	r = janitor_note(j, dir, e);
+	if (r < 0)
+		return r;
+	if (mkdir(dir, 0755) < 0)
+		return CGROUP_UNAVAILABLE;
+	cg->n_dirs = 1;
+	snprintf(path, sizeof(path), "%s/cpuset.cpus", dir);
+	if (access(path, W_OK) == 0)
+		return 0;
+	(void)rmdir(dir);
+	return CGROUP_UNAVAILABLE;
+}
+
+int cgroup_cpuset(struct cgroup *ret, const char *name, const char *cpus, const char *mems,
+	struct janitor *j, struct err *e)
+{
+	struct cgroup cg = {0};
+	int r = CGROUP_UNAVAILABLE;
+
+	for (size_t i = 0; r == CGROUP_UNAVAILABLE && i < ARRAY_SIZE(cpuset_hierarchy); i++)
+		r = cpuset_in(cpuset_hierarchy[i], name, &cg, j, e);
+	if (r == CGROUP_UNAVAILABLE)
+		err_say(e, ENOENT, "no cpuset can be created");
+	if (r == 0)
+		r = cpuset_write(cg.dir[0], "cpuset.cpus", cpus, e);
+	if (r == 0)
+		r = cpuset_write(cg.dir[0], "cpuset.mems", mems, e);
+	if (r == 0)
+		*ret = cg;
+	return r;
 }
 
 /* The initial pid namespace, which sees all others. Ref: include/linux/proc_ns.h */
@@ -219,6 +284,8 @@ void cgroup_sweep(void)
 		char dir[PATH_MAX];
 
 		if (own_dir(hierarchy[i], dir, sizeof(dir)))
+			sweep(dir);
+		if (i == 0 && own_dir(cpuset_hierarchy[0], dir, sizeof(dir)))
 			sweep(dir);
 	}
 	while (next_mount(f, &m))

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CGROUP_MAX_DIRS 8
 
@@ -29,6 +30,18 @@ int cgroup_make(struct cgroup *ret, const char *name, struct janitor *j, struct 
 
 /* Moves the calling process into it. */
 int cgroup_join(const struct cgroup *cg, struct err *e) must_check_;
+
+/*
+ * cgroup_cpuset() - the same where processes are confined to CPUs and to memory of nodes: v1
+ *                   cpuset, or v2 where that controller is let down to the caller's cgroup.
+ * @cpus: "1,4-7"
+ * @mems: nodes, "0"; NULL: as they are in the cgroup above
+ */
+int cgroup_cpuset(struct cgroup *ret, const char *name, const char *cpus, const char *mems,
+	struct janitor *j, struct err *e) must_check_;
+
+/* Moves a process into it, with all its threads. */
+int cgroup_move(const struct cgroup *cg, pid_t pid, struct err *e) must_check_;
 
 /*
  * cgroup_note_trees() - a cgroup that an engine makes its own below, in every hierarchy there is,

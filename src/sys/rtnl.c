@@ -108,8 +108,15 @@ int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct 
 	return r < 0 ? rt_fail(e, r, "no link '%s'", name) : 0;
 }
 
-int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
-	uint32_t mtu, struct err *e)
+static void set_queues(struct rtnl_link *link, uint32_t n)
+{
+	if (!n)
+		return; /* the kernel's own choice */
+	rtnl_link_set_num_tx_queues(link, n);
+	rtnl_link_set_num_rx_queues(link, n);
+}
+
+int rt_veth_add_args(struct rt *rt, const struct rt_veth *v, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = rtnl_link_veth_alloc();
 	struct rtnl_link *peer; /* the pair's other half holds a reference of its own */
@@ -118,15 +125,24 @@ int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer
 	if (!link)
 		return err_set(e, ENOMEM, "cannot allocate a link");
 	peer = rtnl_link_veth_get_peer(link);
-	rtnl_link_set_name(link, name);
-	rtnl_link_set_mtu(link, mtu);
-	rtnl_link_set_name(peer, peer_name);
-	rtnl_link_set_mtu(peer, mtu);
-	rtnl_link_set_ns_fd(peer, peer_netns_fd);
+	rtnl_link_set_name(link, v->name);
+	rtnl_link_set_mtu(link, v->mtu);
+	rtnl_link_set_name(peer, v->peer_name);
+	rtnl_link_set_mtu(peer, v->mtu);
+	rtnl_link_set_ns_fd(peer, v->peer_netns_fd);
+	set_queues(link, v->queues);
+	set_queues(peer, v->queues);
 	rtnl_link_put(peer);
 
 	r = rtnl_link_add(rt->sk, link, NLM_F_CREATE | NLM_F_EXCL);
-	return r < 0 ? rt_fail(e, r, "cannot add the veth pair '%s' - '%s'", name, peer_name) : 0;
+	return r < 0 ? rt_fail(e, r, "cannot add the veth pair '%s' - '%s'", v->name, v->peer_name)
+		     : 0;
+}
+
+int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
+	uint32_t mtu, struct err *e)
+{
+	return rt_veth_add_args(rt, &(struct rt_veth){name, peer_name, peer_netns_fd, mtu, 0}, e);
 }
 
 int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e)

@@ -30,6 +30,13 @@ DEFINE_CLEANUP(struct rt *, rt_close, rt_closep)
 /* A veth pair: @name here, @peer_name in the namespace @peer_netns_fd; both down, with this MTU. */
 int rt_veth_add(struct rt *rt, const char *name, const char *peer_name, int peer_netns_fd,
 	uint32_t mtu, struct err *e) must_check_;
+/* The same with so many queues each way at both ends; 0: one. */
+struct rt_veth {
+	const char *name, *peer_name;
+	int peer_netns_fd;
+	uint32_t mtu, queues;
+};
+int rt_veth_add_args(struct rt *rt, const struct rt_veth *v, struct err *e) must_check_;
 int rt_bridge_add(struct rt *rt, const char *name, uint32_t mtu, struct err *e) must_check_;
 int rt_set_up(struct rt *rt, const char *name, struct err *e) must_check_;
 /* Routes by it, and IPv6 addresses of it, go away by that. */

@@ -71,19 +71,31 @@ static_assert(sizeof(struct xsk_frame) == sizeof(struct xdp_desc) &&
 		      offsetof(struct xsk_frame, len) == offsetof(struct xdp_desc, len),
 	"copied as they are");
 
-int xsk_pool_new(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, struct err *e)
+static int pool_new(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, int flags,
+	struct err *e)
 {
 	struct xsk_pool *pool;
 	uint64_t bytes = (uint64_t)n_frames * frame_bytes;
 	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
 
 	if (base == MAP_FAILED)
-		return err_set(e, errno, "cannot get memory for %u frames", n_frames);
+		return err_set(e, errno, "cannot get memory for %u frames%s", n_frames,
+			flags & MAP_HUGETLB ? " in huge pages" : "");
 	pool = xcalloc(1, sizeof(*pool));
 	*pool = (struct xsk_pool){base, bytes, frame_bytes, n_frames, 0, NULL};
 	*ret = pool;
 	return 0;
+}
+
+int xsk_pool_new(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, struct err *e)
+{
+	return pool_new(ret, n_frames, frame_bytes, 0, e);
+}
+
+int xsk_pool_new_huge(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, struct err *e)
+{
+	return pool_new(ret, n_frames, frame_bytes, MAP_HUGETLB, e);
 }
 
 void xsk_pool_free(struct xsk_pool *pool)

@@ -26,6 +26,9 @@ struct xsk_pool;
 #define XSK_HEADROOM_BYTES 256 /* Ref: include/uapi/linux/bpf.h XDP_PACKET_HEADROOM */
 int xsk_pool_new(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, struct err *e)
 	must_check_;
+/* The same in huge pages that were set aside; there must be enough. */
+int xsk_pool_new_huge(struct xsk_pool **ret, uint32_t n_frames, uint32_t frame_bytes, struct err *e)
+	must_check_;
 /* After all sockets are closed. */
 void xsk_pool_free(struct xsk_pool *pool);
 DEFINE_CLEANUP(struct xsk_pool *, xsk_pool_free, xsk_pool_freep)
