@@ -80,6 +80,7 @@ struct cmd_cfg {
 	struct dns_cfg dns;
 	struct search_ask search;
 	struct tester_cfg tester;
+	struct resources_cfg resources;
 	struct frames_cfg frames;
 	struct sut_ask subject;
 	struct rfc2544_ask rfc_ask;
@@ -143,6 +144,15 @@ bool measure_finds(const struct cmd_cfg *cfg);
 extern const struct opt subject_opts[];
 int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e);
 int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e);
+/*
+ * The same of resources: the words, and what of them is the path's; then, what is asked of the
+ * machine, with the subject as @open opens it.
+ */
+int subject_resources_check(struct cmd_cfg *cfg, struct err *e);
+typedef int subject_open_fn(struct subject **ret, const struct cmd_cfg *cfg, void *ctx,
+	int cancel_fd, struct err *e);
+int subject_with_resources(struct subject **ret, const struct cmd_cfg *cfg, subject_open_fn *open,
+	void *ctx, int cancel_fd, struct err *e);
 /* Option groups of the tester and of paths. Return: behind the last. */
 struct opt_group *subject_groups(struct opt_group *ret, struct cmd_cfg *cfg);
 

@@ -164,9 +164,10 @@ static int parse(struct ask *ask, struct cmd_cfg *cfg, bool *ret_ipv6, struct er
 }
 
 /* The machine's part of what can go wrong before a frame is sent. */
-static int open_subject(struct subject **ret, const struct ask *ask, const struct cmd_cfg *cfg,
-	int cancel_fd, struct err *e)
+static int open_subject(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, int cancel_fd,
+	struct err *e)
 {
+	const struct ask *ask = ctx;
 	bool rootless;
 	int r;
 
@@ -211,9 +212,35 @@ static enum exit_code exit_of(int r, bool opened)
 	return opened || r == -ECANCELED ? EXIT_RUN : EXIT_ENVIRONMENT;
 }
 
-static bool any_lost(const struct tester_trial *t)
+static bool any_lost(const struct frames_spread *s)
 {
-	return t->flow[0].lost || t->flow[1].lost;
+	for (uint32_t i = 0; i < s->n_rebuilds * s->n_repeats; i++)
+		if (s->trial[i].flow[0].lost || s->trial[i].flow[1].lost)
+			return true;
+	return false;
+}
+
+/* @s->trial: [rebuilds * repeats]; latencies are of the first. */
+static int make_trials(struct frames_spread *s, struct subject *subject,
+	const struct tester_trial_args *args, int cancel_fd, struct err *e)
+{
+	const uint32_t n = s->n_rebuilds * s->n_repeats;
+	_cleanup_(freep) double *fps = xcalloc(n, sizeof(*fps));
+	uint32_t n_of[RESOURCES_MAX_REBUILD];
+	struct tester_trial_args more = *args;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		n_of[i / s->n_repeats] = s->n_repeats;
+		if (i > 0 && i % s->n_repeats == 0)
+			r = subject_rebuild(subject, e);
+		if (r == 0)
+			r = tester_trial(subject->tester, &more, cancel_fd, &s->trial[i], e);
+		fps[i] = r == 0 ? frames_received_fps(&s->trial[i]) : 0;
+		more.latency = false;
+	}
+	s->fps = components_of(fps, n_of, s->n_rebuilds);
+	return r;
 }
 
 static int show(const struct frames_report *report, const struct cmd_cfg *cfg)
@@ -223,8 +250,8 @@ static int show(const struct frames_report *report, const struct cmd_cfg *cfg)
 	if (r < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "cannot write the report: %s", strerror(-r));
 	r = cmd_finish();
-	return r == EXIT_DONE && cfg->frames.fail_loss && any_lost(report->trial) ? EXIT_CONDITION
-										  : r;
+	return r == EXIT_DONE && cfg->frames.fail_loss && any_lost(report->spread) ? EXIT_CONDITION
+										   : r;
 }
 
 static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
@@ -232,14 +259,21 @@ static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	_cleanup_(subject_closep) struct subject *s = NULL;
 	_cleanup_(closep) int cancel_fd = -1;
 	_cleanup_(freep) struct hist *hist = cfg->frames.latency ? xcalloc(1, sizeof(*hist)) : NULL;
-	struct tester_trial trial = {.hist = hist};
+	_cleanup_(freep) struct tester_trial *trial = NULL;
 	struct tester_trial_args trial_args;
 	struct ask ask = {0};
-	struct frames_report report = {.mix = &ask.mix, .trial = &trial, .cfg = &cfg->tester};
+	struct frames_spread spread = {.n_rebuilds = resources_rebuilds(&cfg->resources),
+		.n_repeats = resources_repeats(&cfg->resources)};
+	struct frames_report report = {.mix = &ask.mix,
+		.cfg = &cfg->tester,
+		.resources = &cfg->resources,
+		.spread = &spread};
 	char command[1024] = "tare", started[21];
 	struct err e = {0};
-	int r = parse(&ask, cfg, &report.ipv6, &e);
+	int r = subject_resources_check(cfg, &e);
 
+	if (r == 0)
+		r = parse(&ask, cfg, &report.ipv6, &e);
 	(void)args;
 	(void)n_args;
 	if (r < 0)
@@ -252,11 +286,14 @@ static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	clock_utc(started);
 	if (hist)
 		hist_init(hist);
-	r = open_subject(&s, &ask, cfg, cancel_fd, &e);
+	r = subject_with_resources(&s, cfg, open_subject, &ask, cancel_fd, &e);
 	if (r != 0)
 		return cmd_fail(exit_of(r, false), "frames: %s", e.text);
 	make_args(&ask, &cfg->frames, &trial_args);
-	r = tester_trial(s->tester, &trial_args, cancel_fd, &trial, &e);
+	report.trial = spread.trial = trial =
+		xcalloc(spread.n_rebuilds * spread.n_repeats, sizeof(*trial));
+	trial->hist = hist;
+	r = make_trials(&spread, s, &trial_args, cancel_fd, &e);
 	if (r != 0)
 		return cmd_fail(r > 0 ? EXIT_ENVIRONMENT : exit_of(r, true), "frames: %s", e.text);
 	report.subject = s;
@@ -270,6 +307,7 @@ static void frames_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
 	*ret++ = (struct opt_group){"Options", frames_opts, &cfg->frames, .stored = false};
 	*ret++ = (struct opt_group){"Tester", tester_opts, &cfg->tester, .stored = true};
+	*ret++ = (struct opt_group){"Resources", resources_opts, &cfg->resources, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
 	for (size_t i = 0; path_table[i]; i++)
 		if (path_brings_opts(i))

@@ -3,6 +3,7 @@
 #include "bench/bench.h"
 #include "cmd/table.h"
 #include "meter/meter.h"
+#include "method/resources.h"
 #include "method/subject.h"
 #include "path/scenario.h"
 #include "report/grid.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static const char *const list_kind[] = {"paths", "loads", "meters", "senders", "receivers",
-	"scenarios"};
+	"scenarios", "resources"};
 
 static const struct opt list_opts[] = {
 	OPT_FLAG(struct ask_cfg, verbose, "verbose", 'v',
@@ -172,8 +173,23 @@ static void list_scenarios(const struct view *view, struct grid *g)
 	}
 }
 
+/* "--numa  CPUs and memory of a node; this machine has one NUMA node" */
+static void list_resources(const struct view *view, struct grid *g)
+{
+	(void)view;
+	for (const struct resources_axis *x = resources_axis_table; x->name; x++) {
+		struct err e = {0};
+		int r = x->probe ? x->probe(&e) : 0;
+
+		grid_add(g, "%s", x->name);
+		grid_add(g, "%s", r == 0 ? "yes" : "no");
+		grid_add(g, "%-11s %s%s%s", x->option, x->summary, r == 0 ? "" : "; ",
+			r == 0 ? "" : e.text);
+	}
+}
+
 static void (*const list_fill[])(const struct view *view, struct grid *g) = {list_paths, list_loads,
-	list_meters, list_senders, list_receivers, list_scenarios};
+	list_meters, list_senders, list_receivers, list_scenarios, list_resources};
 static_assert(ARRAY_SIZE(list_fill) == ARRAY_SIZE(list_kind));
 
 static void list_one(size_t kind, const struct view *view)
@@ -206,8 +222,8 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 	(void)argv;
 	if (n_args > 1 || (n_args && only < 0))
 		return cmd_fail(EXIT_USAGE,
-			"list: expected paths, loads, meters, senders, receivers or scenarios, "
-			"not '%s'",
+			"list: expected paths, loads, meters, senders, receivers, scenarios or "
+			"resources, not '%s'",
 			args[n_args - 1]);
 	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
@@ -226,15 +242,19 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "say which paths, loads, meters, senders, receivers and scenarios work here",
-	.args = "[paths|loads|meters|senders|receivers|scenarios]",
+	.summary =
+		"say which paths, loads, meters, senders, receivers, scenarios, resources work here",
+	.args = "[paths|loads|meters|senders|receivers|scenarios|"
+		"resources]",
 	.description =
 		"Paths stand below their family, whose name on the command line stands for all "
 		"of it. Each path is built for a moment to find out whether it works; what is "
 		"missing is said. One that takes an argument is asked without it. "
 		"Scenarios are those of the benchmarking drafts, each with the path that builds "
 		"it: T is a port of the tester, S the switching host, F a forwarding function, G a "
-		"guest; N/S goes in or out by a port, E/W stays on the machine.",
+		"guest; N/S goes in or out by a port, E/W stays on the machine. "
+		"Resources are the axes of the same drafts, and what of them this machine can "
+		"vary.",
 	.examples = {"tare list\neverything",
 		"tare list scenarios\nwhich topologies can be built here, and how",
 		"tare list paths -6 --verbose\npaths that work with IPv6, and what they are"},

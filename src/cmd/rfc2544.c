@@ -81,11 +81,18 @@ static int plan(struct rfc *c, struct cmd_cfg *cfg, int argc, char **argv, struc
 	cfg->tester.max_frames = most_frames(&cfg->rfc);
 	if (cfg->rfc_ask.json && cfg->rfc_ask.csv)
 		return err_say(e, EINVAL, "--json and --csv exclude each other");
-	r = subject_ask_check(cfg, &ipv6, e);
+	r = subject_resources_check(cfg, e);
+	if (r == 0)
+		r = subject_ask_check(cfg, &ipv6, e);
 	if (r < 0)
 		return r;
+	if (*cfg->rfc.resume && cfg->resources.rebuild)
+		return err_say(e, EINVAL,
+			"--rebuild and --resume exclude each other: what goes on later is another "
+			"instantiation");
 	c->cfg = cfg->rfc;
 	c->tester = cfg->tester;
+	c->resources = cfg->resources;
 	str_addf(c->command, sizeof(c->command), "tare");
 	for (int i = 0; i < argc; i++)
 		str_addf(c->command, sizeof(c->command), " %s", argv[i]);

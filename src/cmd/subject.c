@@ -101,7 +101,8 @@ int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 	return r;
 }
 
-int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e)
+static int ask_open(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, int cancel_fd,
+	struct err *e)
 {
 	const struct sut_ask *ask = &cfg->subject;
 	struct subject_ports ports;
@@ -110,6 +111,7 @@ int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel
 	bool rootless;
 	int r;
 
+	(void)ctx;
 	if (*ask->sut) {
 		r = parse_model(&sut, ask->sut, e);
 		return r < 0 ? r : subject_model(ret, &sut, e);
@@ -128,9 +130,43 @@ int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel
 	return r == 0 ? subject_path(ret, &spec, &cfg->tester, cancel_fd, e) : r;
 }
 
+int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e)
+{
+	return subject_with_resources(ret, cfg, ask_open, NULL, cancel_fd, e);
+}
+
+int subject_resources_check(struct cmd_cfg *cfg, struct err *e)
+{
+	resources_to_path(&cfg->resources, &cfg->path);
+	if (*cfg->subject.sut && resources_are_real(&cfg->resources))
+		return err_say(e, EINVAL,
+			"a model takes no CPU, memory or device: of resources, it has --rebuild "
+			"and --repeat");
+	return resources_check(&cfg->resources, e);
+}
+
+int subject_with_resources(struct subject **ret, const struct cmd_cfg *cfg, subject_open_fn *open,
+	void *ctx, int cancel_fd, struct err *e)
+{
+	_cleanup_(resources_closep) struct resources *x = NULL;
+	_cleanup_(subject_closep) struct subject *s = NULL; /* is closed first */
+	int r = resources_open(&x, &cfg->resources, e);
+
+	if (r == 0)
+		r = open(&s, cfg, ctx, cancel_fd, e);
+	if (r == 0 && cfg->resources.rebuild && !s->ops->rebuild)
+		r = err_say(e, EOPNOTSUPP, "--rebuild: '%s' is not built here", s->name);
+	if (r == 0)
+		r = subject_place(s, take_ptr(x), e);
+	if (r == 0)
+		*ret = take_ptr(s);
+	return r;
+}
+
 struct opt_group *subject_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
 	*ret++ = (struct opt_group){"Tester", tester_opts, &cfg->tester, .stored = true};
+	*ret++ = (struct opt_group){"Resources", resources_opts, &cfg->resources, .stored = true};
 	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = false};
 	for (size_t i = 0; path_table[i]; i++)
 		if (path_brings_opts(i))

@@ -79,7 +79,7 @@ static void failed(struct rfc *c, struct rfc_unit *u, const struct err *why)
 
 	u->n_rows = 0;
 	rfc_verdict(rfc_row_add(u), RFC_FAILED, "%s", why->text);
-	if (c->subject->ops->rebuild && c->subject->ops->rebuild(c->subject, &e) < 0)
+	if (c->subject->ops->rebuild && subject_rebuild(c->subject, &e) < 0)
 		str_addf(u->row[0].verdict, sizeof(u->row[0].verdict), "; and then: %s", e.text);
 }
 

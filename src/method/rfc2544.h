@@ -10,7 +10,9 @@
 #pragma once
 
 #include "meter/env.h"
+#include "method/resources.h"
 #include "method/subject.h"
+#include "stat/components.h"
 #include "stat/mlr.h"
 #include "stat/search.h"
 #include "wire/doc.h"
@@ -206,6 +208,7 @@ struct rfc_hooks {
 struct rfc {
 	struct rfc_cfg cfg;
 	struct tester_cfg tester;
+	struct resources_cfg resources;
 	char label[RFC_LABEL_SIZE]; /* what these numbers may be called */
 	bool is_rfc2544;            /* times, repeats and search are those of the RFC */
 	bool modified;              /* single options override the profile */
@@ -294,6 +297,12 @@ extern const struct field rfc_latency_sum_fields[];
 #define RFC_MAX_LATENCY_LOADS 3
 /* @ret: [RFC_MAX_LATENCY_LOADS]. Return: how many. */
 uint32_t rfc_latency_sum(const struct rfc *c, uint32_t size, struct rfc_latency_sum *ret);
+
+/*
+ * Throughput of all instantiations (--rebuild), of row @row of each search. A search that found no
+ * rate has no number.
+ */
+void rfc_spread(const struct rfc *c, uint32_t size, uint32_t row, struct components *ret);
 
 /* Mean of the repeats of recovery and reset times; NAN: none. */
 double rfc_recovery_mean_s(const struct rfc *c, uint32_t size);

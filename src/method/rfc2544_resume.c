@@ -35,6 +35,7 @@ static struct doc *config(const struct rfc *c)
 	doc_put_opts(d, rfc_opts, &c->cfg);
 	doc_put_opts(d, rfc_time_opts, &c->cfg.time);
 	doc_put_opts(d, tester_opts, &c->tester);
+	doc_put_opts(d, resources_opts, &c->resources);
 	doc_put_str(d, "resume", ""); /* the name of the file is nobody's business */
 	return d;
 }

@@ -37,6 +37,7 @@ struct subject_trial {
 };
 extern const struct field subject_trial_fields[];
 
+struct resources;
 struct subject;
 
 struct subject_ops {
@@ -62,8 +63,17 @@ struct subject {
 	uint32_t n_notes;
 	char note[PATH_MAX_NOTES][256];
 	int cancel_fd;
+	struct resources *resources; /* NULL: nothing is placed */
 	void *state;
 };
+
+/*
+ * subject_rebuild() - the SUT, or where that can't be, nothing: -EOPNOTSUPP. What resources are
+ *                     placed is placed again.
+ */
+int subject_rebuild(struct subject *s, struct err *e) must_check_;
+/* Has its processes placed now and after each rebuild. @x is the subject's from now on. */
+int subject_place(struct subject *s, struct resources *x, struct err *e) must_check_;
 
 int subject_trial(struct subject *s, const struct subject_ask *ask, struct subject_trial *ret,
 	struct err *e) must_check_;

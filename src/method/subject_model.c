@@ -20,8 +20,9 @@
 struct model {
 	struct subject s;
 	struct sut_sim sim;
-	uint32_t n_trials;
-	bool reset; /* in the next trial */
+	uint32_t n_trials, n_rebuilt;
+	uint64_t rate; /* of the first instantiation */
+	bool reset;    /* in the next trial */
 };
 
 static double load_of(const struct subject *s, double fps)
@@ -123,8 +124,11 @@ static int model_trial(struct subject *s, const struct subject_ask *ask, struct 
 
 static int model_rebuild(struct subject *s, struct err *e)
 {
-	(void)s;
+	struct model *m = s->state;
+	double less = ++m->n_rebuilt % 2 ? m->sim.cfg.uneven_ppm / 1e6 : 0;
+
 	(void)e;
+	m->sim.cfg.rate = (uint64_t)((double)m->rate * (1 - less));
 	return 0;
 }
 
@@ -178,6 +182,7 @@ int subject_model(struct subject **ret, const struct sut_cfg *cfg, struct err *e
 		.cancel_fd = -1,
 		.state = m,
 		.n_notes = 1};
+	m->rate = cfg->rate;
 	name_of(cfg, m->s.name, sizeof(m->s.name));
 	str_set(m->s.info.tx, "model");
 	str_set(m->s.info.rx, "model");

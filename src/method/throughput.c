@@ -292,9 +292,19 @@ static int warm_up(struct rfc *c, struct rfc_unit *u, struct err *e)
 	return r;
 }
 
+/* The first search of an instantiation; the first instantiation is there. */
+static bool begins(const struct rfc *c, const struct rfc_unit *u)
+{
+	return c->resources.rebuild && u->index % resources_repeats(&c->resources) == 0 &&
+	       u->index > 0;
+}
+
 static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 {
-	int r = warm_up(c, u, e);
+	int r = begins(c, u) ? subject_rebuild(c->subject, e) : 0;
+
+	if (r == 0)
+		r = warm_up(c, u, e);
 
 	if (r < 0)
 		return r;
@@ -303,16 +313,29 @@ static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 
 static bool more(const struct rfc *c, uint32_t size, uint32_t i)
 {
-	(void)c;
 	(void)size;
-	return i == 0;
+	return i < resources_rebuilds(&c->resources) * resources_repeats(&c->resources);
 }
 
 static uint32_t units(const struct rfc *c, uint32_t size)
 {
-	(void)c;
 	(void)size;
-	return 1;
+	return resources_rebuilds(&c->resources) * resources_repeats(&c->resources);
+}
+
+void rfc_spread(const struct rfc *c, uint32_t size, uint32_t row, struct components *ret)
+{
+	double fps[RESOURCES_MAX_REBUILD * RESOURCES_MAX_REPEAT];
+	uint32_t n_of[RESOURCES_MAX_REBUILD], each = resources_repeats(&c->resources);
+	uint32_t n_groups = resources_rebuilds(&c->resources);
+
+	for (uint32_t i = 0; i < n_groups * each; i++) {
+		const struct rfc_unit *u = rfc_unit_at(c, RFC_THROUGHPUT, size, i);
+
+		n_of[i / each] = each;
+		fps[i] = u && row < u->n_rows ? u->row[row].throughput.fps : NAN;
+	}
+	*ret = components_of(fps, n_of, n_groups);
 }
 
 /*

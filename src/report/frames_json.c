@@ -23,6 +23,23 @@ struct frames_rate frames_rate(const struct frame_count *got)
 	return rate;
 }
 
+double frames_received_fps(const struct tester_trial *t)
+{
+	double received = 0, s = 0;
+
+	for (uint32_t i = 0; i < TESTER_N_PORTS; i++) {
+		const struct frame_sent *x = &t->flow[i].sent;
+
+		if (!t->flow[i].used || x->sent < 2)
+			continue;
+		received += (double)t->flow[i].got.received;
+		/* From the first to the last there is a gap less than there are frames. */
+		s = fmax(s, (double)(x->last_ns - x->first_ns) / 1e9 * (double)x->sent /
+				    (double)(x->sent - 1));
+	}
+	return s > 0 ? received / s : NAN;
+}
+
 static struct doc *flow(const struct frames_report *r, uint32_t i)
 {
 	const struct tester_flow *f = &r->trial->flow[i];
@@ -63,6 +80,40 @@ static struct doc *notes(const struct subject *s)
 	return d;
 }
 
+static struct doc *trial(const struct tester_trial *t)
+{
+	struct doc *d = doc_object();
+	uint64_t intended = 0, lost = 0, received = 0;
+
+	for (uint32_t i = 0; i < TESTER_N_PORTS; i++) {
+		intended += t->flow[i].intended;
+		lost += t->flow[i].lost;
+		received += t->flow[i].got.received;
+	}
+	doc_put_u64(d, "intended", intended);
+	doc_put_u64(d, "received", received);
+	doc_put_u64(d, "lost", lost);
+	doc_put_double(d, "received_fps", frames_received_fps(t));
+	return d;
+}
+
+/* Trials by instantiation, and what they say. */
+static void put_spread(struct doc *d, const struct frames_spread *s)
+{
+	struct doc *list = doc_array(), *sum = doc_object();
+
+	for (uint32_t i = 0; i < s->n_rebuilds; i++) {
+		struct doc *one = doc_array();
+
+		for (uint32_t k = 0; k < s->n_repeats; k++)
+			doc_append(one, trial(&s->trial[i * s->n_repeats + k]));
+		doc_append(list, one);
+	}
+	doc_put_fields(sum, components_fields, &s->fps);
+	doc_put(d, "instantiations", list);
+	doc_put(d, "received_fps", sum);
+}
+
 static void add(struct schema_object *o, const char *key, struct doc *schema, const char *text,
 	const char *unit)
 {
@@ -98,6 +149,26 @@ static struct doc *tester_schema(void)
 	return schema_object_end(&o);
 }
 
+static struct doc *config_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_add_opts(&o, tester_opts);
+	schema_add_opts(&o, resources_opts);
+	return schema_object_end(&o);
+}
+
+static struct doc *trial_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	add(&o, "intended", schema_count(), "of all ports", "");
+	add(&o, "received", schema_count(), "of them", "");
+	add(&o, "lost", schema_count(), "of intended", "");
+	add(&o, "received_fps", schema_number_or_null(), "received, by the time of sending", "1/s");
+	return schema_object_end(&o);
+}
+
 int frames_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
@@ -113,7 +184,8 @@ int frames_schema(FILE *out)
 	schema_object_add(&o, "command", schema_type("string"));
 	add(&o, "started", schema_type("string"), "UTC", "");
 	add(&o, "subject", schema_type("string"), "what was between the ports", "");
-	schema_object_add(&o, "config", schema_of_opts(tester_opts));
+	schema_object_add(&o, "config", config_schema());
+	schema_object_add(&o, "resources", schema_of_fields(resources_info_fields));
 	schema_object_add(&o, "ipv6", schema_type("boolean"));
 	add(&o, "size", schema_type("string"), "of frames with FCS, or the name of a mix", "bytes");
 	add(&o, "mean_bytes", schema_type("number"), "of a frame with FCS", "bytes");
@@ -126,6 +198,9 @@ int frames_schema(FILE *out)
 	schema_object_add(&o, "flows", schema_array_of(flow_schema()));
 	add(&o, "latency", schema_or_null(schema_histogram()), "from send to receive, of all flows",
 		"ns");
+	add(&o, "instantiations", schema_array_of(schema_array_of(trial_schema())),
+		"trials of each; the document's own trial is the first", "");
+	add(&o, "received_fps", schema_of_fields(components_fields), "of all trials", "");
 	d = schema_object_end(&o);
 	return doc_write(d, out);
 }
@@ -133,7 +208,7 @@ int frames_schema(FILE *out)
 int frames_json(const struct frames_report *r, FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	struct doc *cfg = doc_object(), *flows = doc_array();
+	struct doc *cfg = doc_object(), *flows = doc_array(), *resources = doc_object();
 
 	doc_put_str(d, "schema", "tare-frames");
 	doc_put_u64(d, "schema_version", FRAMES_SCHEMA_VERSION);
@@ -143,7 +218,10 @@ int frames_json(const struct frames_report *r, FILE *out)
 	doc_put_str(d, "started", r->started);
 	doc_put_str(d, "subject", r->subject->name);
 	doc_put_opts(cfg, tester_opts, r->cfg);
+	doc_put_opts(cfg, resources_opts, r->resources);
 	doc_put(d, "config", cfg);
+	doc_put_fields(resources, resources_info_fields, resources_info(r->subject->resources));
+	doc_put(d, "resources", resources);
 	doc_put_bool(d, "ipv6", r->ipv6);
 	doc_put_str(d, "size", r->mix->name);
 	doc_put_number(d, "mean_bytes", r->mix->mean_bytes);
@@ -160,5 +238,6 @@ int frames_json(const struct frames_report *r, FILE *out)
 		doc_put_hist(d, "latency", r->trial->hist);
 	else
 		doc_put_null(d, "latency");
+	put_spread(d, r->spread);
 	return doc_write(d, out);
 }

@@ -2,6 +2,7 @@
 
 #include "report/grid.h"
 #include "report/report.h"
+#include "report/resources.h"
 
 #include <math.h>
 
@@ -148,6 +149,38 @@ static void put_latency(const struct hist *h, FILE *out)
 		(unsigned long long)h->count);
 }
 
+/* "-" where there is no number. */
+static void put_number(const char *label, double v, FILE *out)
+{
+	if (isnan(v))
+		fprintf(out, "%s -", label);
+	else
+		fprintf(out, "%s %.0f", label, v);
+}
+
+/* A line for each instantiation, with what its trials received; then what all of them say. */
+static void put_spread(const struct frames_spread *s, FILE *out)
+{
+	if (s->n_rebuilds * s->n_repeats == 1)
+		return;
+	fprintf(out,
+		"\nreceived frames/s of %u instantiations, %u trials each (above: the first)\n",
+		s->n_rebuilds, s->n_repeats);
+	for (uint32_t i = 0; i < s->n_rebuilds; i++) {
+		fprintf(out, "  %3u", i + 1);
+		for (uint32_t k = 0; k < s->n_repeats; k++)
+			fprintf(out, " %10.0f",
+				frames_received_fps(&s->trial[i * s->n_repeats + k]));
+		fputc('\n', out);
+	}
+	put_number("  mean", s->fps.mean, out);
+	put_number(", 95 % interval", s->fps.ci_low, out);
+	put_number(" to", s->fps.ci_high, out);
+	put_number("; sd within an instantiation", s->fps.sd_within, out);
+	put_number(", between them", s->fps.sd_between, out);
+	fputc('\n', out);
+}
+
 int frames_text(const struct frames_report *r, FILE *out)
 {
 	const struct tester_info *t = &r->subject->info;
@@ -161,8 +194,10 @@ int frames_text(const struct frames_report *r, FILE *out)
 	put_table(r->trial, out);
 	if (r->trial->hist)
 		put_latency(r->trial->hist, out);
+	put_spread(r->spread, out);
 	fprintf(out, "\nsent by %s on CPU %s, received by %s on CPU %s, device %s\n", t->tx,
 		t->tx_cpu, t->rx, t->rx_cpu, t->place);
+	report_resources(r->resources, resources_info(r->subject->resources), out);
 	if (*t->note)
 		fprintf(out, "note: %s\n", t->note);
 	for (uint32_t i = 0; i < r->subject->n_notes; i++)

@@ -7,13 +7,14 @@
 static struct doc *subject(const struct rfc *c)
 {
 	struct doc *d = doc_object(), *notes = doc_array(), *tester = doc_object();
-	struct doc *offloads = doc_array();
+	struct doc *offloads = doc_array(), *resources = doc_object();
 	const struct subject *s = c->subject;
 
 	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
 		doc_append_str(offloads, s->info.offloads[i]);
 	for (uint32_t i = 0; i < s->n_notes; i++)
 		doc_append_str(notes, s->note[i]);
+	doc_put_fields(resources, resources_info_fields, resources_info(s->resources));
 	doc_put_str(d, "name", s->name);
 	doc_put_bool(d, "simulated", s->simulated);
 	doc_put_u64(d, "n_ports_tx", s->n_ports_tx);
@@ -21,6 +22,7 @@ static struct doc *subject(const struct rfc *c)
 	doc_put(d, "tester", tester);
 	doc_put(d, "offloads", offloads);
 	doc_put(d, "notes", notes);
+	doc_put(d, "resources", resources);
 	return d;
 }
 
@@ -31,6 +33,7 @@ static struct doc *config(const struct rfc *c)
 	doc_put_opts(d, rfc_opts, &c->cfg);
 	doc_put_opts(d, rfc_time_opts, &c->cfg.time);
 	doc_put_opts(d, tester_opts, &c->tester);
+	doc_put_opts(d, resources_opts, &c->resources);
 	return d;
 }
 
@@ -70,6 +73,24 @@ static struct doc *goals(const struct rfc *c)
 	return list;
 }
 
+/* One for each goal; none without --rebuild. */
+static struct doc *spreads(const struct rfc *c, uint32_t size)
+{
+	const struct rfc_unit *u = rfc_unit_at(c, RFC_THROUGHPUT, size, 0);
+	struct doc *list = doc_array();
+
+	for (uint32_t i = 0; c->resources.rebuild && u && i < u->n_rows; i++) {
+		struct doc *d = doc_object();
+		struct components x;
+
+		rfc_spread(c, size, i, &x);
+		doc_put_str(d, "goal", u->row[i].throughput.goal);
+		doc_put_fields(d, components_fields, &x);
+		doc_append(list, d);
+	}
+	return list;
+}
+
 static struct doc *summaries(const struct rfc *c)
 {
 	struct doc *list = doc_array();
@@ -89,6 +110,7 @@ static struct doc *summaries(const struct rfc *c)
 		rfc_burst_sum(c, i, &bursts);
 		doc_put_fields(burst, rfc_burst_sum_fields, &bursts);
 		doc_put_str(d, "size", c->size[i].mix.name);
+		doc_put(d, "instantiations", spreads(c, i));
 		doc_put(d, "latency", loads);
 		doc_put(d, "back_to_back", burst);
 		doc_put_double(d, "recovery_mean_s", rfc_recovery_mean_s(c, i));
@@ -135,6 +157,7 @@ static struct doc *subject_schema(void)
 	schema_object_add(&o, "tester", schema_of_fields(tester_info_fields));
 	schema_object_add(&o, "offloads", schema_array_of(schema_type("string")));
 	schema_object_add(&o, "notes", schema_array_of(schema_type("string")));
+	schema_object_add(&o, "resources", schema_of_fields(resources_info_fields));
 	return schema_object_end(&o);
 }
 
@@ -145,6 +168,7 @@ static struct doc *config_schema(void)
 	schema_add_opts(&o, rfc_opts);
 	schema_add_opts(&o, rfc_time_opts);
 	schema_add_opts(&o, tester_opts);
+	schema_add_opts(&o, resources_opts);
 	return schema_object_end(&o);
 }
 
@@ -173,11 +197,21 @@ static struct doc *size_schema(void)
 	return schema_object_end(&o);
 }
 
+static struct doc *spread_schema(void)
+{
+	struct schema_object o = schema_object_new();
+
+	schema_object_add(&o, "goal", schema_type("string"));
+	schema_add_fields(&o, components_fields);
+	return schema_object_end(&o);
+}
+
 static struct doc *summary_schema(void)
 {
 	struct schema_object o = schema_object_new();
 
 	schema_object_add(&o, "size", schema_type("string"));
+	schema_object_add(&o, "instantiations", schema_array_of(spread_schema()));
 	schema_object_add(&o, "latency", schema_array_of(schema_of_fields(rfc_latency_sum_fields)));
 	schema_object_add(&o, "back_to_back", schema_of_fields(rfc_burst_sum_fields));
 	schema_object_add(&o, "recovery_mean_s", schema_number_or_null());

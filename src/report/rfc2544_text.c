@@ -5,6 +5,7 @@
 #include "report/grid.h"
 #include "report/progress.h"
 #include "report/report.h"
+#include "report/resources.h"
 #include "report/rfc2544.h"
 
 #include "base/str.h"
@@ -95,6 +96,35 @@ static void throughput(const struct rfc *c, FILE *out)
 	if (!c->cfg.line_rate_bps)
 		fputs("  theoretical: no line rate: a veth has none (--line-rate gives one)\n",
 			out);
+}
+
+static void instantiations(const struct rfc *c, FILE *out)
+{
+	static const char *const head[] = {"size", "goal", "instantiations", "mean fps", "95% from",
+		"to", "sd within", "sd between"};
+	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
+
+	grid_left(g, 1);
+	add_heads(g, head, ARRAY_SIZE(head));
+	for (uint32_t i = 0; i < c->n_sizes; i++) {
+		const struct rfc_unit *u = rfc_unit_at(c, RFC_THROUGHPUT, i, 0);
+
+		for (uint32_t k = 0; u && k < u->n_rows; k++) {
+			struct components x;
+
+			rfc_spread(c, i, k, &x);
+			grid_add(g, "%s", c->size[i].mix.name);
+			grid_add(g, "%s", u->row[k].throughput.goal);
+			grid_add(g, "%u x %u", x.n_groups, resources_repeats(&c->resources));
+			add(g, x.mean, 0);
+			add(g, x.ci_low, 0);
+			add(g, x.ci_high, 0);
+			add(g, x.sd_within, 0);
+			add(g, x.sd_between, 0);
+		}
+	}
+	fputs("\nThroughput of instantiations: the SUT built anew for each\n", out);
+	grid_print(g, out);
 }
 
 static void latency(const struct rfc *c, FILE *out)
@@ -284,6 +314,7 @@ static void head(const struct rfc *c, FILE *out)
 			fprintf(out, "port %u offloads: %s\n", i + 1, s->info.offloads[i]);
 	for (uint32_t i = 0; i < s->n_notes; i++)
 		fprintf(out, "note: %s\n", s->note[i]);
+	report_resources(&c->resources, resources_info(s->resources), out);
 	if (!c->complete)
 		fputs("interrupted: what follows is not all\n", out);
 }
@@ -330,6 +361,8 @@ int report_rfc2544_text(const struct rfc *c, FILE *out)
 		fprintf(out, "\n%s\n", report_rfc2544_title(c, i));
 		table[i](c, out);
 		verdicts(c, i, out);
+		if (i == RFC_THROUGHPUT && c->resources.rebuild)
+			instantiations(c, out);
 	}
 	return report_flush(out);
 }

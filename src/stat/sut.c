@@ -57,6 +57,9 @@ const struct opt sut_opts[] = {
 		.zero_ok = true, .max = 3600 * NSEC_PER_SEC),
 	OPT_U32(struct sut_cfg, broken_every, "broken-every", 0, "<n>",
 		"each so-manieth trial can't be made; 0: none"),
+	OPT_U32(struct sut_cfg, uneven_ppm, "uneven", 0, "<percent>",
+		"each second instantiation serves so much less", .unit = NUM_PERCENT,
+		.max = 900000),
 	OPT_END,
 };
 

@@ -26,6 +26,7 @@ struct sut_cfg {
 	uint64_t recovery_ns;  /* once frames were lost, nothing passes for so long after that */
 	uint64_t reset_ns;     /* how long nothing passes when it is reset */
 	uint32_t broken_every; /* each so-manieth trial can't be made; 0: none */
+	uint32_t uneven_ppm;   /* each second instantiation serves so much less */
 };
 extern const struct sut_cfg sut_cfg_default;
 extern const struct opt sut_opts[];

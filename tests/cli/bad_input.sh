@@ -155,6 +155,15 @@ frames --path veth --rx nosuch | frames: unknown receiver 'nosuch' (see tare lis
 frames --path veth --dir each | frames: --dir: 'each' is not one of: tx, rx, both
 frames --path veth --place here | frames: --place: 'here' is not one of: inline, threaded, rps
 frames --path veth --tx-cpu 0-1 | frames: --tx-cpu: '0-1' is not one CPU
+frames --path veth --pin both | frames: --pin: 'both' is not one of: none, shared, exclusive
+frames --path veth --pin-cpus 0 | frames: --pin-cpus belongs to --pin shared and exclusive
+frames --path veth --pin shared --pin-cpus x | frames: --pin-cpus: 'x' is not a CPU list such as 0,2-5
+frames --path veth --hog 65 | frames: --hog: '65' is out of range (0 to 64)
+frames --path veth --numa first | frames: --numa: 'first' is no number of a node
+frames --path veth --rebuild 1 | frames: --rebuild: '1' is out of range (2 to 100, or 0)
+frames --path veth --repeat 101 | frames: --repeat: '101' is out of range (1 to 100, or 0)
+rfc2544 --sut model --hog 1 | rfc2544: a model takes no CPU, memory or device: of resources, it has --rebuild and --repeat
+rfc2544 --sut model --rebuild 2 --resume x | rfc2544: --rebuild and --resume exclude each other: what goes on later is another instantiation
 frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2
 frames --ports eth1,eth1 | frames: --ports: 'eth1,eth1' is the same device twice
 frames --ports a,b --port-gateway 1.2.3.4 | frames: --port-gateway: '1.2.3.4' is not two addresses with a comma
@@ -170,8 +179,8 @@ dns ::1 --names x --min-rate 5 --max-rate 5 | dns: --min-rate is not below --max
 dns ::1 --names x --trial-time 11s | dns: --sum-time is shorter than --trial-time
 dns ::1 --names x --type NOSUCH | dns: --names, --type: 'NOSUCH' is not a query type
 list --quick | list: unknown option '--quick' (see --help)
-list nosuch | list: expected paths, loads, meters, senders, receivers or scenarios, not 'nosuch'
-list paths loads | list: expected paths, loads, meters, senders, receivers or scenarios, not 'loads'
+list nosuch | list: expected paths, loads, meters, senders, receivers, scenarios or resources, not 'nosuch'
+list paths loads | list: expected paths, loads, meters, senders, receivers, scenarios or resources, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
 search extra | search: unexpected argument 'extra'
 search --sut bridge | search: --sut: 'bridge' is not model, or model:name=value,...
@@ -181,7 +190,7 @@ search --sut model:rate=1e11 | search: --sut: --rate: '1e11' is not a rate a sec
 search --sut model:rate=0.5 | search: --sut: --rate: '0.5' is not a rate a second such as 9001, 1.5M or 1e6
 search --sut model:rate=1e6x | search: --sut: --rate: '1e6x' is not a rate a second such as 9001, 1.5M or 1e6
 search --sut model:slope=5 | search: --sut: --slope: '5' is not a percentage such as 5%
-search --sut model:speed=5 | search: --sut: unknown option 'speed', not one of: rate, queue, slope, collapse, inversion, noise-every, noise-chance, noise, latency, duplicate-every, overhead, seed, recovery, reset, broken-every
+search --sut model:speed=5 | search: --sut: unknown option 'speed', not one of: rate, queue, slope, collapse, inversion, noise-every, noise-chance, noise, latency, duplicate-every, overhead, seed, recovery, reset, broken-every, uneven
 search --search fast | search: --search: 'fast' is not one of: mlr, binary, binary-lv, mrr
 search --min-load 2M --max-load 1M | search: --min-load 2000000 is more than --max-load 1000000
 search --min-load 0 | search: --min-load: '0' is out of range (1 to 10G)
