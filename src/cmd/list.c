@@ -242,11 +242,11 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 const struct command command_list = {
 	.name = "list",
-	.summary =
-		"say which paths, loads, meters, senders, receivers, scenarios, resources work here",
-	.args = "[paths|loads|meters|senders|receivers|scenarios|"
-		"resources]",
+	.summary = "say what works here: paths, loads, senders, scenarios, resources, ...",
+	.args = "[KIND]",
 	.description =
+		"KIND is paths, loads, meters, senders, receivers, scenarios or resources; without "
+		"it all are said. "
 		"Paths stand below their family, whose name on the command line stands for all "
 		"of it. Each path is built for a moment to find out whether it works; what is "
 		"missing is said. One that takes an argument is asked without it. "

@@ -160,8 +160,8 @@ frames --path veth --pin-cpus 0 | frames: --pin-cpus belongs to --pin shared and
 frames --path veth --pin shared --pin-cpus x | frames: --pin-cpus: 'x' is not a CPU list such as 0,2-5
 frames --path veth --hog 65 | frames: --hog: '65' is out of range (0 to 64)
 frames --path veth --numa first | frames: --numa: 'first' is no number of a node
-frames --path veth --rebuild 1 | frames: --rebuild: '1' is out of range (2 to 100, or 0)
-frames --path veth --repeat 101 | frames: --repeat: '101' is out of range (1 to 100, or 0)
+frames --path veth --rebuild 1 | frames: --rebuild: '1' is out of range (0, or 2 to 100)
+frames --path veth --repeat 101 | frames: --repeat: '101' is out of range (0, or 1 to 100)
 rfc2544 --sut model --hog 1 | rfc2544: a model takes no CPU, memory or device: of resources, it has --rebuild and --repeat
 rfc2544 --sut model --rebuild 2 --resume x | rfc2544: --rebuild and --resume exclude each other: what goes on later is another instantiation
 frames --ports eth1 | frames: --ports: 'eth1' is not two devices, as eth1,eth2

@@ -55,6 +55,7 @@ ok "a device that is not there" frames 3 "no link 'nosuch'" --ports pa,nosuch
 ok "loopback is no port" frames 2 "'lo' is no Ethernet device" --ports lo,pb
 ok "no such gateway" frames 3 "nobody on 'pa' says that it has 198.18.0.1" --ports pa,pb \
   --port-gateway 198.18.0.1,198.19.0.1
+ok "what is not built here can't be built anew" frames 3 "'ports pa,pb' is not built here" --ports pa,pb --rebuild 2
 ip link set pa mtu 1000
 ok "frames beyond the MTU" frames 2 "frames of 1518 bytes do not fit the MTU 1000 of 'pa'" \
   --ports pa,pb --size 1518
