@@ -35,6 +35,10 @@ def inside():
     run('ip', 'link', 'set', 'lo', 'up')
 
 
+def rise(before, after):
+    return {place: n - before.get(place, 0) for place, n in after.items() if n != before.get(place, 0)}
+
+
 class Sut:
     """@code: the object of sut.bpf.c; None: no program, m1 and m2 are left to somebody else"""
 
@@ -52,6 +56,7 @@ class Sut:
                 self.dut('tc', 'qdisc', 'add', 'dev', dev, 'clsact')
         if code:
             self.dut('tc', 'filter', 'add', 'dev', 'm2', 'ingress', 'bpf', 'da', 'obj', code, 'sec', 'back')
+            self.dut('ip', 'link', 'set', 'dev', 'm1', 'xdp', 'obj', code, 'sec', 'xdp')
             self.treat(program)
 
     def dut(self, *words):
@@ -62,7 +67,7 @@ class Sut:
                  self.code, 'sec', program)
 
     def tbf(self, rate_bps, burst_bytes, limit_bytes):
-        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'tbf', 'rate', f'{rate_bps}bit', 'burst',
+        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '8001:', 'tbf', 'rate', f'{rate_bps}bit', 'burst',
                  f'{burst_bytes}b', 'limit', f'{limit_bytes}b')
 
     def htb(self, rate_bps, burst_bytes, limit_frames):
@@ -71,6 +76,10 @@ class Sut:
                  'burst', f'{burst_bytes}b', 'cburst', f'{burst_bytes}b')
         self.dut('tc', 'qdisc', 'add', 'dev', 'm2', 'parent', '1:1', 'pfifo', 'limit', str(limit_frames))
 
+    def overtakes(self):
+        """Within tbf, frames of program overtake go before the others."""
+        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'parent', '8001:1', 'handle', '2:', 'pfifo_fast')
+
     def no_shaper(self):
         self.dut('tc', 'qdisc', 'del', 'dev', 'm2', 'root')
 
@@ -78,6 +87,24 @@ class Sut:
         """Frames that the shaper sent and dropped."""
         root = json.loads(self.dut('tc', '-s', '-j', 'qdisc', 'show', 'dev', 'm2'))[0]
         return root['packets'], root['drops']
+
+    def drops(self):
+        """Frames on the way from a to b dropped so far, {place: number}: by devices, shaper, CPUs' backlogs. What b
+        itself drops is none of them: its receiver has seen it, and it is the sender's question whether a takes
+        frames."""
+        ret = {}
+        for where in (), ('-n', 'dut'):
+            for x in json.loads(run('ip', *where, '-s', '-j', 'link', 'show', 'type', 'veth')):
+                stats = x['stats64']
+                if x['ifname'] != 'b':
+                    ret[x['ifname'] + ' rx'] = stats['rx']['dropped']
+                ret[x['ifname'] + ' tx'] = stats['tx']['dropped']
+        for x in json.loads(self.dut('tc', '-s', '-j', 'qdisc', 'show')):
+            if x['kind'] != 'clsact' and 'drops' in x and 'parent' not in x:
+                ret[f'{x["dev"]} {x["kind"]}'] = x['drops']
+        rows = pathlib.Path('/proc/net/softnet_stat').read_text().splitlines()
+        ret['backlog'] = sum(int(row.split()[1], 16) for row in rows)
+        return ret
 
     def close(self):
         run('ip', 'link', 'del', 'dev', 'a')
