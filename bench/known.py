@@ -59,7 +59,8 @@ def campaign(binary, args, max_fps, search, tests):
              '--max-rate', str(int(max_fps)), '--search-time', '200ms', '--final-time', f'{final}s', '--drain', '300ms',
              '--settle', '50ms', '--burst-repeat', '3', '--width', f'{WIDTH * 100}%', '--search', search]
     if search == 'mlr':
-        words += ['--goals', f'loss=0%,exceed=50%,width={MLR_WIDTH * 100}%,initial={final}s,final={final}s,sum={3 * final}s']
+        words += ['--goals',
+                  f'loss=0%,exceed=50%,width={MLR_WIDTH * 100}%,initial={final}s,final={final}s,sum={3 * final}s']
     return tare(binary, *words), final
 
 

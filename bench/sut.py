@@ -67,8 +67,8 @@ class Sut:
                  self.code, 'sec', program)
 
     def tbf(self, rate_bps, burst_bytes, limit_bytes):
-        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '8001:', 'tbf', 'rate', f'{rate_bps}bit', 'burst',
-                 f'{burst_bytes}b', 'limit', f'{limit_bytes}b')
+        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '8001:', 'tbf', 'rate', f'{rate_bps}bit',
+                 'burst', f'{burst_bytes}b', 'limit', f'{limit_bytes}b')
 
     def htb(self, rate_bps, burst_bytes, limit_frames):
         self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '1:', 'htb', 'default', '1')
