@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tare rfc2544 and tare frames against devices whose answers are known: shapers, and programs that drop one in k.
 
-usage: known.py TARE SUT.BPF.O [--quick]
+usage: known.py TARE SUT.BPF.O [--rates 50,100,200] [--quick]
 
 Slow, and no test: a quarter of an hour, root, on a machine that does nothing else. Prints a line for each answer;
 exits with 1 when one is wrong.
@@ -22,7 +22,6 @@ import sut
 
 SIZE = 512
 FRAME = SIZE - 4          # bytes as a qdisc counts them
-RATES = 50e6, 100e6, 200e6
 QUEUE = 400               # frames
 BUCKET_S = 0.004          # a timer may be so late without that tokens are lost
 WIDTH = 0.005             # of the highest load
@@ -120,17 +119,19 @@ def main():
     parser.add_argument('tare')
     parser.add_argument('code', help='bench/sut.bpf.o of the build')
     parser.add_argument('--quick', action='store_true', help='trials of half a second: wider than they should be')
+    parser.add_argument('--rates', default='50,100,200', help='of shapers, Mbit/s')
     args = parser.parse_args()
+    rates = [float(x) * 1e6 for x in args.rates.split(',')]
     sut.inside()
     device = sut.Sut(args.code)
     print(f'{"answer":<24}{"rate":>8}{"expected":>14}{"measured":>14}{"+-":>10}')
     one_in(args.tare, device, 'drop7', 7)
     one_in(args.tare, device, 'drop10', 10)
-    for rate in RATES:
+    for rate in rates:
         conserved(args.tare, device, rate)
     for kind in 'tbf', 'htb':
         device.no_shaper()
-        for rate in RATES:
+        for rate in rates:
             shaped(args.tare, args, device, kind, rate)
     device.close()
     return 1 if bad else 0

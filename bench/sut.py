@@ -71,6 +71,7 @@ class Sut:
                  'burst', f'{burst_bytes}b', 'limit', f'{limit_bytes}b')
 
     def htb(self, rate_bps, burst_bytes, limit_frames):
+        self.no_shaper()
         self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '1:', 'htb', 'default', '1')
         self.dut('tc', 'class', 'add', 'dev', 'm2', 'parent', '1:', 'classid', '1:1', 'htb', 'rate', f'{rate_bps}bit',
                  'burst', f'{burst_bytes}b', 'cburst', f'{burst_bytes}b')
@@ -81,6 +82,7 @@ class Sut:
         self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'parent', '8001:1', 'handle', '2:', 'pfifo_fast')
 
     def no_shaper(self):
+        self.dut('tc', 'qdisc', 'replace', 'dev', 'm2', 'root', 'handle', '8000:', 'pfifo')
         self.dut('tc', 'qdisc', 'del', 'dev', 'm2', 'root')
 
     def shaped(self):
