@@ -227,6 +227,23 @@ void frame_seen_lost(const uint64_t *word, uint64_t n_sent, struct frame_count *
 	ret->last_lost_seq = i * 64 + 63 - (uint64_t)__builtin_clzll(missing);
 }
 
+void frame_seen_turns(const uint64_t *word, uint64_t n_sent, uint32_t n, uint64_t *ret)
+{
+	memset(ret, 0, n * sizeof(*ret));
+	for (uint64_t i = 0; i * 64 < n_sent; i++) {
+		const uint64_t left = n_sent - i * 64;
+		uint64_t set = word[i] & (left < 64 ? ~(~0ULL << left) : ~0ULL);
+
+		for (; set; set &= set - 1)
+			ret[(i * 64 + (uint64_t)__builtin_ctzll(set)) % n]++;
+	}
+}
+
+const uint64_t *frame_counter_seen(const struct frame_counter *c)
+{
+	return c->seen;
+}
+
 void frame_counter_read(const struct frame_counter *c, uint64_t n_sent, struct frame_count *ret,
 	struct hist *hist)
 {

@@ -55,8 +55,13 @@ void frame_counter_add(struct frame_counter *c, const uint8_t *bytes, uint32_t l
 void frame_counter_read(const struct frame_counter *c, uint64_t n_sent, struct frame_count *ret,
 	struct hist *hist);
 
+/* Bit per number, of those that were received. */
+const uint64_t *frame_counter_seen(const struct frame_counter *c);
+
 /*
  * frame_seen_lost() - the first and last unset bit below @n_sent, into @ret's two members.
  * @word: [(n_sent + 63) / 64]
  */
 void frame_seen_lost(const uint64_t *word, uint64_t n_sent, struct frame_count *ret);
+/* How many bits below @n_sent are set of those of i, i + n, i + 2 n, ...: into @ret[i], [@n] */
+void frame_seen_turns(const uint64_t *word, uint64_t n_sent, uint32_t n, uint64_t *ret);

@@ -90,6 +90,8 @@ struct frame_rx_ops {
 	/* Counts so far; may be called while it runs, for received alone, with @hist NULL. */
 	int (*read)(struct frame_rx *rx, uint64_t n_sent, struct frame_count *ret,
 		struct hist *hist, struct err *e);
+	/* After read: bit per number below its n_sent, set where it was received. */
+	const uint64_t *(*seen)(const struct frame_rx *rx);
 	/* Frames that reached the socket and were lost there for want of room. NULL: can't be. */
 	uint64_t (*overflowed)(struct frame_rx *rx);
 	void (*close)(struct frame_rx *rx);

@@ -147,6 +147,11 @@ static uint64_t rx_afxdp_overflowed(struct frame_rx *rx)
 	return xsk_overflowed(rx->xsk) - rx->overflowed_before;
 }
 
+static const uint64_t *rx_afxdp_seen(const struct frame_rx *rx)
+{
+	return frame_counter_seen(rx->counter);
+}
+
 const struct frame_rx_ops frame_rx_afxdp = {
 	.name = "afxdp",
 	.summary = "AF_XDP socket behind an XDP program in the driver",
@@ -155,6 +160,7 @@ const struct frame_rx_ops frame_rx_afxdp = {
 	.begin = rx_afxdp_begin,
 	.run = rx_afxdp_run,
 	.read = rx_afxdp_read,
+	.seen = rx_afxdp_seen,
 	.overflowed = rx_afxdp_overflowed,
 	.close = rx_afxdp_close,
 };

@@ -105,6 +105,11 @@ static uint64_t rx_packet_overflowed(struct frame_rx *rx)
 	return packet_ring_overflowed(rx->ring) - rx->overflowed_before;
 }
 
+static const uint64_t *rx_packet_seen(const struct frame_rx *rx)
+{
+	return frame_counter_seen(rx->counter);
+}
+
 const struct frame_rx_ops frame_rx_packet = {
 	.name = "packet",
 	.summary = "AF_PACKET socket with a TPACKET_V3 ring",
@@ -113,6 +118,7 @@ const struct frame_rx_ops frame_rx_packet = {
 	.begin = rx_packet_begin,
 	.run = rx_packet_run,
 	.read = rx_packet_read,
+	.seen = rx_packet_seen,
 	.overflowed = rx_packet_overflowed,
 	.close = rx_packet_close,
 };

@@ -187,6 +187,11 @@ static uint64_t rx_udp_overflowed(struct frame_rx *rx)
 	return (uint32_t)sock_drops(rx->fd) - rx->overflowed_before;
 }
 
+static const uint64_t *rx_udp_seen(const struct frame_rx *rx)
+{
+	return frame_counter_seen(rx->counter);
+}
+
 const struct frame_rx_ops frame_rx_udp = {
 	.name = "udp",
 	.summary = "UDP socket; the kernel checks and takes off the headers",
@@ -195,6 +200,7 @@ const struct frame_rx_ops frame_rx_udp = {
 	.begin = rx_udp_begin,
 	.run = rx_udp_run,
 	.read = rx_udp_read,
+	.seen = rx_udp_seen,
 	.overflowed = rx_udp_overflowed,
 	.close = rx_udp_close,
 };

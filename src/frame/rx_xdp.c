@@ -184,6 +184,11 @@ static int xdp_read(struct frame_rx *rx, uint64_t n_sent, struct frame_count *re
 	return r;
 }
 
+static const uint64_t *xdp_seen(const struct frame_rx *rx)
+{
+	return rx->seen;
+}
+
 static int xdp_rx_probe(const struct frame_port *port, struct err *e)
 {
 	const struct frame_rx_args args = {.key = 1, .max_frames = 64};
@@ -202,5 +207,6 @@ const struct frame_rx_ops frame_rx_xdp = {
 	.open = xdp_open,
 	.begin = xdp_begin,
 	.read = xdp_read,
+	.seen = xdp_seen,
 	.close = xdp_close,
 };

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #define FRAME_MAX_SLOTS  4096
+#define FRAME_MAX_ADDRS  16
 #define FRAME_PORT_ECHO  7
 #define FRAME_PORT_FIRST 0xC020 /* source port of flow 0. Ref: RFC 2544 appendix C.2.6.4 */
 
@@ -22,7 +23,7 @@ struct frame_addr {
 	uint16_t dst_port;              /* 0: FRAME_PORT_ECHO */
 };
 
-/* What varies from one frame to the next. */
+/* What varies from one frame to the next; of a stream with many addresses, of each. */
 struct frame_vary {
 	uint32_t flows;    /* UDP source ports, from FRAME_PORT_FIRST on; at least 1 */
 	uint32_t networks; /* dst_ip's third byte (IPv6: sixth) counts up through so many; 1: no */
@@ -44,7 +45,8 @@ struct frame_slot {
 
 struct frame_stream {
 	struct frame_form form;
-	struct frame_addr addr;
+	uint32_t n_addrs;
+	struct frame_addr addr[FRAME_MAX_ADDRS]; /* of slot i: i % n_addrs */
 	struct frame_vary vary;
 	struct frame_mix mix;
 	uint16_t key; /* sum of the twelve bytes of every mark, folded, as it lies in memory */
@@ -60,7 +62,8 @@ struct frame_stream_args {
 	const struct frame_addr *addr;
 	const struct frame_vary *vary;
 	const struct frame_mix *mix;
-	uint16_t key; /* random, not 0 and not 0xffff */
+	uint16_t key;     /* random, not 0 and not 0xffff */
+	uint32_t n_addrs; /* of addr, which frames take by turns; 0: one */
 };
 
 /* Return: 0, -EINVAL (a size too small for the form), -E2BIG (too many slots). */

@@ -256,6 +256,7 @@ int tester_open(struct tester **ret, const struct tester_end *end, bool ipv6,
 	t->cfg = *cfg;
 	t->cfg.max_frames = MAX(cfg->max_frames, (uint64_t)TESTER_TRY_FRAMES);
 	t->ipv6 = ipv6;
+	assert(end[0].n_ways >= 1 && end[0].n_ways == end[1].n_ways);
 	t->key = random_key();
 	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
 		t->port[i] = (struct tester_port){.end = end[i],

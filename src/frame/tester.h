@@ -45,13 +45,23 @@ struct tester_cfg {
 extern const struct tester_cfg tester_cfg_default;
 extern const struct opt tester_opts[];
 
-/* One end, and how frames to the other end are addressed there. */
-struct tester_end {
-	struct frame_port port;
+/* How frames from one end to the other are addressed. */
+struct tester_way {
 	uint8_t ip[16];      /* its own; IPv4: the first four bytes */
 	uint8_t next_mac[6]; /* of the next hop towards the other end */
 	uint8_t next_ip[16]; /* by which the other end is reached; behind NAT, not its own */
 	uint16_t next_port;  /* UDP port there; 0: echo */
+};
+
+/*
+ * One end, with all ways to the other: a SUT that consists of instances beside each other has one
+ * through each. Frames take them by turns, so all get the same load.
+ */
+#define TESTER_MAX_WAYS FRAME_MAX_ADDRS
+struct tester_end {
+	struct frame_port port;
+	uint32_t n_ways; /* at least 1, the same at both ends */
+	struct tester_way way[TESTER_MAX_WAYS];
 };
 
 struct tester;
@@ -103,6 +113,8 @@ struct tester_flow {
 	struct frame_count got;
 	uint64_t lost;       /* intended - got.received: what was not sent counts. Ref: RFC 9971 */
 	uint64_t overflowed; /* of lost: by the tester's own receiver, not by the SUT */
+	/* Of each way, [n_ways] of the sending end. Without modifiers and shortfall they add up. */
+	uint64_t intended_of[TESTER_MAX_WAYS], received_of[TESTER_MAX_WAYS];
 };
 struct tester_trial {
 	struct tester_flow flow[TESTER_N_PORTS];

@@ -55,6 +55,17 @@ static void tx_close(struct tester *t)
 	t->mix.n = 0;
 }
 
+static struct frame_addr address(const struct tester_end *from, const struct tester_way *way)
+{
+	struct frame_addr addr = {.dst_port = way->next_port};
+
+	memcpy(addr.src_mac, from->port.mac, sizeof(addr.src_mac));
+	memcpy(addr.dst_mac, way->next_mac, sizeof(addr.dst_mac));
+	memcpy(addr.src_ip, way->ip, sizeof(addr.src_ip));
+	memcpy(addr.dst_ip, way->next_ip, sizeof(addr.dst_ip));
+	return addr;
+}
+
 static int stream_new(const struct tester *t, uint32_t i, const struct frame_mix *mix,
 	struct frame_stream **ret, struct err *e)
 {
@@ -64,17 +75,16 @@ static int stream_new(const struct tester *t, uint32_t i, const struct frame_mix
 		.networks = t->cfg.networks,
 		.macs = t->cfg.macs,
 		.broadcast_every = t->cfg.broadcast_ppm ? 1000000 / t->cfg.broadcast_ppm : 0};
-	struct frame_addr addr = {.dst_port = from->next_port};
+	struct frame_addr addr[FRAME_MAX_ADDRS] = {0};
 	const struct frame_stream_args args = {.form = &form,
-		.addr = &addr,
+		.addr = addr,
+		.n_addrs = from->n_ways,
 		.vary = &vary,
 		.mix = mix,
 		.key = t->key};
 
-	memcpy(addr.src_mac, from->port.mac, sizeof(addr.src_mac));
-	memcpy(addr.dst_mac, from->next_mac, sizeof(addr.dst_mac));
-	memcpy(addr.src_ip, from->ip, sizeof(addr.src_ip));
-	memcpy(addr.dst_ip, from->next_ip, sizeof(addr.dst_ip));
+	for (uint32_t k = 0; k < from->n_ways; k++)
+		addr[k] = address(from, &from->way[k]);
 	return frame_stream_new(ret, &args, e);
 }
 

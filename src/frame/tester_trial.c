@@ -326,6 +326,19 @@ static int account(struct tester_flow *f, const struct frame_stream *stream, uin
 	return 0;
 }
 
+/* Test frames go by turns from the first number on, so a number tells its way. */
+static void itemise(struct tester *t, uint32_t i, struct tester_flow *f)
+{
+	const uint32_t n = t->port[i].end.n_ways;
+
+	for (uint32_t k = 0; k < n; k++)
+		f->intended_of[k] = f->intended / n + (k < f->intended % n);
+	if (n == 1)
+		f->received_of[0] = f->got.received;
+	else
+		frame_seen_turns(t->rx_ops->seen(t->port[!i].rx), f->sent.sent, n, f->received_of);
+}
+
 static int read_flow(struct tester *t, uint32_t i, struct crew *crew, uint64_t planned,
 	struct tester_trial *ret, struct err *e)
 {
@@ -339,6 +352,8 @@ static int read_flow(struct tester *t, uint32_t i, struct crew *crew, uint64_t p
 		r = account(f, t->port[i].stream, planned, e);
 	if (r == 0 && t->rx_ops->overflowed)
 		f->overflowed = MIN(t->rx_ops->overflowed(to->rx), f->lost);
+	if (r == 0)
+		itemise(t, i, f);
 	return r;
 }
 

@@ -1,10 +1,11 @@
 /*
- * Sender "udp": UDP sockets, one for each flow, and many datagrams in one sendmmsg(). It takes no
- * privilege; the kernel makes the headers, by its routes and neighbours, so the device must have
- * the stream's source address, and tags, hardware addresses and broadcasts of a stream are not to
- * be had. A device that drops a datagram is told of and it is sent anew, as IP_RECVERR has it.
+ * Sender "udp": UDP sockets, one for each flow and address, and many datagrams in one sendmmsg().
+ * It takes no privilege; the kernel makes the headers, by its routes and neighbours, so the device
+ * must have the stream's source addresses, and tags, hardware addresses and broadcasts of a stream
+ * are not to be had. A device that drops a datagram is told of and it is sent anew, as IP_RECVERR
+ * has it.
  *
- * A call sends for one socket: with many flows each datagram is a call.
+ * A call sends for one socket: with many of them each datagram is a call.
  */
 #include "base/mem.h"
 #include "frame/send.h"
@@ -23,8 +24,8 @@ struct frame_tx {
 	struct frame_copies copies;
 	uint8_t *base;
 	uint32_t n_fds;
-	int *fd;                      /* [n_fds], of flow i */
-	uint32_t *flow;               /* [copies.n] */
+	int *fd;                      /* [n_fds]: flows of the first address, of the second, ... */
+	uint32_t *socket;             /* [copies.n]: which of them */
 	struct sockaddr_storage *dst; /* [copies.n]; NULL: there is one destination */
 	struct mmsghdr *msg;          /* [copies.n + BATCH]: a batch in a row from any copy on */
 	struct iovec *iov;            /* the same */
@@ -43,7 +44,7 @@ static void udp_close(struct frame_tx *tx)
 	for (uint32_t i = 0; i < tx->n_fds; i++)
 		closep(&tx->fd[i]);
 	free(tx->fd);
-	free(tx->flow);
+	free(tx->socket);
 	free(tx->dst);
 	free(tx->msg);
 	free(tx->iov);
@@ -79,9 +80,9 @@ static void address(struct sockaddr_storage *ret, bool ipv6, const uint8_t *ip, 
 	}
 }
 
-static uint16_t port_of(const struct frame_stream *s)
+static uint16_t port_of(const struct frame_addr *addr)
 {
-	return s->addr.dst_port ? s->addr.dst_port : FRAME_PORT_ECHO;
+	return addr->dst_port ? addr->dst_port : FRAME_PORT_ECHO;
 }
 
 static socklen_t address_bytes(bool ipv6)
@@ -99,9 +100,9 @@ static int set_options(int fd, bool ipv6, struct err *e)
 			       e);
 }
 
-static int open_flow(int *ret_fd, const struct frame_stream *s, uint16_t src_port, struct err *e)
+static int open_flow(int *ret_fd, const struct frame_addr *addr, bool ipv6, uint16_t src_port,
+	struct err *e)
 {
-	const bool ipv6 = s->form.ipv6;
 	_cleanup_(closep) int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage src, dst;
 	int r;
@@ -111,8 +112,8 @@ static int open_flow(int *ret_fd, const struct frame_stream *s, uint16_t src_por
 	r = set_options(fd, ipv6, e);
 	if (r < 0)
 		return r;
-	address(&src, ipv6, s->addr.src_ip, src_port);
-	address(&dst, ipv6, s->addr.dst_ip, port_of(s));
+	address(&src, ipv6, addr->src_ip, src_port);
+	address(&dst, ipv6, addr->dst_ip, port_of(addr));
 	if (bind(fd, (struct sockaddr *)&src, address_bytes(ipv6)) < 0)
 		return err_set(e, errno,
 			"cannot bind a UDP socket to port %u of the source address", src_port);
@@ -128,9 +129,10 @@ static int open_flows(struct frame_tx *tx, int netns_fd, const struct frame_stre
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int r = ns_scope_enter(&scope, netns_fd, e);
 
-	tx->fd = xcalloc(s->vary.flows, sizeof(*tx->fd));
-	for (; r == 0 && tx->n_fds < s->vary.flows; tx->n_fds += r == 0)
-		r = open_flow(&tx->fd[tx->n_fds], s, (uint16_t)(FRAME_PORT_FIRST + tx->n_fds), e);
+	tx->fd = xcalloc((size_t)s->n_addrs * s->vary.flows, sizeof(*tx->fd));
+	for (; r == 0 && tx->n_fds < s->n_addrs * s->vary.flows; tx->n_fds += r == 0)
+		r = open_flow(&tx->fd[tx->n_fds], &s->addr[tx->n_fds / s->vary.flows], s->form.ipv6,
+			(uint16_t)(FRAME_PORT_FIRST + tx->n_fds % s->vary.flows), e);
 	return r;
 }
 
@@ -145,17 +147,19 @@ static uint32_t flow_of(const struct frame_slot *slot)
 static void describe(struct frame_tx *tx)
 {
 	const struct frame_copies *c = &tx->copies;
-	const bool ipv6 = c->stream->form.ipv6, many = c->stream->vary.networks > 1;
+	const struct frame_stream *s = c->stream;
+	const bool ipv6 = s->form.ipv6, many = s->vary.networks > 1;
 
-	tx->flow = xcalloc(c->n, sizeof(*tx->flow));
+	tx->socket = xcalloc(c->n, sizeof(*tx->socket));
 	tx->dst = many ? xcalloc(c->n, sizeof(*tx->dst)) : NULL;
 	tx->msg = xcalloc(c->n + BATCH, sizeof(*tx->msg));
 	tx->iov = xcalloc(c->n + BATCH, sizeof(*tx->iov));
 	for (uint32_t i = 0; i < c->n + BATCH; i++) {
 		const struct frame_slot *slot = frame_copies_slot(c, i % c->n);
+		const uint32_t which = i % c->n % s->n_addrs;
 		struct msghdr *msg = &tx->msg[i].msg_hdr;
 
-		tx->flow[i % c->n] = flow_of(slot);
+		tx->socket[i % c->n] = which * s->vary.flows + flow_of(slot);
 		tx->iov[i].iov_base = c->base + (size_t)(i % c->n) * c->stride + slot->mark_at;
 		tx->iov[i].iov_len = slot->len - slot->mark_at;
 		msg->msg_iov = &tx->iov[i];
@@ -163,7 +167,7 @@ static void describe(struct frame_tx *tx)
 		if (!many)
 			continue;
 		address(&tx->dst[i % c->n], ipv6, slot->bytes + slot->mark_at - 8 - (ipv6 ? 16 : 4),
-			port_of(c->stream));
+			port_of(&s->addr[which]));
 		msg->msg_name = &tx->dst[i % c->n];
 		msg->msg_namelen = address_bytes(ipv6);
 	}
@@ -187,15 +191,15 @@ static int udp_open(struct frame_tx **ret, const struct frame_port *port,
 	return 0;
 }
 
-/* Frames of a batch from its @done'th on that are of the same flow. */
+/* Frames of a batch from its @done'th on that are of the same socket. */
 static uint32_t run_of(const struct frame_tx *tx, const struct frame_batch *b, uint32_t done)
 {
-	const uint32_t flow = tx->flow[(b->at + done) % tx->copies.n];
+	const uint32_t which = tx->socket[(b->at + done) % tx->copies.n];
 	uint32_t n = 1;
 
 	if (tx->n_fds == 1)
 		return b->n - done;
-	while (done + n < b->n && tx->flow[(b->at + done + n) % tx->copies.n] == flow)
+	while (done + n < b->n && tx->socket[(b->at + done + n) % tx->copies.n] == which)
 		n++;
 	return n;
 }
@@ -214,7 +218,7 @@ static int push(struct frame_tx *tx, const struct frame_batch *b, struct err *e)
 	frame_copies_mark(&tx->copies, b);
 	while (done < b->n) {
 		const uint32_t n = run_of(tx, b, done);
-		const int fd = tx->fd[tx->flow[(b->at + done) % tx->copies.n]];
+		const int fd = tx->fd[tx->socket[(b->at + done) % tx->copies.n]];
 		const int sent =
 			sendmmsg(fd, &tx->msg[(b->at + done) % tx->copies.n], n, MSG_DONTWAIT);
 

@@ -7,9 +7,17 @@
 int subject_trial(struct subject *s, const struct subject_ask *ask, struct subject_trial *ret,
 	struct err *e)
 {
+	int r;
+
 	if (!s->simulated && !s->tester)
 		return err_say(e, ENODEV, "'%s' could not be built anew", s->name);
-	return s->ops->trial(s, ask, ret, e);
+	r = s->ops->trial(s, ask, ret, e);
+	if (r == 0 && ret->n_ways == 0) { /* no more than one way is known to it */
+		ret->n_ways = 1;
+		ret->tried_of[0] = ret->tried;
+		ret->lost_of[0] = ret->lost;
+	}
+	return r;
 }
 
 int subject_rebuild(struct subject *s, struct err *e)

@@ -28,7 +28,10 @@ struct subject_trial {
 	uint64_t sent;  /* of them, those that were sent */
 	uint64_t lost;  /* of tried; never sent is lost */
 	uint64_t received, duplicated, reordered, corrupt, late, alien;
-	uint64_t overflowed;    /* of lost, by the tester itself */
+	uint64_t overflowed; /* of lost, by the tester itself */
+	/* The same by instances of the SUT, of all ports; 1 and the sums where it is one thing. */
+	uint32_t n_ways;
+	uint64_t tried_of[TESTER_MAX_WAYS], lost_of[TESTER_MAX_WAYS];
 	uint64_t last_lost_ns;  /* when the last lost one was due, after the first; 0: none */
 	uint64_t first_lost_ns; /* UINT64_MAX: none */
 	uint64_t sending_ns;    /* from the first frame to the last */
@@ -54,6 +57,7 @@ struct subject {
 	const struct subject_ops *ops;
 	char name[256];      /* "bridge", "ports eth1,eth2", "model:rate=1e6" */
 	bool simulated;      /* no frame was ever sent */
+	uint32_t n_ways;     /* instances beside each other, which get the same load */
 	uint32_t n_ports_tx; /* 2 when both directions are used: published rates are doubled */
 	double self_fps;     /* a port without a SUT, smallest frame; NAN: not tested */
 	struct tester_info info;

@@ -177,6 +177,7 @@ int subject_model(struct subject **ret, const struct sut_cfg *cfg, struct err *e
 	(void)e;
 	m->s = (struct subject){.ops = &model_ops,
 		.simulated = true,
+		.n_ways = 1,
 		.n_ports_tx = 1,
 		.self_fps = SELF_FACTOR * (double)cfg->rate,
 		.cancel_fd = -1,

@@ -92,23 +92,22 @@ static int stir(const struct path_end *from, const char *to, struct err *e)
 	return 0;
 }
 
-static int find_hop(const struct path_end *from, const struct path_end *to, struct rt_hop *ret,
-	struct err *e)
+static int find_hop(const struct path_end *from, const char *to, struct rt_hop *ret, struct err *e)
 {
 	const uint64_t deadline_ns = clock_now_ns() + NEIGHBOUR_NS;
 	_cleanup_(rt_closep) struct rt *rt = NULL;
 	int r = rt_open(&rt, from->netns_fd, e);
 
 	if (r == 0)
-		r = rt_hop(rt, to->addr, ret, e);
+		r = rt_hop(rt, to, ret, e);
 	while (r == 0 && !ret->known && !ret->loopback && ret->ethernet) {
 		if (clock_left_ms(deadline_ns) == 0)
-			return err_say(e, EHOSTUNREACH, "nobody says who has %s on '%s'", to->addr,
+			return err_say(e, EHOSTUNREACH, "nobody says who has %s on '%s'", to,
 				ret->dev);
-		r = stir(from, to->addr, e);
+		r = stir(from, to, e);
 		poll(NULL, 0, 5);
 		if (r == 0)
-			r = rt_hop(rt, to->addr, ret, e);
+			r = rt_hop(rt, to, ret, e);
 	}
 	return r;
 }
@@ -125,41 +124,63 @@ static int check_hop(const struct path *p, const struct rt_hop *h, struct err *e
 	return unavailable(p, e, why);
 }
 
-/* Behind NAT the other end is reached by an address that is not its own, at published ports. */
-static void fill_end(struct tester_end *ret, const struct path *p, const struct path_end *from,
-	const struct rt_hop *there, const struct rt_hop *back)
+/* The device, as the first way shows it. */
+static void fill_port(struct tester_end *ret, const struct path *p, const struct path_end *from,
+	const struct rt_hop *there)
 {
-	const struct path_end *to = from == &p->near ? &p->far : &p->near;
-	bool nat = memcmp(there->dst, back->src, sizeof(there->dst)) != 0;
-
 	*ret = (struct tester_end){.port = {.netns_fd = from->netns_fd,
 					   .ifindex = (uint32_t)there->ifindex,
-					   .mtu = MIN(there->mtu, p->mtu)},
-		.next_port = nat ? to->port : 0};
+					   .mtu = MIN(there->mtu, p->mtu)}};
 	str_set(ret->port.dev, there->dev);
 	memcpy(ret->port.mac, there->mac, sizeof(ret->port.mac));
-	memcpy(ret->next_mac, there->next_mac, sizeof(ret->next_mac));
-	memcpy(ret->ip, there->src, sizeof(ret->ip));
-	memcpy(ret->next_ip, there->dst, sizeof(ret->next_ip));
 }
 
-static int find_ends(const struct path *p, struct tester_end *ret, struct err *e)
+/* Behind NAT the other end is reached by an address that is not its own, at published ports. */
+static struct tester_way way_of(const struct path_end *to, const struct rt_hop *there,
+	const struct rt_hop *back)
 {
+	const bool nat = memcmp(there->dst, back->src, sizeof(there->dst)) != 0;
+	struct tester_way w = {.next_port = nat ? to->port : 0};
+
+	memcpy(w.next_mac, there->next_mac, sizeof(w.next_mac));
+	memcpy(w.ip, there->src, sizeof(w.ip));
+	memcpy(w.next_ip, there->dst, sizeof(w.next_ip));
+	return w;
+}
+
+/* One instance: a way there and a way back. The first one tells the devices. */
+static int add_way(const struct path *p, const struct path_instance *x, struct tester_end *ret,
+	struct err *e)
+{
+	const uint32_t i = ret[0].n_ways;
 	struct rt_hop there, back;
-	int r = check_ends(p, e);
+	int r = find_hop(&p->near, x->far, &there, e);
 
 	if (r == 0)
-		r = find_hop(&p->near, &p->far, &there, e);
-	if (r == 0)
-		r = find_hop(&p->far, &p->near, &back, e);
+		r = find_hop(&p->far, x->near, &back, e);
 	if (r == 0)
 		r = check_hop(p, &there, e);
 	if (r == 0)
 		r = check_hop(p, &back, e);
-	if (r == 0) {
-		fill_end(&ret[0], p, &p->near, &there, &back);
-		fill_end(&ret[1], p, &p->far, &back, &there);
+	if (r != 0)
+		return r;
+	if (i == 0) {
+		fill_port(&ret[0], p, &p->near, &there);
+		fill_port(&ret[1], p, &p->far, &back);
 	}
+	ret[0].way[i] = way_of(&p->far, &there, &back);
+	ret[1].way[i] = way_of(&p->near, &back, &there);
+	ret[0].n_ways = ret[1].n_ways = i + 1;
+	return 0;
+}
+
+static int find_ends(const struct path *p, struct tester_end *ret, struct err *e)
+{
+	int r = check_ends(p, e);
+
+	ret[0].n_ways = 0;
+	for (uint32_t i = 0; r == 0 && i < p->n_instances; i++)
+		r = add_way(p, &p->instance[i], ret, e);
 	return r;
 }
 

@@ -120,7 +120,7 @@ static int ask_gateway(struct dut *d, uint32_t i, const struct subject_ports *po
 
 	if (d->s.ipv6)
 		return err_say(e, EOPNOTSUPP, "gateways are asked for by ARP, which IPv6 has not");
-	r = arp_answerer_open(&d->answerer[i], d->netns_fd, end->port.dev, end->ip, e);
+	r = arp_answerer_open(&d->answerer[i], d->netns_fd, end->port.dev, end->way[0].ip, e);
 	if (r == 0)
 		r = arp_probe(d->netns_fd, end->port.dev, ports->gateway[i],
 			clock_now_ns() + ARP_NS, &owner, e);
@@ -128,7 +128,7 @@ static int ask_gateway(struct dut *d, uint32_t i, const struct subject_ports *po
 		return err_say(e, EHOSTUNREACH, "nobody on '%s' says that it has %s", end->port.dev,
 			ports->gateway[i]);
 	if (r == 1)
-		memcpy(end->next_mac, owner.mac, sizeof(owner.mac));
+		memcpy(end->way[0].next_mac, owner.mac, sizeof(owner.mac));
 	return MIN(r, 0);
 }
 
@@ -136,14 +136,15 @@ static int address_end(struct dut *d, uint32_t i, const struct subject_ports *po
 {
 	struct tester_end *end = &d->end[i], *other = &d->end[!i];
 	const char *own = *ports->addr[i] ? ports->addr[i] : default_addr[d->s.ipv6][i];
-	int r = parse_addr(own, d->s.ipv6, end->ip, e);
+	int r = parse_addr(own, d->s.ipv6, end->way[0].ip, e);
 
 	if (r < 0)
 		return r;
-	memcpy(other->next_ip, end->ip, sizeof(end->ip));
+	end->n_ways = 1;
+	memcpy(other->way[0].next_ip, end->way[0].ip, sizeof(end->way[0].ip));
 	if (*ports->gateway[i])
 		return ask_gateway(d, i, ports, e);
-	memcpy(end->next_mac, other->port.mac, sizeof(end->next_mac));
+	memcpy(end->way[0].next_mac, other->port.mac, sizeof(end->way[0].next_mac));
 	return 0;
 }
 

@@ -54,9 +54,10 @@ static int fill_end(struct subject_veth *v, uint32_t i, struct rt *rt, bool ipv6
 		.ifindex = (uint32_t)id.ifindex,
 		.mtu = id.mtu};
 	memcpy(end->port.mac, id.mac, sizeof(id.mac));
-	memcpy(other->next_mac, id.mac, sizeof(id.mac));
-	inet_pton(ipv6 ? AF_INET6 : AF_INET, self_addr[ipv6][i], end->ip);
-	inet_pton(ipv6 ? AF_INET6 : AF_INET, self_addr[ipv6][!i], end->next_ip);
+	memcpy(other->way[0].next_mac, id.mac, sizeof(id.mac));
+	end->n_ways = 1;
+	inet_pton(ipv6 ? AF_INET6 : AF_INET, self_addr[ipv6][i], end->way[0].ip);
+	inet_pton(ipv6 ? AF_INET6 : AF_INET, self_addr[ipv6][!i], end->way[0].next_ip);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ int subject_tester_open(struct subject *s, const struct tester_end *end,
 	if (r != 0)
 		return r;
 	s->n_ports_tx = cfg->dir == TESTER_DIR_BOTH ? 2 : 1;
+	s->n_ways = end[0].n_ways;
 	s->mtu = MIN(end[0].port.mtu, end[1].port.mtu);
 	tester_info(s->tester, &s->info);
 	return 0;
@@ -99,6 +100,10 @@ static void add_flow(struct subject_trial *ret, const struct subject_ask *ask,
 	ret->alien += f->got.alien;
 	ret->overflowed += f->overflowed;
 	ret->sending_ns = MAX(ret->sending_ns, f->sent.last_ns - f->sent.first_ns);
+	for (uint32_t k = 0; k < ret->n_ways; k++) {
+		ret->tried_of[k] += f->intended_of[k];
+		ret->lost_of[k] += f->intended_of[k] - f->received_of[k];
+	}
 	add_lost(ret, ask, f);
 }
 
@@ -138,7 +143,9 @@ int subject_tester_trial(struct subject *s, const struct subject_ask *ask,
 		r = settle(ask->settle_ns, s->cancel_fd, e);
 	if (r != 0)
 		return r;
-	*ret = (struct subject_trial){.hist = ret->hist, .first_lost_ns = UINT64_MAX};
+	*ret = (struct subject_trial){.hist = ret->hist,
+		.first_lost_ns = UINT64_MAX,
+		.n_ways = s->n_ways};
 	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
 		if (x.flow[i].used)
 			add_flow(ret, ask, &x.flow[i]);

@@ -455,6 +455,24 @@ static void lost_are_found(void **state)
 	}
 }
 
+/* Against a look at each bit. */
+static void turns_are_counted(void **state)
+{
+	(void)state;
+	for (uint32_t round = 0; round < 500; round++) {
+		const uint64_t n_sent = next_random() % 320;
+		const uint32_t n = 1 + round % 16;
+		uint64_t word[5], got[16], want[16] = {0};
+
+		for (int i = 0; i < 5; i++)
+			word[i] = next_random() | next_random();
+		for (uint64_t i = 0; i < n_sent; i++)
+			want[i % n] += word[i / 64] >> i % 64 & 1;
+		frame_seen_turns(word, n_sent, n, got);
+		assert_memory_equal(got, want, n * sizeof(*got));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +487,7 @@ int main(void)
 		cmocka_unit_test(latencies),
 		cmocka_unit_test(permutations_are_counted),
 		cmocka_unit_test(lost_are_found),
+		cmocka_unit_test(turns_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,50 @@ static void port_is_the_others(void **state)
 	frame_stream_free(s);
 }
 
+/*
+ * Each instance gets the whole mix, in turns with the others, and test frame n is of instance
+ * n % 4, broadcasts or not: 12 sizes and 4 addresses would go together otherwise.
+ */
+static void addresses_take_turns(void **state)
+{
+	const struct frame_vary vary = {.flows = 2, .networks = 1, .macs = 1, .broadcast_every = 5};
+	struct frame_addr addr[4];
+	struct frame_stream *s = NULL;
+	struct frame_mix mix;
+	uint32_t n_test = 0;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		addr[i] = addr4;
+		addr[i].src_ip[3] = (uint8_t)(32 + i);
+	}
+	assert_int_equal(frame_mix_parse(&mix, "imix", 1500, NULL), 0);
+	assert_int_equal(
+		frame_stream_new(&s,
+			&(struct frame_stream_args){.form = &(struct frame_form){.vlan = 0},
+				.addr = addr,
+				.vary = &vary,
+				.mix = &mix,
+				.key = 1,
+				.n_addrs = 4},
+			NULL),
+		0);
+	assert_int_equal(s->n_slots, 4 * 60);
+	for (uint32_t i = 0; i < s->n_slots; i++) {
+		const uint8_t *bytes = s->slot[i].bytes;
+
+		assert_int_equal(frame_stream_test_frames(s, i), n_test);
+		assert_int_equal(bytes[29], 32 + i % 4);
+		assert_int_equal(s->slot[i].len, mix.size[i / 4 % 12] - 4U);
+		assert_int_equal(s->slot[i].kind,
+			i / 4 % 5 == 4 ? FRAME_SLOT_MODIFIER : FRAME_SLOT_TEST);
+		if (s->slot[i].kind == FRAME_SLOT_TEST)
+			assert_int_equal(bytes[29], 32 + n_test++ % 4);
+		assert_int_equal(get16(bytes + 34), 0xc020 + i / 4 % 2);
+	}
+	frame_stream_free(s);
+}
+
 static void ipv6_varies_its_sixth_byte(void **state)
 {
 	const struct want w = {.mix = "78",
@@ -327,6 +371,7 @@ int main(void)
 		cmocka_unit_test(no_key_is_without_checksum),
 		cmocka_unit_test(slots_vary),
 		cmocka_unit_test(port_is_the_others),
+		cmocka_unit_test(addresses_take_turns),
 		cmocka_unit_test(ipv6_varies_its_sixth_byte),
 		cmocka_unit_test(refuses_what_cannot_be),
 	};
