@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "method/resume.h"
 #include "method/rfc2544_priv.h"
 #include "sys/signals.h"
 
@@ -106,8 +107,8 @@ static void note_seen(struct rfc_unit *u)
  * Runs a unit and keeps it, as it reads when it is read from a file: numbers have 12 digits there,
  * and a campaign that is resumed goes on from the same ones.
  */
-static int run_unit(struct rfc *c, uint32_t size, uint32_t test, uint32_t i,
-	struct rfc_resume *resume, struct err *e)
+static int run_unit(struct rfc *c, uint32_t size, uint32_t test, uint32_t i, struct resume *resume,
+	struct err *e)
 {
 	_cleanup_(rfc_unit_freep) struct rfc_unit *u = rfc_unit_new(test, size, i);
 	struct rfc_unit *kept;
@@ -129,7 +130,7 @@ static int run_unit(struct rfc *c, uint32_t size, uint32_t test, uint32_t i,
 }
 
 static int run_test(struct rfc *c, uint32_t size, uint32_t test, struct tally *t,
-	struct rfc_resume *resume, struct err *e)
+	struct resume *resume, struct err *e)
 {
 	const struct rfc_test *ops = rfc_test_table[test];
 	uint32_t most = units_of(c, size, test), i = 0;
@@ -199,7 +200,7 @@ static int self_test(struct rfc *c, struct err *e)
 	return 0;
 }
 
-static int run_all(struct rfc *c, struct tally *t, struct rfc_resume *resume, struct err *e)
+static int run_all(struct rfc *c, struct tally *t, struct resume *resume, struct err *e)
 {
 	for (uint32_t i = 0; i < c->n_sizes; i++)
 		for (uint32_t k = 0; k < RFC_TEST_N; k++) {
@@ -213,7 +214,7 @@ static int run_all(struct rfc *c, struct tally *t, struct rfc_resume *resume, st
 
 int rfc_run(struct rfc *c, struct subject *s, const struct rfc_hooks *hooks, struct err *e)
 {
-	_cleanup_(rfc_resume_closep) struct rfc_resume *resume = NULL;
+	_cleanup_(resume_closep) struct resume *resume = NULL;
 	struct tally t = {.hooks = hooks, .begin_ns = clock_now_ns()};
 	bool there = false;
 	int r = 0;

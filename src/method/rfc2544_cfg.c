@@ -1,6 +1,7 @@
 /* What a campaign is asked for: options, profiles, and what its numbers may be called. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "method/goals.h"
 #include "method/rfc2544_priv.h"
 
 #include <errno.h>
@@ -148,8 +149,6 @@ const struct opt rfc_time_opts[] = {
 	OPT_END,
 };
 
-#define QUICK_GOAL 20
-
 static int plan_tests(struct rfc *c, struct err *e)
 {
 	_cleanup_(freep) char *copy = xstrdup(c->cfg.tests);
@@ -170,27 +169,6 @@ static int plan_tests(struct rfc *c, struct err *e)
 		build_on |= rfc_test_table[i]->needs_throughput;
 	}
 	c->test[RFC_THROUGHPUT] |= build_on;
-	return 0;
-}
-
-/* The goals of an MLRsearch; of a quick one, a twentieth as long, where nothing else was said. */
-static int plan_goals(struct rfc *c, struct err *e)
-{
-	struct mlr_cfg cfg = {0};
-	int r = mlr_goals_parse(&cfg, c->cfg.goals, e);
-	bool said = strstr(c->cfg.goals, "final=") || strstr(c->cfg.goals, "sum=");
-
-	if (r < 0)
-		return err_wrap(e, "--goals");
-	c->n_goals = cfg.n_goals;
-	for (uint32_t i = 0; i < cfg.n_goals; i++) {
-		c->goal[i] = cfg.goal[i];
-		if (c->cfg.profile == RFC_PROFILE_STANDARD || said)
-			continue;
-		c->goal[i].final_ns /= QUICK_GOAL;
-		c->goal[i].initial_ns /= QUICK_GOAL;
-		c->goal[i].sum_ns /= QUICK_GOAL;
-	}
 	return 0;
 }
 
@@ -256,7 +234,8 @@ int rfc_plan(struct rfc *c, bool ipv6, struct err *e)
 	int n;
 
 	if (r == 0)
-		r = plan_goals(c, e);
+		r = goals_parse(c->cfg.goals, c->cfg.profile == RFC_PROFILE_QUICK, c->goal,
+			&c->n_goals, e);
 	if (r < 0)
 		return r;
 	n = frame_mix_list(mix, RFC_MAX_SIZES, sizes, 1500, e);

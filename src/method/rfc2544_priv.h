@@ -47,18 +47,9 @@ int rfc_unit_read(struct rfc_unit **ret, const struct rfc *c, const struct doc *
 int rfc_unit_as_read(struct rfc_unit **ret, const struct rfc *c, const struct rfc_unit *u,
 	struct err *e) must_check_;
 
-/* rfc2544_resume.c: the file of --resume. */
-struct rfc_resume;
-/*
- * rfc_resume_open() - take what is there over into @c, or begin a new file once all facts of the
- *                     head are known.
- * *ret_there: there was such a file, and sizes of @c are its
- * Return: 0, -EEXIST (of another configuration), or another negative errno.
- */
-int rfc_resume_open(struct rfc_resume **ret, struct rfc *c, bool *ret_there, struct err *e)
+/* rfc2544_resume.c: the file of --resume, as method/resume.h has it. Sizes of @c become its. */
+struct resume;
+int rfc_resume_open(struct resume **ret, struct rfc *c, bool *ret_there, struct err *e) must_check_;
+int rfc_resume_head(struct resume *x, const struct rfc *c, struct err *e) must_check_;
+int rfc_resume_add(struct resume *x, const struct rfc *c, const struct rfc_unit *u, struct err *e)
 	must_check_;
-int rfc_resume_head(struct rfc_resume *r, const struct rfc *c, struct err *e) must_check_;
-int rfc_resume_add(struct rfc_resume *r, const struct rfc *c, const struct rfc_unit *u,
-	struct err *e) must_check_;
-void rfc_resume_close(struct rfc_resume *r);
-DEFINE_CLEANUP(struct rfc_resume *, rfc_resume_close, rfc_resume_closep)

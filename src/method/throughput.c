@@ -7,6 +7,7 @@
  * two, four, ... and what lies between the two is searched at full length.
  */
 #include "base/str.h"
+#include "method/goals.h"
 #include "method/rfc2544_priv.h"
 #include "method/rfc2544_table.h"
 
@@ -239,27 +240,15 @@ static int run_binary(struct rfc *c, struct rfc_unit *u, struct err *e)
 	return 0;
 }
 
-/* Frames of the shortest trial at the lowest load. Ref: RFC 9971: at least one */
-#define MIN_FRAMES 10
-
 static int run_mlr(struct rfc *c, struct rfc_unit *u, struct err *e)
 {
 	struct search s = {c, u};
 	const struct search_ops ops = {.trial = trial, .ctx = &s};
 	_cleanup_(search_log_fini) struct search_log log = {0};
-	struct mlr_cfg cfg = {.max_load = c->size[u->size].max_fps,
-		.n_goals = c->n_goals,
-		.time_max_ns = 1200 * NSEC_PER_SEC}; /* as CSIT's */
+	const struct mlr_cfg cfg = goals_search(c->goal, c->n_goals, c->size[u->size].max_fps);
 	struct mlr_result found[RFC_MAX_GOALS];
-	double shortest_s = INFINITY;
-	int r;
+	int r = mlr_search(found, &log, &cfg, &ops, e);
 
-	for (uint32_t i = 0; i < c->n_goals; i++) {
-		cfg.goal[i] = c->goal[i];
-		shortest_s = fmin(shortest_s, (double)c->goal[i].initial_ns / 1e9);
-	}
-	cfg.min_load = fmin(MIN_FRAMES / shortest_s, cfg.max_load / 2);
-	r = mlr_search(found, &log, &cfg, &ops, e);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < c->n_goals; i++) {
@@ -339,24 +328,18 @@ void rfc_spread(const struct rfc *c, uint32_t size, uint32_t row, struct compone
 }
 
 /*
- * Of a binary search exactly, if its answer passes at full length at once. Of MLRsearch, about
- * twice the duration sum for each goal and as many short trials as a binary search would make.
+ * Of a binary search exactly, if its answer passes at full length at once; of MLRsearch as if it
+ * took as many short trials.
  */
 static double unit_s(const struct rfc *c, uint32_t size)
 {
-	double overhead_s = rfc_overhead_s(c), steps = rfc_search_steps(c) + 1, all_s = 0;
+	double overhead_s = rfc_overhead_s(c), steps = rfc_search_steps(c) + 1;
 
 	(void)size;
 	if (c->cfg.search != RFC_SEARCH_MLR)
 		return steps * ((double)c->cfg.time.search_ns / 1e9 + overhead_s) +
 		       (double)c->cfg.time.final_ns / 1e9 + overhead_s;
-	for (uint32_t i = 0; i < c->n_goals; i++) {
-		double final_s = (double)c->goal[i].final_ns / 1e9;
-
-		all_s += 2 * (double)c->goal[i].sum_ns / 1e9 / final_s * (final_s + overhead_s);
-		all_s += steps * ((double)c->goal[i].initial_ns / 1e9 + overhead_s);
-	}
-	return all_s;
+	return goals_estimate_s(c->goal, c->n_goals, overhead_s, steps);
 }
 
 const struct rfc_test rfc_test_throughput = {
