@@ -7,6 +7,7 @@
 #include "frame/tester.h"
 #include "guest/run.h"
 #include "load/load.h"
+#include "method/density.h"
 #include "method/rfc2544.h"
 #include "path/path.h"
 #include "serve/serve.h"
@@ -67,6 +68,11 @@ struct rfc2544_ask {
 	char gnuplot[256];
 };
 
+/* density.c */
+struct density_ask {
+	bool json, quiet;
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -85,6 +91,8 @@ struct cmd_cfg {
 	struct sut_ask subject;
 	struct rfc2544_ask rfc_ask;
 	struct rfc_cfg rfc;
+	struct density_ask density_ask;
+	struct density_cfg density;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 
@@ -143,6 +151,8 @@ bool measure_finds(const struct cmd_cfg *cfg);
  */
 extern const struct opt subject_opts[];
 int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e);
+/* Names of senders and receivers. Return: 0 or -EINVAL. */
+int subject_check_tester(const struct tester_cfg *t, struct err *e);
 int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e);
 /*
  * The same of resources: the words, and what of them is the path's; then, what is asked of the

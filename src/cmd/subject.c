@@ -66,7 +66,7 @@ static int parse_path(struct path_spec *ret, const struct cmd_cfg *cfg, struct e
 	return r < 0 ? r : path_check(ret, e);
 }
 
-static int check_tester(const struct tester_cfg *t, struct err *e)
+int subject_check_tester(const struct tester_cfg *t, struct err *e)
 {
 	if (strcmp(t->tx, "auto") != 0 && !frame_tx_find(t->tx))
 		return err_say(e, EINVAL, "--tx: there is no sender '%s'", t->tx);
@@ -81,7 +81,7 @@ int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 	struct subject_ports ports;
 	struct path_spec spec;
 	struct sut_cfg sut;
-	int r = check_tester(&cfg->tester, e);
+	int r = subject_check_tester(&cfg->tester, e);
 
 	if (r < 0)
 		return r;

@@ -13,6 +13,7 @@ const struct command *const command_table[] = {
 	&command_frames,
 	&command_dns,
 	&command_rfc2544,
+	&command_density,
 	&command_guest,
 	&command_search,
 	&command_list,

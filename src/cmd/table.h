@@ -13,6 +13,7 @@ extern const struct command command_crr;
 extern const struct command command_frames;
 extern const struct command command_dns;
 extern const struct command command_rfc2544;
+extern const struct command command_density;
 extern const struct command command_guest;
 extern const struct command command_search;
 extern const struct command command_list;

@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-static const struct field fields[] = {
+const struct field rfc_latency_fields[] = {
 	FIELD_DOUBLE(struct rfc_latency, load, "", "of the rate that it is relative to"),
 	FIELD_DOUBLE(struct rfc_latency, fps, "frames/s", "load of a port"),
 	FIELD_U64(struct rfc_latency, samples, "", "frames whose latency is known"),
@@ -52,7 +52,7 @@ static double quantile(const struct hist *h, double q)
 	return hist_quantile(h, q, &v) ? v : NAN;
 }
 
-static void fill(struct rfc_latency *x, const struct hist *h)
+void rfc_latency_fill(struct rfc_latency *x, const struct hist *h)
 {
 	x->samples = h->count;
 	if (h->count == 0)
@@ -92,7 +92,7 @@ static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 	row->latency.load = load_of(c, u->index);
 	row->latency.fps = one.fps;
 	row->latency.lost = t.lost;
-	fill(&row->latency, u->hist);
+	rfc_latency_fill(&row->latency, u->hist);
 	if (t.received == 0)
 		rfc_verdict(row, RFC_FAILED, "no frame came: all %llu lost",
 			(unsigned long long)t.lost);
@@ -139,7 +139,7 @@ static void sum_one(const struct rfc *c, uint32_t size, uint32_t load, struct rf
 	}
 	if (ret->n == 0)
 		return;
-	fill(&x, all);
+	rfc_latency_fill(&x, all);
 	ret->samples = x.samples;
 	ret->mean_ns = mean / ret->n;
 	ret->min_ns = x.min_ns;
@@ -168,7 +168,7 @@ const struct rfc_test rfc_test_latency = {
 	.title = "Latency (RFC 2544 s.26.2)",
 	.plain = "Latency",
 	.summary = "of frames at the highest rate without loss",
-	.fields = fields,
+	.fields = rfc_latency_fields,
 	.fields_offset = offsetof(struct rfc_row, latency),
 	.needs_throughput = true,
 	.more = more,

@@ -107,6 +107,7 @@ struct rfc_latency {
 	double p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns;
 	double pdv_ns; /* 99th percentile less minimum */
 };
+extern const struct field rfc_latency_fields[];
 struct rfc_loss {
 	double load; /* of the highest rate */
 	double fps;

@@ -28,6 +28,8 @@ int rfc_trial_one(struct rfc *c, struct rfc_unit *u, const struct rfc_one *one,
 /* Any trial, with ret->hist to be filled or NULL. Fills in ask's mix, settling and learning. */
 int rfc_trial_ask(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
 	struct subject_trial *ret, struct err *e) must_check_;
+/* All but load and rate. */
+void rfc_latency_fill(struct rfc_latency *x, const struct hist *h);
 uint64_t rfc_frames(double fps, uint64_t duration_ns);
 
 /* The row whose rate others build on: no loss (@loss false), or the last goal's. NULL: none */

@@ -1,5 +1,6 @@
 /* A campaign as one versioned document, and its schema, from the same tables. */
 #include "base/version.h"
+#include "report/goals.h"
 #include "report/report.h"
 #include "report/rfc2544.h"
 #include "report/schema.h"
@@ -75,21 +76,14 @@ static struct doc *goals(const struct rfc *c)
 
 /* One for each goal; none without --rebuild. */
 static struct doc *spreads(const struct rfc *c, uint32_t size)
-{
 	const struct rfc_unit *u = rfc_unit_at(c, RFC_THROUGHPUT, size, 0);
-	struct doc *list = doc_array();
 
 	for (uint32_t i = 0; c->resources.rebuild && u && i < u->n_rows; i++) {
-		struct doc *d = doc_object();
 		struct components x;
 
 		rfc_spread(c, size, i, &x);
 		doc_put_str(d, "goal", u->row[i].throughput.goal);
 		doc_put_fields(d, components_fields, &x);
-		doc_append(list, d);
-	}
-	return list;
-}
 
 static struct doc *summaries(const struct rfc *c)
 {
@@ -139,7 +133,8 @@ int report_rfc2544_json(const struct rfc *c, FILE *out)
 	doc_put_bool(d, "modified", c->modified);
 	doc_put(d, "subject", subject(c));
 	doc_put(d, "config", config(c));
-	doc_put(d, "goals", goals(c));
+	doc_put(d, "goals",
+		report_goals(c->goal, c->cfg.search == RFC_SEARCH_MLR ? c->n_goals : 0));
 	doc_put(d, "environment", env);
 	doc_put(d, "sizes", sizes(c));
 	doc_put(d, "summaries", summaries(c));
@@ -169,20 +164,6 @@ static struct doc *config_schema(void)
 	schema_add_opts(&o, rfc_time_opts);
 	schema_add_opts(&o, tester_opts);
 	schema_add_opts(&o, resources_opts);
-	return schema_object_end(&o);
-}
-
-static struct doc *goal_schema(void)
-{
-	struct schema_object o = schema_object_new();
-
-	schema_object_add(&o, "name", schema_type("string"));
-	schema_object_add(&o, "final_ns", schema_count());
-	schema_object_add(&o, "sum_ns", schema_count());
-	schema_object_add(&o, "initial_ns", schema_count());
-	schema_object_add(&o, "loss_ratio", schema_type("number"));
-	schema_object_add(&o, "exceed_ratio", schema_type("number"));
-	schema_object_add(&o, "width", schema_type("number"));
 	return schema_object_end(&o);
 }
 
@@ -271,7 +252,7 @@ int report_rfc2544_schema(FILE *out)
 	schema_object_add(&o, "modified", schema_type("boolean"));
 	schema_object_add(&o, "subject", subject_schema());
 	schema_object_add(&o, "config", config_schema());
-	schema_object_add(&o, "goals", schema_array_of(goal_schema()));
+	schema_object_add(&o, "goals", report_goals_schema());
 	schema_object_add(&o, "environment", schema_of_fields(env_fields));
 	schema_object_add(&o, "sizes", schema_array_of(size_schema()));
 	schema_object_add(&o, "summaries", schema_array_of(summary_schema()));

@@ -2,6 +2,7 @@
  * A campaign as the tables that RFC 2544 s.26 asks for: per test, a row for each frame size. What
  * the numbers may be called is said first, what is strange about them under each table.
  */
+#include "report/duration.h"
 #include "report/grid.h"
 #include "report/progress.h"
 #include "report/report.h"
@@ -367,28 +368,17 @@ int report_rfc2544_text(const struct rfc *c, FILE *out)
 	return report_flush(out);
 }
 
-/* "2 h 05 min", "14 min", "9 s" */
-static void duration(double s, char *ret, size_t size)
-{
-	if (s >= 5400)
-		snprintf(ret, size, "%d h %02d min", (int)(s / 3600), (int)fmod(s / 60, 60));
-	else if (s >= 90)
-		snprintf(ret, size, "%.0f min", s / 60);
-	else
-		snprintf(ret, size, "%.0f s", s);
-}
-
 void report_rfc2544_estimate(const struct rfc *c, FILE *out)
 {
 	double by_test[RFC_TEST_N], all_s = rfc_estimate_s(c, by_test);
 	char text[32];
 
-	duration(all_s, text, sizeof(text));
+	report_duration(all_s, text, sizeof(text));
 	fprintf(out, "tare: %u sizes will take about %s:", c->n_sizes, text);
 	for (uint32_t i = 0; i < RFC_TEST_N; i++) {
 		if (!c->test[i])
 			continue;
-		duration(by_test[i], text, sizeof(text));
+		report_duration(by_test[i], text, sizeof(text));
 		fprintf(out, " %s %s%s,", rfc_test_table[i]->name, text,
 			i == RFC_RESET ? " once" : "");
 	}

@@ -210,11 +210,11 @@ search --search binary --step 1e-3 | search: --step: '1e-3' is not a rate a seco
 search --search binary-lv --repeat-max 0 | search: --repeat-max: '0' is out of range (1 to 1000)
 search --search mrr --trials 0 | search: --trials: '0' is out of range (1 to 10000)
 search --time-max 10 | search: --time-max: '10' is not a time with its unit, such as 500ms or 10s
-doc | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not 'extra'
 rfc2544 | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --path veth --sut model | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --sut nosuch | rfc2544: --sut: 'nosuch' is not model:<options>
@@ -226,6 +226,14 @@ rfc2544 --sut model --reset-after 2m | rfc2544: --reset-after is not within --re
 rfc2544 --sut model --json --csv | rfc2544: --json and --csv exclude each other
 rfc2544 --sut model --tx nosuch | rfc2544: --tx: there is no sender 'nosuch'
 rfc2544 --sut model --burst-max 1m | rfc2544: --burst-max: '1m' is out of range (1ms to 30s)
+density --topology nosuch | density: --topology: 'nosuch' is neither chain nor pipeline
+density --instances 0 | density: --instances: 0 is not between 1 and 16
+density --instances 1,2, | density: --instances: '' is not a whole number
+density --nfs 2,1 | density: --nfs: '2,1' is not in rising order
+density --latency | density: --latency is taken at shares of a goal's rate: it needs --search mlr
+density --size 63 | density: --size: frame size '63' is 63 bytes, not between 64 and 9216
+density --tx nosuch | density: --tx: there is no sender 'nosuch'
+density --nf afxdp --mtu 9000 | density: path 'chain': nf=afxdp takes an MTU of at most 1774
 ROWS
 
 no_command() {
