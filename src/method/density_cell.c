@@ -129,9 +129,9 @@ void density_cores(const struct density *d, struct density_cores *ret)
 	}
 	snprintf(ret->text, sizeof(ret->text),
 		"the switch and all functions are work of the kernel, in softirq on the CPU that "
-		"sends: CPU %s%s%s, which the tester's sender is on, too. The receiving port's work: "
-		"%s. pc = pcdr x data threads + pcmr x main threads does not apply: functions "
-		"have no threads",
+		"sends: CPU %s%s%s, which the tester's sender is on, too. Receiving is done: %s. "
+		"pc = pcdr x data threads + pcmr x main threads does not apply: functions have no "
+		"threads",
 		d->info.tx_cpu, d->n_ports_tx > 1 ? " and CPU " : "",
 		d->n_ports_tx > 1 ? d->info.rx_cpu : "", d->info.place);
 }
