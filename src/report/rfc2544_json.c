@@ -54,36 +54,23 @@ static struct doc *sizes(const struct rfc *c)
 	return list;
 }
 
-static struct doc *goals(const struct rfc *c)
-{
-	struct doc *list = doc_array();
-
-	for (uint32_t i = 0; c->cfg.search == RFC_SEARCH_MLR && i < c->n_goals; i++) {
-		const struct mlr_goal *g = &c->goal[i];
-		struct doc *d = doc_object();
-
-		doc_put_str(d, "name", g->name);
-		doc_put_u64(d, "final_ns", g->final_ns);
-		doc_put_u64(d, "sum_ns", g->sum_ns);
-		doc_put_u64(d, "initial_ns", g->initial_ns);
-		doc_put_number(d, "loss_ratio", g->loss_ppb / 1e9);
-		doc_put_number(d, "exceed_ratio", g->exceed_ppb / 1e9);
-		doc_put_number(d, "width", g->width_ppb / 1e9);
-		doc_append(list, d);
-	}
-	return list;
-}
-
 /* One for each goal; none without --rebuild. */
 static struct doc *spreads(const struct rfc *c, uint32_t size)
+{
 	const struct rfc_unit *u = rfc_unit_at(c, RFC_THROUGHPUT, size, 0);
+	struct doc *list = doc_array();
 
 	for (uint32_t i = 0; c->resources.rebuild && u && i < u->n_rows; i++) {
+		struct doc *d = doc_object();
 		struct components x;
 
 		rfc_spread(c, size, i, &x);
 		doc_put_str(d, "goal", u->row[i].throughput.goal);
 		doc_put_fields(d, components_fields, &x);
+		doc_append(list, d);
+	}
+	return list;
+}
 
 static struct doc *summaries(const struct rfc *c)
 {
