@@ -48,7 +48,6 @@ struct search_ask {
 
 /* frames.c: one trial. */
 struct frames_cfg {
-	char path[256], ports[64], addr[96], gateway[96];
 	char size[280]; /* as frame_mix_parse() reads it */
 	char rate[32];
 	uint64_t time_ns, count;
@@ -150,6 +149,7 @@ bool measure_finds(const struct cmd_cfg *cfg);
  * opens it. Return: 0, or negative errno, of the check always wrong usage; positive: can't be here
  */
 extern const struct opt subject_opts[];
+extern const struct opt *const subject_port_opts; /* of them, those without a model */
 int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e);
 /* Names of senders and receivers. Return: 0 or -EINVAL. */
 int subject_check_tester(const struct tester_cfg *t, struct err *e);

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "bench/bench.h"
 #include "cmd/table.h"
 #include "method/subject.h"
 #include "report/frames.h"
@@ -23,14 +22,6 @@ const struct frames_cfg frames_cfg_default = {
 };
 
 static const struct opt frames_opts[] = {
-	OPT_STR(struct frames_cfg, path, "path", 'p', "<path>",
-		"the path between the tester's ports, with its own options if wanted"),
-	OPT_STR(struct frames_cfg, ports, "ports", 0, "<dev>,<dev>",
-		"two devices of this namespace instead, with something between them"),
-	OPT_STR(struct frames_cfg, addr, "port-addr", 0, "<ip>,<ip>",
-		"addresses of the tester at the ports; default 198.18.0.2 and 198.19.0.2"),
-	OPT_STR(struct frames_cfg, gateway, "port-gateway", 0, "<ip>,<ip>",
-		"addresses of the device under test at the ports, when it routes"),
 	OPT_STR(struct frames_cfg, size, "size", 0, "<bytes>",
 		"of frames, with FCS; or a mix: imix, imix:<genome>; default: the smallest, 64, of "
 		"IPv6 78"),
@@ -54,8 +45,6 @@ static const struct opt frames_opts[] = {
 struct ask {
 	struct frame_mix mix;
 	double fps; /* INFINITY: as fast as it goes */
-	struct path_spec spec;
-	struct subject_ports ports;
 };
 
 static int parse_rate(const char *text, double *ret, struct err *e)
@@ -71,42 +60,6 @@ static int parse_rate(const char *text, double *ret, struct err *e)
 		r = err_say(e, ERANGE, "'%s' is out of range (1 to 20M)", text);
 	*ret = (double)fps;
 	return r < 0 ? err_wrap(e, "--rate") : 0;
-}
-
-/* "a,b" or "". */
-static int split_pair(const char *option, const char *text, char (*ret)[46], struct err *e)
-{
-	const char *comma = strchr(text, ',');
-
-	if (!*text)
-		return 0;
-	if (!comma || comma - text > 45 || strlen(comma + 1) > 45 || strchr(comma + 1, ','))
-		return err_say(e, EINVAL, "--%s: '%s' is not two addresses with a comma", option,
-			text);
-	snprintf(ret[0], 46, "%.*s", (int)(comma - text), text);
-	snprintf(ret[1], 46, "%s", comma + 1);
-	return 0;
-}
-
-static int parse_subject(struct ask *ask, const struct cmd_cfg *cfg, struct err *e)
-{
-	const struct frames_cfg *f = &cfg->frames;
-	int r;
-
-	if (!*f->path == !*f->ports)
-		return err_say(e, EINVAL,
-			"name what is between the ports: --path (see tare list), "
-			"or --ports");
-	if (*f->path) {
-		if (*f->addr || *f->gateway)
-			return err_say(e, EINVAL,
-				"--port-addr and --port-gateway belong to --ports");
-		r = path_parse(&ask->spec, f->path, &cfg->path, e);
-		return r == 0 ? path_check(&ask->spec, e) : r;
-	}
-	str_set(ask->ports.ports, f->ports);
-	r = split_pair("port-addr", f->addr, ask->ports.addr, e);
-	return r == 0 ? split_pair("port-gateway", f->gateway, ask->ports.gateway, e) : r;
 }
 
 static int parse_mix(struct ask *ask, const struct cmd_cfg *cfg, bool ipv6, struct err *e)
@@ -131,28 +84,16 @@ static int parse_mix(struct ask *ask, const struct cmd_cfg *cfg, bool ipv6, stru
 	return 0;
 }
 
-static int find_row(const struct tester_cfg *t, struct err *e)
-{
-	if (strcmp(t->tx, "auto") != 0 && !frame_tx_find(t->tx))
-		return err_say(e, EINVAL, "unknown sender '%s' (see tare list)", t->tx);
-	if (strcmp(t->rx, "auto") != 0 && !frame_rx_find(t->rx))
-		return err_say(e, EINVAL, "unknown receiver '%s' (see tare list)", t->rx);
-	return 0;
-}
-
 static int parse(struct ask *ask, struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 {
 	const struct frames_cfg *f = &cfg->frames;
 	double most;
-	int r = parse_subject(ask, cfg, e);
+	int r = subject_ask_check(cfg, ret_ipv6, e);
 
-	*ret_ipv6 = *f->path ? ask->spec.cfg.ipv6 : cfg->path.ipv6;
 	if (r == 0)
 		r = parse_mix(ask, cfg, *ret_ipv6, e);
 	if (r == 0)
 		r = parse_rate(f->rate, &ask->fps, e);
-	if (r == 0)
-		r = find_row(&cfg->tester, e);
 	if (r < 0)
 		return r;
 	most = f->count ? (double)f->count
@@ -161,23 +102,6 @@ static int parse(struct ask *ask, struct cmd_cfg *cfg, bool *ret_ipv6, struct er
 	for (uint32_t i = 0; i < ask->mix.n; i++)
 		cfg->tester.max_bytes = MAX(cfg->tester.max_bytes, (uint32_t)ask->mix.size[i]);
 	return 0;
-}
-
-/* The machine's part of what can go wrong before a frame is sent. */
-static int open_subject(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, int cancel_fd,
-	struct err *e)
-{
-	const struct ask *ask = ctx;
-	bool rootless;
-	int r;
-
-	if (*cfg->frames.ports)
-		return subject_of_ports(ret, &ask->ports, cfg->path.ipv6, &cfg->tester, cancel_fd,
-			e);
-	r = bench_privilege(&rootless, e);
-	if (r == 0 && ask->spec.ops->real_root)
-		r = bench_others(rootless, e);
-	return r == 0 ? subject_path(ret, &ask->spec, &cfg->tester, cancel_fd, e) : r;
 }
 
 /* How long it takes at a rate, or may take at the most. */
@@ -286,7 +210,7 @@ static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	clock_utc(started);
 	if (hist)
 		hist_init(hist);
-	r = subject_with_resources(&s, cfg, open_subject, &ask, cancel_fd, &e);
+	r = subject_ask_open(&s, cfg, cancel_fd, &e);
 	if (r != 0)
 		return cmd_fail(exit_of(r, false), "frames: %s", e.text);
 	make_args(&ask, &cfg->frames, &trial_args);
@@ -305,14 +229,9 @@ static int frames_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 
 static void frames_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 {
+	*ret++ = (struct opt_group){"Subject", subject_port_opts, &cfg->subject, .stored = false};
 	*ret++ = (struct opt_group){"Options", frames_opts, &cfg->frames, .stored = false};
-	*ret++ = (struct opt_group){"Tester", tester_opts, &cfg->tester, .stored = true};
-	*ret++ = (struct opt_group){"Resources", resources_opts, &cfg->resources, .stored = true};
-	*ret++ = (struct opt_group){"Paths", path_opts, &cfg->path, .stored = true};
-	for (size_t i = 0; path_table[i]; i++)
-		if (path_brings_opts(i))
-			*ret++ = (struct opt_group){path_table[i]->opts_title, path_table[i]->opts,
-				&cfg->path, .stored = false};
+	ret = subject_groups(ret, cfg);
 	*ret = (struct opt_group){0};
 }
 

@@ -43,12 +43,19 @@ static void apply_profile(struct cmd_cfg *cfg, int argc, char **argv)
 {
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	const struct rfc_time *usual = &rfc_time_profile[cfg->rfc.profile];
+	const struct rfc_search_usual *search = &rfc_search_profile[cfg->rfc.profile];
 
 	groups_of(groups, cfg);
 	for (const struct opt *o = rfc_time_opts; o->name; o++)
 		if (!opt_given(groups, argc, argv, o->name))
 			memcpy((char *)&cfg->rfc.time + o->offset, (const char *)usual + o->offset,
 				o->size);
+	if (!opt_given(groups, argc, argv, "search"))
+		cfg->rfc.search = search->search;
+	if (!opt_given(groups, argc, argv, "lv-repeat"))
+		cfg->rfc.lv_repeat = search->lv_repeat;
+	if (!opt_given(groups, argc, argv, "lv-loss"))
+		cfg->rfc.lv_loss = search->lv_loss;
 	if (!opt_given(groups, argc, argv, "search-time"))
 		cfg->rfc.time.search_ns = MIN(cfg->rfc.time.search_ns, cfg->rfc.time.final_ns);
 	if (!opt_given(groups, argc, argv, "drain"))

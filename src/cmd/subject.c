@@ -1,7 +1,7 @@
 /* What frames go through: a path that is built here, two ports of this machine, or a model. */
 #include "base/str.h"
 #include "bench/bench.h"
-#include "cmd/cmd.h"
+#include "cmd/table.h"
 #include "method/subject.h"
 
 #include <errno.h>
@@ -10,6 +10,8 @@
 #define MODEL "model"
 
 const struct opt subject_opts[] = {
+	OPT_STR(struct sut_ask, sut, "sut", 0, "model:<options>",
+		"a simulated one instead, that takes no time: model:rate=1M,queue=1000"),
 	OPT_STR(struct sut_ask, path, "path", 'p', "<path>",
 		"the path between the tester's ports, with its own options if wanted"),
 	OPT_STR(struct sut_ask, ports, "ports", 0, "<dev>,<dev>",
@@ -18,10 +20,9 @@ const struct opt subject_opts[] = {
 		"addresses of the tester at the ports; none: 198.18.0.2 and 198.19.0.2"),
 	OPT_STR(struct sut_ask, gateway, "port-gateway", 0, "<ip>,<ip>",
 		"addresses of the device under test at the ports, when it routes"),
-	OPT_STR(struct sut_ask, sut, "sut", 0, "model:<options>",
-		"a simulated one instead, that takes no time: model:rate=1M,queue=1000"),
 	OPT_END,
 };
+const struct opt *const subject_port_opts = &subject_opts[1]; /* all but the first */
 
 /* "a,b" or "". */
 static int split_pair(const char *option, const char *text, char (*ret)[46], struct err *e)
@@ -69,9 +70,9 @@ static int parse_path(struct path_spec *ret, const struct cmd_cfg *cfg, struct e
 int subject_check_tester(const struct tester_cfg *t, struct err *e)
 {
 	if (strcmp(t->tx, "auto") != 0 && !frame_tx_find(t->tx))
-		return err_say(e, EINVAL, "--tx: there is no sender '%s'", t->tx);
+		return err_say(e, EINVAL, "unknown sender '%s' (see tare list)", t->tx);
 	if (strcmp(t->rx, "auto") != 0 && !frame_rx_find(t->rx))
-		return err_say(e, EINVAL, "--rx: there is no receiver '%s'", t->rx);
+		return err_say(e, EINVAL, "unknown receiver '%s' (see tare list)", t->rx);
 	return 0;
 }
 
@@ -88,7 +89,8 @@ int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 	*ret_ipv6 = cfg->path.ipv6;
 	if (!!*ask->path + !!*ask->ports + !!*ask->sut != 1)
 		return err_say(e, EINVAL,
-			"name what is between the ports: --path (see tare list), --ports or --sut");
+			"name what is between the ports: --path (see tare list)%s",
+			cfg->command == &command_frames ? ", or --ports" : ", --ports or --sut");
 	if ((*ask->addr || *ask->gateway) && !*ask->ports)
 		return err_say(e, EINVAL, "--port-addr and --port-gateway belong to --ports");
 	if (*ask->sut)

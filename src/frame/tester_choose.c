@@ -155,7 +155,7 @@ int tester_mix(struct tester *t, const struct frame_mix *mix, bool learn, struct
  * FRAME_UNAVAILABLE + 1, or negative errno.
  */
 #define TRY_FPS 10000.0
-static int comes_through(struct tester *t, struct err *e)
+static int try_frames(struct tester *t, uint64_t drain_ns, struct err *e)
 {
 	const struct frame_form form = {.ipv6 = t->ipv6, .vlan = (uint16_t)t->cfg.vlan};
 	struct frame_mix mix = {.n = 1, .size = {(uint16_t)frame_smallest_bytes(&form)}};
@@ -163,20 +163,30 @@ static int comes_through(struct tester *t, struct err *e)
 		.n_phases = 1,
 		.phase = {{.n_frames = TESTER_TRY_FRAMES, .gap_q16 = FRAME_GAP_Q16(TRY_FPS)}},
 		.time_ns = NSEC_PER_SEC / 4};
-	const uint64_t drain_ns = t->cfg.drain_ns;
+	const uint64_t usual_ns = t->cfg.drain_ns;
 	struct tester_trial trial = {0};
 	int r;
 
 	mix.mean_bytes = mix.size[0];
-	t->cfg.drain_ns = 10 * NSEC_PER_MSEC;
-	r = tester_trial(t, &args, -1, &trial, e);
 	t->cfg.drain_ns = drain_ns;
+	r = tester_trial(t, &args, -1, &trial, e);
+	t->cfg.drain_ns = usual_ns;
 	if (r != 0)
 		return r < 0 ? r : FRAME_UNAVAILABLE + 1;
 	for (uint32_t i = 0; i < TESTER_N_PORTS; i++)
 		if (trial.flow[i].used && trial.flow[i].got.received == 0)
 			return 0;
 	return 1;
+}
+
+/* What is between may be processes that wait for their turn on a CPU: a second, longer look. */
+#define TRY_DRAIN_NS  (10 * NSEC_PER_MSEC)
+#define MORE_DRAIN_NS (150 * NSEC_PER_MSEC)
+static int comes_through(struct tester *t, struct err *e)
+{
+	int r = try_frames(t, TRY_DRAIN_NS, e);
+
+	return r == 0 ? try_frames(t, MORE_DRAIN_NS, e) : r;
 }
 
 /* What became of a try with a sender and the receiver that is open; else negative errno. */

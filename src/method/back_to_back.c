@@ -49,7 +49,11 @@ static int trial(void *ctx, double load, uint64_t duration_ns, struct search_tri
 	struct search *s = ctx;
 	uint64_t n = (uint64_t)(load + 0.5);
 	struct subject_trial t;
-	int r = rfc_trial_one(s->c, s->u, &(struct rfc_one){.fps = s->fps, .n_frames = n}, &t, e);
+	int r = rfc_trial_one(s->c, s->u,
+		&(struct rfc_one){.fps = s->fps,
+			.n_frames = n,
+			.fair = s->c->cfg.search != RFC_SEARCH_BINARY_LV},
+		&t, e);
 
 	(void)duration_ns;
 	if (r < 0)
@@ -215,11 +219,16 @@ static bool more(const struct rfc *c, uint32_t size, uint32_t i)
 	       (i == 0 || (first && first->n_rows && first->row[0].status == RFC_OK));
 }
 
-/* Bursts of a few thousand frames: 12 doublings, 8 halvings, each with a trial's overhead. */
+/*
+ * Bursts of a few thousand frames: 12 doublings, then 8 halvings of which every other loses some,
+ * each with a trial's overhead.
+ */
 static double unit_s(const struct rfc *c, uint32_t size)
 {
+	uint32_t again = c->cfg.search == RFC_SEARCH_BINARY_LV ? c->cfg.lv_repeat - 1 : 0;
+
 	(void)size;
-	return 20 * rfc_overhead_s(c);
+	return (12 + 8 + 5 * again) * rfc_overhead_s(c);
 }
 
 void rfc_burst_sum(const struct rfc *c, uint32_t size, struct rfc_burst_sum *ret)

@@ -19,17 +19,34 @@ static const struct field fields[] = {
 	FIELD_END,
 };
 
-static void judge(const struct rfc_recovery *x, const struct subject_trial *t, double over_s,
+/* Frames that were never sent are the last ones, and say nothing of when the SUT lost its last. */
+static void judge_tester(const struct subject_trial *t, const struct rfc_trial *made,
+	struct rfc_row *row)
+{
+	bool unsent = t->sent < t->tried;
+
+	if (unsent || made->own_lost == t->lost)
+		row->recovery.recovery_s = NAN;
+	rfc_verdict(row, RFC_TESTER_LIMITED, "%s%llu of %llu frames were lost by the tester itself",
+		isnan(row->recovery.recovery_s) ? "" : "<=: ", (unsigned long long)made->own_lost,
+		(unsigned long long)t->lost);
+}
+
+static void judge(const struct subject_trial *t, const struct rfc_trial *made, double over_s,
 	double all_s, struct rfc_row *row)
 {
 	double last_s = (double)t->last_lost_ns / 1e9;
 
 	if (t->lost == 0) {
 		rfc_verdict(row, RFC_NOT_APPLICABLE, "%.0f fps lost no frame: no overload",
-			x->overload_fps);
+			row->recovery.overload_fps);
 		return;
 	}
 	row->recovery.recovery_s = fmax(0, last_s - over_s);
+	if (made->own_lost) {
+		judge_tester(t, made, row);
+		return;
+	}
 	/* The last frame, to within what is due together. */
 	if (last_s > all_s * 0.999)
 		rfc_verdict(row, RFC_FAILED, "still losing frames %.3g s after the overload",
@@ -59,7 +76,7 @@ static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 	ask.phase[1].fps = ask.phase[0].fps * RELIEF;
 	for (uint32_t i = 0; i < 2; i++)
 		ask.phase[i].n_frames = rfc_frames(ask.phase[i].fps, c->cfg.time.recovery_ns);
-	r = rfc_trial_ask(c, u, &ask, &t, e);
+	r = rfc_trial_fair(c, u, &ask, &t, e);
 	if (r < 0)
 		return r;
 	row = rfc_row_add(u);
@@ -67,8 +84,8 @@ static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 	row->recovery.relief_fps = ask.phase[1].fps;
 	row->recovery.lost = t.lost;
 	over_s = (double)ask.phase[0].n_frames / ask.phase[0].fps;
-	judge(&row->recovery, &t, over_s, over_s + (double)ask.phase[1].n_frames / ask.phase[1].fps,
-		row);
+	judge(&t, &u->trial[u->n_trials - 1], over_s,
+		over_s + (double)ask.phase[1].n_frames / ask.phase[1].fps, row);
 	return 0;
 }
 

@@ -50,15 +50,19 @@ static void expect(struct rfc *c, struct tally *t)
 			t->expected += units_of(c, i, k);
 }
 
+/* So much of the estimate counts as if it had been right: the first units say little of others. */
+#define PRIOR 0.1
+
 /* What is left by the estimate, made longer or shorter as what is done has been. */
 static uint64_t left_ns(const struct tally *t)
 {
 	double spent_s = (double)(clock_now_ns() - t->begin_ns) / 1e9;
-	double left_s = t->expected_s - t->done_s;
+	double left_s = fmax(0, t->expected_s - t->done_s);
+	double prior_s = PRIOR * (left_s + t->done_s);
 
-	if (t->done_s > 0)
-		left_s *= spent_s / t->done_s;
-	return (uint64_t)(fmax(0, left_s) * 1e9);
+	if (left_s > 0)
+		left_s *= (spent_s + prior_s) / (t->done_s + prior_s);
+	return (uint64_t)(left_s * 1e9);
 }
 
 static void tell(const struct rfc *c, const struct tally *t, uint32_t size, uint32_t test)

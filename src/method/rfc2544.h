@@ -47,6 +47,13 @@ struct rfc_time {
 };
 extern const struct rfc_time rfc_time_profile[RFC_PROFILE_N];
 extern const uint64_t rfc_drain_profile_ns[RFC_PROFILE_N]; /* of struct tester_cfg */
+/* How throughput is searched, where nothing else is said. */
+struct rfc_search_usual {
+	uint32_t search; /* enum rfc_search */
+	uint32_t lv_repeat;
+	uint64_t lv_loss;
+};
+extern const struct rfc_search_usual rfc_search_profile[RFC_PROFILE_N];
 
 struct rfc_cfg {
 	uint32_t profile, search;

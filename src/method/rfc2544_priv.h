@@ -22,11 +22,19 @@ struct rfc_one {
 	double fps;
 	uint64_t n_frames;
 	struct hist *hist; /* NULL: not wanted */
+	bool fair;         /* rfc_trial_fair() instead; not where loss is verified anyway */
 };
 int rfc_trial_one(struct rfc *c, struct rfc_unit *u, const struct rfc_one *one,
 	struct subject_trial *ret, struct err *e) must_check_;
 /* Any trial, with ret->hist to be filled or NULL. Fills in ask's mix, settling and learning. */
 int rfc_trial_ask(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
+	struct subject_trial *ret, struct err *e) must_check_;
+/*
+ * The same, made again up to RFC_UNFAIR_MAX times while nobody but the tester lost frames: a sender
+ * that was held up for a moment has not offered the load that was to be tried.
+ */
+#define RFC_UNFAIR_MAX 2
+int rfc_trial_fair(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
 	struct subject_trial *ret, struct err *e) must_check_;
 /* All but load and rate. */
 void rfc_latency_fill(struct rfc_latency *x, const struct hist *h);

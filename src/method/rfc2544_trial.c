@@ -117,6 +117,21 @@ int rfc_trial_ask(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
 	return 0;
 }
 
+int rfc_trial_fair(struct rfc *c, struct rfc_unit *u, struct subject_ask *ask,
+	struct subject_trial *ret, struct err *e)
+{
+	for (uint32_t i = 0;; i++) {
+		const struct rfc_trial *made;
+		int r = rfc_trial_ask(c, u, ask, ret, e);
+
+		if (r < 0)
+			return r;
+		made = &u->trial[u->n_trials - 1];
+		if (made->lost == 0 || made->lost > made->own_lost || i == RFC_UNFAIR_MAX)
+			return 0;
+	}
+}
+
 int rfc_trial_one(struct rfc *c, struct rfc_unit *u, const struct rfc_one *one,
 	struct subject_trial *ret, struct err *e)
 {
@@ -125,7 +140,7 @@ int rfc_trial_one(struct rfc *c, struct rfc_unit *u, const struct rfc_one *one,
 	ask.phase[0].fps = one->fps;
 	ask.phase[0].n_frames = one->n_frames;
 	*ret = (struct subject_trial){.hist = one->hist};
-	return rfc_trial_ask(c, u, &ask, ret, e);
+	return one->fair ? rfc_trial_fair(c, u, &ask, ret, e) : rfc_trial_ask(c, u, &ask, ret, e);
 }
 
 const struct rfc_throughput *rfc_base(const struct rfc *c, uint32_t size, bool loss)

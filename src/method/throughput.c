@@ -45,7 +45,10 @@ static int trial(void *ctx, double load, uint64_t duration_ns, struct search_tri
 	struct search *s = ctx;
 	struct subject_trial t;
 	int r = rfc_trial_one(s->c, s->u,
-		&(struct rfc_one){.fps = load, .n_frames = rfc_frames(load, duration_ns)}, &t, e);
+		&(struct rfc_one){.fps = load,
+			.n_frames = rfc_frames(load, duration_ns),
+			.fair = s->c->cfg.search != RFC_SEARCH_BINARY_LV},
+		&t, e);
 
 	if (r < 0)
 		return r;
@@ -130,7 +133,8 @@ static void judge(const struct rfc *c, const struct rfc_unit *u, enum search_end
 			x->upper_fps);
 	else if (by_tester(u, x->upper_fps))
 		rfc_verdict(row, RFC_TESTER_LIMITED,
-			">=: all that was lost at %.0f fps was lost by the tester itself",
+			">=: all that was lost at %.0f fps the tester did not send in time, or had "
+			"no room for: the SUT works on its CPUs, or others do",
 			x->upper_fps);
 	else
 		rfc_verdict(row, RFC_OK, "%s", "");
@@ -192,7 +196,8 @@ static int confirm(struct binary_result *b, const struct binary_cfg *full, struc
 			break;
 		first = false;
 		failed = low;
-		low = low > step && low - step < full->min_load ? full->min_load : low - step;
+		/* The lowest load is the last that is tried. */
+		low = low > full->min_load * 1.001 ? fmax(low - step, full->min_load) : 0;
 		step *= 2;
 	}
 	if (!pass) {
@@ -334,10 +339,13 @@ void rfc_spread(const struct rfc *c, uint32_t size, uint32_t row, struct compone
 static double unit_s(const struct rfc *c, uint32_t size)
 {
 	double overhead_s = rfc_overhead_s(c), steps = rfc_search_steps(c) + 1;
+	/* Every other load loses frames, and is verified. */
+	bool verified = c->cfg.search == RFC_SEARCH_BINARY_LV;
+	double trials = verified ? steps * (1 + c->cfg.lv_repeat) / 2 : steps;
 
 	(void)size;
 	if (c->cfg.search != RFC_SEARCH_MLR)
-		return steps * ((double)c->cfg.time.search_ns / 1e9 + overhead_s) +
+		return trials * ((double)c->cfg.time.search_ns / 1e9 + overhead_s) +
 		       (double)c->cfg.time.final_ns / 1e9 + overhead_s;
 	return goals_estimate_s(c->goal, c->n_goals, overhead_s, steps);
 }

@@ -9,6 +9,7 @@
 struct progress {
 	FILE *out;
 	bool tty;
+	uint64_t next_ns; /* no line before; for reports whose steps are short */
 };
 
 /* The bar, of whatever is counted in @units: "trials". @what: what is being done */

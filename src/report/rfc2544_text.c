@@ -9,6 +9,7 @@
 #include "report/resources.h"
 #include "report/rfc2544.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <math.h>
@@ -35,7 +36,7 @@ static void add(struct grid *g, double v, int decimals)
 
 static void add_us(struct grid *g, double ns)
 {
-	add(g, ns / 1e3, 2);
+	add(g, ns / 1e3, 1);
 }
 
 static void add_heads(struct grid *g, const char *const *head, uint32_t n)
@@ -130,8 +131,8 @@ static void instantiations(const struct rfc *c, FILE *out)
 
 static void latency(const struct rfc *c, FILE *out)
 {
-	static const char *const head[] = {"size", "load", "fps", "streams", "mean us", "min",
-		"p50", "p90", "p99", "p99.9", "p99.99", "max", "PDV"};
+	static const char *const head[] = {"size", "load", "fps", "n", "mean", "min", "p50", "p90",
+		"p99", "p99.9", "p99.99", "max", "PDV"};
 	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
 	uint32_t n_rows = 0;
 
@@ -163,7 +164,9 @@ static void latency(const struct rfc *c, FILE *out)
 	if (n_rows == 0)
 		return;
 	grid_print(g, out);
-	fprintf(out, "  In us, from when a frame is sent to when it is taken in. load: of the %s\n",
+	fprintf(out,
+		"  In us, from when a frame is sent to when it is taken in; mean of n streams. "
+		"load: of the %s\n",
 		c->cfg.search == RFC_SEARCH_MLR ? "last goal's rate" : "highest rate without loss");
 }
 
@@ -172,6 +175,7 @@ static void loss(const struct rfc *c, FILE *out)
 {
 	_cleanup_(grid_freep) struct grid *g = grid_new(c->n_sizes + 1);
 	uint32_t n = 1000000 / c->cfg.loss_step_ppm;
+	bool any_marked = false;
 
 	grid_add(g, "load");
 	for (uint32_t i = 0; i < c->n_sizes; i++)
@@ -186,9 +190,12 @@ static void loss(const struct rfc *c, FILE *out)
 		grid_add(g, "%.0f%%", 100 - k * (c->cfg.loss_step_ppm / 1e4));
 		for (uint32_t i = 0; i < c->n_sizes; i++) {
 			const struct rfc_unit *u = rfc_unit_at(c, RFC_LOSS, i, k);
+			bool marked = u && u->row[0].status == RFC_TESTER_LIMITED;
 
+			any_marked |= marked;
 			if (u && u->n_trials)
-				grid_add(g, "%.4f%%", u->row[0].loss.loss_ratio * 100);
+				grid_add(g, "%.4f%%%s", u->row[0].loss.loss_ratio * 100,
+					marked ? "*" : "");
 			else
 				grid_add(g, "-");
 		}
@@ -197,12 +204,16 @@ static void loss(const struct rfc *c, FILE *out)
 	fputs("  Share of frames lost, by frame size. load: of the highest rate. -: not tried "
 	      "after two loads without loss\n",
 		out);
+	if (any_marked)
+		fputs("  *: the tester itself lost some: it did not send them in time, or had no "
+		      "room for them\n",
+			out);
 }
 
 static void back_to_back(const struct rfc *c, FILE *out)
 {
-	static const char *const head[] = {"size", "searches", "mean frames", "min", "max", "sd",
-		"implied ms", "corrected ms", "buffer frames", "status"};
+	static const char *const head[] = {"size", "n", "mean", "min", "max", "sd", "implied ms",
+		"corrected ms", "buffer", "status"};
 	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
 
 	grid_left(g, 9);
@@ -226,6 +237,11 @@ static void back_to_back(const struct rfc *c, FILE *out)
 		grid_add(g, "%s", rfc_status_name[u->row[0].status]);
 	}
 	grid_print(g, out);
+	fputs("  Frames in a burst, of n searches\n", out);
+	if (!c->cfg.line_rate_bps && !c->cfg.max_fps && !c->subject->simulated)
+		fputs("  No line rate: bursts go as fast as the sender can with the SUT on its "
+		      "CPUs\n",
+			out);
 }
 
 static void recovery(const struct rfc *c, FILE *out)
@@ -291,7 +307,9 @@ static void verdicts(const struct rfc *c, uint32_t test, FILE *out)
 			bool again = before && before->size == u->size &&
 				     strcmp(before->row[i].verdict, row->verdict) == 0;
 
-			if (!*row->verdict || again)
+			bool marked = test == RFC_LOSS && row->status == RFC_TESTER_LIMITED;
+
+			if (!*row->verdict || again || marked)
 				continue;
 			fprintf(out, "  %s", size_name(c, u));
 			if (goal)
@@ -385,11 +403,18 @@ void report_rfc2544_estimate(const struct rfc *c, FILE *out)
 	fputs(" a size\n", out);
 }
 
+/* A line for each of a thousand steps would bury all else. */
+#define LINE_NS (2 * NSEC_PER_SEC)
+
 void report_rfc2544_progress(void *ctx, const struct rfc_progress *p)
 {
-	const struct progress *pr = ctx;
+	struct progress *pr = ctx;
+	uint64_t now_ns = clock_now_ns();
 	char what[128] = "";
 
+	if (!pr->tty && now_ns < pr->next_ns)
+		return;
+	pr->next_ns = now_ns + LINE_NS;
 	if (p->size)
 		str_addf(what, sizeof(what), "%s of %s", p->test, p->size->mix.name);
 	if (pr->tty)

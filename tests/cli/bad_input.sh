@@ -215,6 +215,7 @@ doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames
 doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
 doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, result, completion, man or man COMMAND, not 'extra'
+rfc2544 --path veth --ipv6 --sizes 64 | rfc2544: --sizes: 64 is too small: IPv6 frames are at least of 78 bytes
 rfc2544 | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --path veth --sut model | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --sut nosuch | rfc2544: --sut: 'nosuch' is not model:<options>
@@ -224,7 +225,7 @@ rfc2544 --sut model --tests "" | rfc2544: --tests: '' is none of throughput, lat
 rfc2544 --sut model --search-time 2m | rfc2544: --search-time is longer than --final-time
 rfc2544 --sut model --reset-after 2m | rfc2544: --reset-after is not within --reset-time
 rfc2544 --sut model --json --csv | rfc2544: --json and --csv exclude each other
-rfc2544 --sut model --tx nosuch | rfc2544: --tx: there is no sender 'nosuch'
+rfc2544 --sut model --tx nosuch | rfc2544: unknown sender 'nosuch' (see tare list)
 rfc2544 --sut model --burst-max 1m | rfc2544: --burst-max: '1m' is out of range (1ms to 30s)
 density --topology nosuch | density: --topology: 'nosuch' is neither chain nor pipeline
 density --instances 0 | density: --instances: 0 is not between 1 and 16
