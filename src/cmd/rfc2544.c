@@ -103,7 +103,13 @@ static int plan(struct rfc *c, struct cmd_cfg *cfg, int argc, char **argv, struc
 	str_addf(c->command, sizeof(c->command), "tare");
 	for (int i = 0; i < argc; i++)
 		str_addf(c->command, sizeof(c->command), " %s", argv[i]);
-	return rfc_plan(c, ipv6, e);
+	r = rfc_plan(c, ipv6, e);
+	for (uint32_t i = 0; r == 0 && i < c->n_sizes; i++)
+		for (uint32_t k = 0; k < c->size[i].mix.n; k++)
+			cfg->tester.max_bytes =
+				MAX(cfg->tester.max_bytes, (uint32_t)c->size[i].mix.size[k]);
+	c->tester.max_bytes = cfg->tester.max_bytes;
+	return r;
 }
 
 static int show(const struct rfc *c, const struct rfc2544_ask *ask)
