@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Ref: RFC 2544 appendix C.2.6.4; the hop limit of IPv6 is the same. */
+#define FRAME_TTL 10
+
 #define FRAME_FCS_BYTES      4
 #define FRAME_OVERHEAD_BYTES 20 /* preamble 8, inter-frame gap 12 */
 #define FRAME_MIN_BYTES      64

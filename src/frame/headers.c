@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Ref: RFC 2544 appendix C.2.6.4; the hop limit of IPv6 is the same. */
-#define TTL 10
-
 uint32_t frame_headers_bytes(const struct frame_form *form)
 {
 	return ETH_HEAD_BYTES + (form->vlan ? VLAN_TAG_BYTES : 0) +
@@ -32,7 +29,7 @@ static uint8_t *put_ipv4(uint8_t *ip, const struct frame_addr *addr, uint16_t le
 	memset(ip, 0, IPV4_HEAD_BYTES);
 	ip[0] = 0x45; /* version 4, five words */
 	put16(ip + 2, len);
-	ip[8] = TTL;
+	ip[8] = addr->ttl ?: FRAME_TTL;
 	ip[9] = IP_PROTO_UDP;
 	memcpy(ip + 12, addr->src_ip, 4);
 	memcpy(ip + 16, addr->dst_ip, 4);
@@ -47,7 +44,7 @@ static uint8_t *put_ipv6(uint8_t *ip, const struct frame_addr *addr, uint16_t le
 	ip[0] = 0x60;
 	put16(ip + 4, (uint16_t)(len - IPV6_HEAD_BYTES));
 	ip[6] = IP_PROTO_UDP;
-	ip[7] = TTL;
+	ip[7] = addr->ttl ?: FRAME_TTL;
 	memcpy(ip + 8, addr->src_ip, 16);
 	memcpy(ip + 24, addr->dst_ip, 16);
 	return ip + IPV6_HEAD_BYTES;

@@ -21,6 +21,7 @@ struct frame_addr {
 	uint8_t src_mac[6], dst_mac[6];
 	uint8_t src_ip[16], dst_ip[16]; /* IPv4: the first four bytes */
 	uint16_t dst_port;              /* 0: FRAME_PORT_ECHO */
+	uint8_t ttl;                    /* of IPv6 the hop limit; 0: FRAME_TTL */
 };
 
 /* What varies from one frame to the next; of a stream with many addresses, of each. */

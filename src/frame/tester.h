@@ -60,6 +60,7 @@ struct tester_way {
 #define TESTER_MAX_WAYS FRAME_MAX_ADDRS
 struct tester_end {
 	struct frame_port port;
+	uint8_t ttl;     /* of its frames; 0: FRAME_TTL, too few for more routers than that */
 	uint32_t n_ways; /* at least 1, the same at both ends */
 	struct tester_way way[TESTER_MAX_WAYS];
 };

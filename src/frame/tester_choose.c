@@ -57,7 +57,7 @@ static void tx_close(struct tester *t)
 
 static struct frame_addr address(const struct tester_end *from, const struct tester_way *way)
 {
-	struct frame_addr addr = {.dst_port = way->next_port};
+	struct frame_addr addr = {.dst_port = way->next_port, .ttl = from->ttl};
 
 	memcpy(addr.src_mac, from->port.mac, sizeof(addr.src_mac));
 	memcpy(addr.dst_mac, way->next_mac, sizeof(addr.dst_mac));

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define BATCH 64
-#define TTL   10 /* Ref: RFC 2544 appendix C.2.6.4 */
 
 struct frame_tx {
 	struct frame_copies copies;
@@ -90,10 +89,11 @@ static socklen_t address_bytes(bool ipv6)
 	return ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
-static int set_options(int fd, bool ipv6, struct err *e)
+static int set_options(int fd, bool ipv6, uint8_t ttl, struct err *e)
 {
 	const int level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
-	int r = sock_set_int(fd, level, ipv6 ? IPV6_UNICAST_HOPS : IP_TTL, TTL, "IP_TTL", e);
+	int r = sock_set_int(fd, level, ipv6 ? IPV6_UNICAST_HOPS : IP_TTL, ttl ?: FRAME_TTL,
+		"IP_TTL", e);
 
 	return r < 0 ? r
 		     : sock_set_int(fd, level, ipv6 ? IPV6_RECVERR : IP_RECVERR, 1, "IP_RECVERR",
@@ -109,7 +109,7 @@ static int open_flow(int *ret_fd, const struct frame_addr *addr, bool ipv6, uint
 
 	if (fd < 0)
 		return err_set(e, errno, "cannot open a UDP socket");
-	r = set_options(fd, ipv6, e);
+	r = set_options(fd, ipv6, addr->ttl, e);
 	if (r < 0)
 		return r;
 	address(&src, ipv6, addr->src_ip, src_port);

@@ -48,7 +48,10 @@ struct subject_ops {
 		struct err *e);
 	/* Takes the SUT down and builds it anew: placement is not the same twice. NULL: can't. */
 	int (*rebuild)(struct subject *s, struct err *e);
-	/* Resets it: links of the SUT down and up. NULL: can't. Ref: RFC 6201 s.4 */
+	/*
+	 * Resets it: links of the SUT down and up. Is called in a thread of its own while trial()
+	 * runs, so it touches nothing that a trial does. NULL: can't. Ref: RFC 6201 s.4
+	 */
 	int (*reset)(struct subject *s, struct err *e);
 	void (*close)(struct subject *s);
 };

@@ -24,6 +24,8 @@
 #define LINK_UP_NS   (5 * NSEC_PER_SEC)
 /* Ref: RFC 863, discard */
 #define PORT_DISCARD 9
+/* For chains of up to PATH_MAX_NFS routers. Ref: RFC 1700, IP time to live */
+#define LONG_TTL 64
 
 struct on_path {
 	struct subject s; /* first */
@@ -130,7 +132,8 @@ static void fill_port(struct tester_end *ret, const struct path *p, const struct
 {
 	*ret = (struct tester_end){.port = {.netns_fd = from->netns_fd,
 					   .ifindex = (uint32_t)there->ifindex,
-					   .mtu = MIN(there->mtu, p->mtu)}};
+					   .mtu = MIN(there->mtu, p->mtu)},
+		.ttl = p->n_hops < FRAME_TTL ? 0 : LONG_TTL};
 	str_set(ret->port.dev, there->dev);
 	memcpy(ret->port.mac, there->mac, sizeof(ret->port.mac));
 }
@@ -283,6 +286,9 @@ int subject_path(struct subject **ret, const struct path_spec *spec, const struc
 		return r;
 	for (uint32_t i = 0; i < x->path->n_notes; i++)
 		subject_note(s, "%s", x->path->note[i]);
+	if (x->path->n_hops >= FRAME_TTL)
+		subject_note(s, "frames have a TTL of %d, not RFC 2544's %d, for all the hops",
+			LONG_TTL, FRAME_TTL);
 	*ret = take_ptr(s);
 	return 0;
 }

@@ -29,17 +29,20 @@ struct want {
 	uint16_t vlan;
 	struct frame_vary vary;
 	uint16_t key;
+	uint8_t ttl;
 };
 
 static int try(struct frame_stream **ret, const struct want *w, struct err *e)
 {
 	const struct frame_form form = {.ipv6 = w->ipv6, .vlan = w->vlan};
+	struct frame_addr addr = w->ipv6 ? addr6 : addr4;
 	struct frame_mix mix;
 
+	addr.ttl = w->ttl;
 	assert_int_equal(frame_mix_parse(&mix, w->mix, 1500, e), 0);
 	return frame_stream_new(ret,
 		&(struct frame_stream_args){.form = &form,
-			.addr = w->ipv6 ? &addr6 : &addr4,
+			.addr = &addr,
 			.vary = w->vary.flows ? &w->vary : &plain,
 			.mix = &mix,
 			.key = w->key ? w->key : 0x1234},
@@ -106,6 +109,19 @@ static void lengths_are_appendix_cs(void **state)
 		assert_int_equal(get16(s->slot[0].bytes + 38), c[i].udp);
 		frame_stream_free(s);
 	}
+}
+
+/* A chain of routers may be longer than the appendix's 10. */
+static void ttl_is_as_asked_for(void **state)
+{
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct frame_stream *s =
+			make(&(struct want){.mix = "128", .ipv6 = ipv6, .ttl = 64});
+
+		assert_int_equal(s->slot[0].bytes[ipv6 ? 14 + 7 : 14 + 8], 64);
+		frame_stream_free(s);
+	}
+	(void)state;
 }
 
 static uint64_t rng = 88172645463325252ULL;
@@ -365,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_is_appendix_cs),
+		cmocka_unit_test(ttl_is_as_asked_for),
 		cmocka_unit_test(lengths_are_appendix_cs),
 		cmocka_unit_test(checksums_stay_right),
 		cmocka_unit_test(mark_sums_to_every_key),
