@@ -37,9 +37,7 @@ void rfc_burst_times(struct rfc_burst *b, double throughput_fps)
 struct search {
 	struct rfc *c;
 	struct rfc_unit *u;
-	double fps;      /* as asked for; INFINITY: as fast as it goes */
-	double sent_fps; /* of the longest burst that lost nothing */
-	double longest;
+	double fps;
 };
 
 /* Bursts as loads: @load frames. */
@@ -61,10 +59,6 @@ static int trial(void *ctx, double load, uint64_t duration_ns, struct search_tri
 	ret->tried = t.tried;
 	ret->lost = t.lost;
 	ret->effective_ns = t.effective_ns;
-	if (t.lost == 0 && load > s->longest && t.sending_ns) {
-		s->longest = load;
-		s->sent_fps = (double)(n - 1) * 1e9 / (double)t.sending_ns;
-	}
 	return 0;
 }
 
@@ -152,15 +146,12 @@ static void judge(const struct rfc *c, const struct search *s, double throughput
 			"no buffer: a burst of %d frames loses some already", FIRST_FRAMES);
 		return;
 	}
-	b->max_fps = isfinite(s->fps) ? s->fps : s->sent_fps;
+	b->max_fps = s->fps;
 	rfc_burst_times(b, throughput_fps);
 	if (isnan(b->upper_frames))
 		rfc_verdict(row, RFC_MAX_RATE,
 			">=: no frame lost in the longest burst of %.3g s: raise --burst-max",
 			(double)c->cfg.burst_max_ns / 1e9);
-	else if (b->corrected_s < 0)
-		rfc_verdict(row, RFC_NOT_APPLICABLE,
-			"bursts were sent slower (%.0f fps) than the SUT forwards", b->max_fps);
 }
 
 /* The SUT takes all that there is, or all that the tester has: no buffer ever fills. */
@@ -172,27 +163,40 @@ static bool never_fills(const struct rfc *c, const struct rfc_unit *u)
 	       strcmp(t->row[0].throughput.end, search_end_name[SEARCH_MAX_LOAD]) == 0;
 }
 
+/* NULL: there is a buffer to be found. */
+static const char *not_applicable(const struct rfc *c, const struct rfc_unit *u)
+{
+	const struct rfc_size *size = &c->size[u->size];
+
+	if (size->mix.n > 1)
+		return "a mix of sizes: RFC 9004 s.5.1 has fixed sizes only";
+	if (never_fills(c, u))
+		return "forwards at the highest rate: its buffer never fills";
+	/* In line, a sender as fast as it goes waits for the SUT: no queue grows. */
+	if (size->limit == RFC_LIMIT_SELF && !c->subject->simulated)
+		return "no line rate to send bursts at: --line-rate or --max-rate gives one";
+	return NULL;
+}
+
 static int run(struct rfc *c, struct rfc_unit *u, struct err *e)
 {
 	const struct rfc_size *size = &c->size[u->size];
 	const struct rfc_throughput *base = rfc_base(c, u->size, false);
-	struct search s = {.c = c, .u = u, .fps = INFINITY, .sent_fps = NAN};
+	struct search s = {.c = c, .u = u, .fps = size->max_fps};
 	struct rfc_burst found = {0};
 	struct rfc_row *row;
+	const char *why;
 	int r;
 
 	if (!base) {
 		rfc_no_base(u);
 		return 0;
 	}
-	if (size->mix.n > 1 || never_fills(c, u)) {
-		rfc_verdict(rfc_row_add(u), RFC_NOT_APPLICABLE, "%s",
-			size->mix.n > 1 ? "a mix of sizes: RFC 9004 s.5.1 has fixed sizes only"
-					: "forwards at the highest rate: its buffer never fills");
+	why = not_applicable(c, u);
+	if (why) {
+		rfc_verdict(rfc_row_add(u), RFC_NOT_APPLICABLE, "%s", why);
 		return 0;
 	}
-	if (size->limit != RFC_LIMIT_SELF || c->subject->simulated)
-		s.fps = size->max_fps;
 	r = find(&s, &found, floor(size->max_fps * (double)c->cfg.burst_max_ns / 1e9), e);
 	if (r < 0)
 		return r;

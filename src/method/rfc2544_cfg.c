@@ -47,7 +47,7 @@ const struct rfc_time rfc_time_profile[] = {
 	[RFC_PROFILE_QUICK] =
 		{
 			.search_ns = 200 * NSEC_PER_MSEC,
-			.final_ns = NSEC_PER_SEC,
+			.final_ns = 400 * NSEC_PER_MSEC,
 			.latency_ns = NSEC_PER_SEC,
 			.latency_repeat = 2,
 			.loss_ns = 500 * NSEC_PER_MSEC,

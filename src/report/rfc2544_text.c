@@ -238,10 +238,6 @@ static void back_to_back(const struct rfc *c, FILE *out)
 	}
 	grid_print(g, out);
 	fputs("  Frames in a burst, of n searches\n", out);
-	if (!c->cfg.line_rate_bps && !c->cfg.max_fps && !c->subject->simulated)
-		fputs("  No line rate: bursts go as fast as the sender can with the SUT on its "
-		      "CPUs\n",
-			out);
 }
 
 static void recovery(const struct rfc *c, FILE *out)

@@ -233,7 +233,7 @@ density --instances 1,2, | density: --instances: '' is not a whole number
 density --nfs 2,1 | density: --nfs: '2,1' is not in rising order
 density --latency | density: --latency is taken at shares of a goal's rate: it needs --search mlr
 density --size 63 | density: --size: frame size '63' is 63 bytes, not between 64 and 9216
-density --tx nosuch | density: --tx: there is no sender 'nosuch'
+density --tx nosuch | density: unknown sender 'nosuch' (see tare list)
 density --nf afxdp --mtu 9000 | density: path 'chain': nf=afxdp takes an MTU of at most 1774
 ROWS
 

@@ -114,7 +114,7 @@ done
 completion=$("$tare" doc completion)
 # Every path is built for such a list: each is asked for once.
 declare -A list=([all]=$("$tare" list))
-for kind in paths loads meters senders receivers scenarios; do
+for kind in paths loads meters senders receivers scenarios resources; do
   list[$kind]=$("$tare" list "$kind")
 done
 verbose=$("$tare" list paths --verbose)
@@ -131,7 +131,7 @@ ok "completion: every path" is "$(offered --path | missing rows paths)" ""
 ok "completion: every family" is "$(offered --path | missing families)" ""
 ok "completion: the loads" is "$(offered --load)" "$(rows loads)"
 ok "list: six meters" is "$(rows meters | wc -l)" 6
-ok "list: all of them" is "$(rows all)" "$(rows paths; rows loads; rows meters; rows senders; rows receivers; rows scenarios)"
+ok "list: all of them" is "$(rows all)" "$(rows paths; rows loads; rows meters; rows senders; rows receivers; rows scenarios; rows resources)"
 shown() { sed -En 's/^([a-z0-9-]+)(:<[a-z]+>)?: .*/\1/p' <<<"$verbose"; }
 ok "list --verbose: the same paths" is "$(shown)" "$(rows paths)"
 facts() { grep -Ec "^  $1 +[^ ]" <<<"$verbose"; }

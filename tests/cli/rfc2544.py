@@ -42,7 +42,7 @@ Highest load of a port
 
 Highest rate without loss
   size   goal             fps     upper   conditional   theoretical   L1 Mbit/s   L2 Mbit/s   status
-  64     throughput   1000000   1001488             -       1488095      672.00      512.00   ok
+  64     throughput   1001488   1002976             -       1488095      673.00      512.76   ok
   1518   throughput     81274         -             -         81274     1000.00      987.00   ok
   1518: the line rate passes
 
@@ -58,7 +58,7 @@ Frame loss
 
 Back-to-back frames
   size   n     mean    min    max    sd   implied ms   corrected ms   buffer   status
-  64     3   3040.0   3040   3040   0.0       2.0429         0.6701      997   ok
+  64     3   3040.0   3040   3040   0.0       2.0429         0.6680      994   ok
   1518   0        -      -      -     -            -              -        -   not-applicable
   Frames in a burst, of n searches
   1518: forwards at the highest rate: its buffer never fills
@@ -152,7 +152,7 @@ def far_below():
     doc = document(*QUICK, "--sizes", "64", "--tests", "throughput", "--max-rate", "1M",
                    sut="model:rate=10k,queue=100000")
     x, = rows(doc, "throughput")
-    same((x["fps"], x["upper_fps"], x["status"]), (110000, 111000, "ok"))
+    same((x["fps"], x["upper_fps"], x["status"]), (260000, 261000, "ok"))
 
 
 def latency_loads():
