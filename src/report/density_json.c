@@ -1,5 +1,4 @@
 /* A matrix of service densities as one versioned document, and its schema, from the same tables. */
-#include "base/version.h"
 #include "report/density.h"
 #include "report/goals.h"
 #include "report/report.h"
@@ -122,10 +121,7 @@ int report_density_json(const struct density *d, FILE *out)
 	doc_put_fields(tester, tester_info_fields, &d->info);
 	for (uint32_t i = 0; i < d->n_units; i++)
 		doc_append(results, density_unit_doc(d->unit[i]));
-	doc_put_str(x, "schema", "tare-density");
-	doc_put_u64(x, "schema_version", REPORT_DENSITY_SCHEMA_VERSION);
-	doc_put_u64(x, "method_version", METHOD_VERSION);
-	doc_put_str(x, "version", TARE_VERSION);
+	schema_put_head(x, "tare-density", REPORT_DENSITY_SCHEMA_VERSION);
 	doc_put_str(x, "started", d->started);
 	doc_put_str(x, "command", d->command);
 	doc_put_bool(x, "complete", d->complete);
@@ -231,15 +227,9 @@ static struct doc *result_schema(void)
 int report_density_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-density", REPORT_DENSITY_SCHEMA_VERSION,
+		"What tare density --json prints");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-density-1");
-	doc_put_str(o.schema, "title", "What tare density --json prints");
-	schema_object_add(&o, "schema", schema_constant("tare-density"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_DENSITY_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_object_add(&o, "started", schema_type("string"));
 	schema_object_add(&o, "command", schema_type("string"));
 	schema_object_add(&o, "complete", schema_type("boolean"));

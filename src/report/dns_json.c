@@ -1,6 +1,6 @@
 /* The document of a DNS test, and its schema: the same rows in the same order. */
-#include "base/version.h"
 #include "report/dns.h"
+#include "report/json.h"
 #include "report/schema.h"
 #include "wire/doc.h"
 
@@ -10,22 +10,12 @@
 static struct doc *percentiles(const struct hist *h)
 {
 	struct doc *list = doc_array();
-	double v, low, high;
 
 	for (uint32_t i = 0; i < dns_n_percentiles; i++) {
-		double q = dns_percentile[i].q;
-		struct doc *d;
+		struct doc *d = json_percentile(dns_percentile[i].name, h, dns_percentile[i].q);
 
-		if (!hist_quantile(h, q, &v) || !hist_quantile_ci(h, q, &low, &high))
-			continue;
-		d = doc_object();
-		doc_put_str(d, "metric", dns_percentile[i].name);
-		doc_put_str(d, "unit", "ns");
-		doc_put_u64(d, "n", h->count);
-		doc_put_double(d, "value", v);
-		doc_put_double(d, "ci_low", low);
-		doc_put_double(d, "ci_high", high);
-		doc_append(list, d);
+		if (d)
+			doc_append(list, d);
 	}
 	return list;
 }
@@ -104,10 +94,7 @@ int report_dns_json(const struct dns_run *run, FILE *out)
 	doc_put_opts(cfg, dns_query_opts, &run->cfg);
 	doc_put_opts(cfg, dns_load_opts, &run->cfg);
 	doc_put_opts(cfg, dns_search_opts, &run->cfg);
-	doc_put_str(d, "schema", "tare-dns");
-	doc_put_u64(d, "schema_version", DNS_SCHEMA_VERSION);
-	doc_put_u64(d, "method_version", METHOD_VERSION);
-	doc_put_str(d, "version", TARE_VERSION);
+	schema_put_head(d, "tare-dns", DNS_SCHEMA_VERSION);
 	doc_put_str(d, "mode", dns_mode_name[run->mode]);
 	doc_put_fields(d, dns_run_fields, run);
 	doc_put(d, "config", cfg);
@@ -196,15 +183,9 @@ static struct doc *config_schema(void)
 int report_dns_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-dns", DNS_SCHEMA_VERSION,
+		"What tare dns prints with --json");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-dns-1");
-	doc_put_str(o.schema, "title", "What tare dns prints with --json");
-	schema_object_add(&o, "schema", schema_constant("tare-dns"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(DNS_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_object_add(&o, "mode", schema_one_of(dns_mode_name, DNS_MODE_N));
 	schema_add_fields(&o, dns_run_fields);
 	schema_object_add(&o, "config", config_schema());

@@ -1,7 +1,6 @@
 /* The document of a trial of frames, and its schema: the same rows in the same order. */
 #include "report/frames.h"
 
-#include "base/version.h"
 #include "report/schema.h"
 #include "wire/doc.h"
 
@@ -172,15 +171,9 @@ static struct doc *trial_schema(void)
 int frames_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-frames", FRAMES_SCHEMA_VERSION,
+		"What tare frames prints with --json");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-frames-1");
-	doc_put_str(o.schema, "title", "What tare frames prints with --json");
-	schema_object_add(&o, "schema", schema_constant("tare-frames"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(FRAMES_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_object_add(&o, "command", schema_type("string"));
 	add(&o, "started", schema_type("string"), "UTC", "");
 	add(&o, "subject", schema_type("string"), "what was between the ports", "");
@@ -210,10 +203,7 @@ int frames_json(const struct frames_report *r, FILE *out)
 	_cleanup_(doc_freep) struct doc *d = doc_object();
 	struct doc *cfg = doc_object(), *flows = doc_array(), *resources = doc_object();
 
-	doc_put_str(d, "schema", "tare-frames");
-	doc_put_u64(d, "schema_version", FRAMES_SCHEMA_VERSION);
-	doc_put_u64(d, "method_version", METHOD_VERSION);
-	doc_put_str(d, "version", TARE_VERSION);
+	schema_put_head(d, "tare-frames", FRAMES_SCHEMA_VERSION);
 	doc_put_str(d, "command", r->command);
 	doc_put_str(d, "started", r->started);
 	doc_put_str(d, "subject", r->subject->name);

@@ -1,10 +1,10 @@
 #include "report/json.h"
 
-#include "base/version.h"
 #include "bench/fields.h"
 #include "bench/hists.h"
 #include "finding/finding.h"
 #include "report/report.h"
+#include "report/schema.h"
 
 static struct doc *config(const struct run *run)
 {
@@ -125,26 +125,33 @@ static struct doc *metrics(const struct cell *c)
 	return list;
 }
 
+struct doc *json_percentile(const char *name, const struct hist *h, double q)
+{
+	double v, low, high;
+	struct doc *d;
+
+	if (!hist_quantile(h, q, &v) || !hist_quantile_ci(h, q, &low, &high))
+		return NULL;
+	d = doc_object();
+	doc_put_str(d, "metric", name);
+	doc_put_str(d, "unit", "ns");
+	doc_put_u64(d, "n", h->count);
+	doc_put_double(d, "value", v);
+	doc_put_double(d, "ci_low", low);
+	doc_put_double(d, "ci_high", high);
+	return d;
+}
+
 static struct doc *percentiles(const struct cell *c)
 {
 	struct doc *list = doc_array();
 
 	for (uint32_t k = 0; k < metric_n_percentiles; k++) {
 		const struct metric_percentile *p = &metric_percentile[k];
-		const struct hist *h = hists_at(c->hist, p->hist);
-		double v, low, high;
-		struct doc *d;
+		struct doc *d = json_percentile(p->name, hists_at(c->hist, p->hist), p->q);
 
-		if (!hist_quantile(h, p->q, &v) || !hist_quantile_ci(h, p->q, &low, &high))
-			continue;
-		d = doc_object();
-		doc_put_str(d, "metric", p->name);
-		doc_put_str(d, "unit", "ns");
-		doc_put_u64(d, "n", h->count);
-		doc_put_double(d, "value", v);
-		doc_put_double(d, "ci_low", low);
-		doc_put_double(d, "ci_high", high);
-		doc_append(list, d);
+		if (d)
+			doc_append(list, d);
 	}
 	return list;
 }
@@ -283,10 +290,7 @@ static struct doc *trials(const struct run *run)
 
 void json_put_head(struct doc *d, const struct run *run)
 {
-	doc_put_str(d, "schema", "tare-run");
-	doc_put_u64(d, "schema_version", REPORT_SCHEMA_VERSION);
-	doc_put_u64(d, "method_version", METHOD_VERSION);
-	doc_put_str(d, "version", TARE_VERSION);
+	schema_put_head(d, "tare-run", REPORT_SCHEMA_VERSION);
 	doc_put_fields(d, run_fields, run);
 	doc_put(d, "config", config(run));
 	doc_put(d, "environment", environment(&run->env));

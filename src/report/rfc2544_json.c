@@ -1,5 +1,4 @@
 /* A campaign as one versioned document, and its schema, from the same tables. */
-#include "base/version.h"
 #include "report/goals.h"
 #include "report/report.h"
 #include "report/rfc2544.h"
@@ -108,10 +107,7 @@ int report_rfc2544_json(const struct rfc *c, FILE *out)
 	doc_put_fields(env, env_fields, &c->env);
 	for (uint32_t i = 0; i < c->n_units; i++)
 		doc_append(results, rfc_unit_doc(c, c->unit[i]));
-	doc_put_str(d, "schema", "tare-rfc2544");
-	doc_put_u64(d, "schema_version", REPORT_RFC2544_SCHEMA_VERSION);
-	doc_put_u64(d, "method_version", METHOD_VERSION);
-	doc_put_str(d, "version", TARE_VERSION);
+	schema_put_head(d, "tare-rfc2544", REPORT_RFC2544_SCHEMA_VERSION);
 	doc_put_str(d, "started", c->started);
 	doc_put_str(d, "command", c->command);
 	doc_put_bool(d, "complete", c->complete);
@@ -222,15 +218,9 @@ static struct doc *result_schema(void)
 int report_rfc2544_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-rfc2544", REPORT_RFC2544_SCHEMA_VERSION,
+		"What tare rfc2544 --json prints");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-rfc2544-1");
-	doc_put_str(o.schema, "title", "What tare rfc2544 --json prints");
-	schema_object_add(&o, "schema", schema_constant("tare-rfc2544"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_RFC2544_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_object_add(&o, "started", schema_type("string"));
 	schema_object_add(&o, "command", schema_type("string"));
 	schema_object_add(&o, "complete", schema_type("boolean"));

@@ -14,6 +14,30 @@ struct schema_object schema_object_new(void)
 	return (struct schema_object){doc_object(), doc_object(), doc_array()};
 }
 
+struct schema_object schema_document_new(const char *name, uint32_t version, const char *title)
+{
+	struct schema_object o = schema_object_new();
+	char id[64];
+
+	snprintf(id, sizeof(id), "%s-%u", name, version);
+	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	doc_put_str(o.schema, "$id", id);
+	doc_put_str(o.schema, "title", title);
+	schema_object_add(&o, "schema", schema_constant(name));
+	schema_object_add(&o, "schema_version", schema_constant_u64(version));
+	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
+	schema_object_add(&o, "version", schema_type("string"));
+	return o;
+}
+
+void schema_put_head(struct doc *d, const char *name, uint32_t version)
+{
+	doc_put_str(d, "schema", name);
+	doc_put_u64(d, "schema_version", version);
+	doc_put_u64(d, "method_version", METHOD_VERSION);
+	doc_put_str(d, "version", TARE_VERSION);
+}
+
 void schema_object_add(struct schema_object *o, const char *key, struct doc *schema)
 {
 	doc_put(o->properties, key, schema);
@@ -375,15 +399,9 @@ static struct doc *finding(void)
 int report_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-run", REPORT_SCHEMA_VERSION,
+		"What tare compare, run and the loads print with --json");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-run-1");
-	doc_put_str(o.schema, "title", "What tare compare, run and the loads print with --json");
-	schema_object_add(&o, "schema", schema_constant("tare-run"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_add_fields(&o, run_fields);
 	schema_object_add(&o, "config", config());
 	schema_object_add(&o, "environment", schema_of_fields(env_fields));

@@ -9,6 +9,10 @@ struct schema_object {
 };
 
 struct schema_object schema_object_new(void);
+/* Of a whole document, which begins with what schema_put_head() puts. @name: "tare-run" */
+struct schema_object schema_document_new(const char *name, uint32_t version, const char *title);
+/* What a document is, and by whom. */
+void schema_put_head(struct doc *d, const char *name, uint32_t version);
 void schema_object_add(struct schema_object *o, const char *key, struct doc *schema);
 /* The schema, the caller's. */
 struct doc *schema_object_end(struct schema_object *o);

@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "base/version.h"
 #include "bench/fields.h"
 
 static struct doc *opts_of(const struct opt *opts, const void *cfg)
@@ -136,10 +135,7 @@ int report_search_json(const struct search_run *s, const struct sut_cfg *sut, FI
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
 
-	doc_put_str(d, "schema", "tare-search");
-	doc_put_u64(d, "schema_version", REPORT_SEARCH_SCHEMA_VERSION);
-	doc_put_u64(d, "method_version", METHOD_VERSION);
-	doc_put_str(d, "version", TARE_VERSION);
+	schema_put_head(d, "tare-search", REPORT_SEARCH_SCHEMA_VERSION);
 	doc_put_bool(d, "simulated", true);
 	doc_put(d, "sut", opts_of(sut_opts, sut));
 	json_put_search(d, s);
@@ -149,15 +145,9 @@ int report_search_json(const struct search_run *s, const struct sut_cfg *sut, FI
 int report_search_schema(FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = NULL;
-	struct schema_object o = schema_object_new();
+	struct schema_object o = schema_document_new("tare-search", REPORT_SEARCH_SCHEMA_VERSION,
+		"What tare search prints with --json");
 
-	doc_put_str(o.schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	doc_put_str(o.schema, "$id", "tare-search-1");
-	doc_put_str(o.schema, "title", "What tare search prints with --json");
-	schema_object_add(&o, "schema", schema_constant("tare-search"));
-	schema_object_add(&o, "schema_version", schema_constant_u64(REPORT_SEARCH_SCHEMA_VERSION));
-	schema_object_add(&o, "method_version", schema_constant_u64(METHOD_VERSION));
-	schema_object_add(&o, "version", schema_type("string"));
 	schema_object_add(&o, "simulated",
 		described(schema_type("boolean"), "no frame was ever sent", ""));
 	schema_object_add(&o, "sut", schema_of_opts(sut_opts));
