@@ -89,26 +89,6 @@ static int udp_at(const struct path *p, const struct path_end *end, const char *
 	return fd;
 }
 
-/* Return: the hops that a datagram of one byte had left. */
-static int receive_ttl(int fd)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {&byte, sizeof(byte)};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control)};
-	const struct cmsghdr *c;
-	int ttl;
-
-	assert_int_equal(sock_wait_readable(fd, net_deadline()), 0);
-	assert_int_equal(recvmsg(fd, &msg, 0), 1);
-	c = CMSG_FIRSTHDR(&msg);
-	assert_non_null(c);
-	memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
-	return ttl;
-}
-
 /* What the devices of every function have received; hop 0 is the host. */
 struct crossed {
 	uint64_t rx[MAX_NF][NF_N_SIDES];
@@ -134,9 +114,9 @@ static void exchange(int near, int far, int ttl)
 {
 	for (int i = 0; i < N_DATAGRAMS; i++) {
 		assert_int_equal(send(near, "x", 1, 0), 1);
-		assert_int_equal(receive_ttl(far), ttl);
+		assert_int_equal(net_receive_ttl(far), ttl);
 		assert_int_equal(send(far, "y", 1, 0), 1);
-		assert_int_equal(receive_ttl(near), ttl);
+		assert_int_equal(net_receive_ttl(near), ttl);
 	}
 }
 
@@ -145,7 +125,7 @@ static void one_way(int near, int far)
 {
 	for (int i = 0; i < N_DATAGRAMS; i++) {
 		assert_int_equal(send(near, "x", 1, 0), 1);
-		(void)receive_ttl(far);
+		(void)net_receive_ttl(far);
 	}
 }
 

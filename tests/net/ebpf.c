@@ -71,26 +71,6 @@ static uint64_t forwarded(const struct path *p)
 	return procnet_snmp(text, "Ip", "ForwDatagrams");
 }
 
-/* Return: the hops that a datagram of one byte had left. */
-static int receive_ttl(int fd)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {&byte, sizeof(byte)};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control)};
-	const struct cmsghdr *c;
-	int ttl;
-
-	assert_int_equal(sock_wait_readable(fd, net_deadline()), 0);
-	assert_int_equal(recvmsg(fd, &msg, 0), 1);
-	c = CMSG_FIRSTHDR(&msg);
-	assert_non_null(c);
-	memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
-	return ttl;
-}
-
 static int udp_between(const struct path *p, const struct path_end *end,
 	const struct path_end *other)
 {
@@ -119,9 +99,9 @@ static void goes_past_ip(void **state)
 	before = forwarded(p);
 	for (int i = 0; i < N_DATAGRAMS; i++) {
 		assert_int_equal(send(near, "x", 1, 0), 1);
-		assert_int_equal(receive_ttl(far), DEFAULT_TTL - 1);
+		assert_int_equal(net_receive_ttl(far), DEFAULT_TTL - 1);
 		assert_int_equal(send(far, "y", 1, 0), 1);
-		assert_int_equal(receive_ttl(near), DEFAULT_TTL - 1);
+		assert_int_equal(net_receive_ttl(near), DEFAULT_TTL - 1);
 	}
 	n = forwarded(p) - before;
 	if (v->forwards)

@@ -168,6 +168,25 @@ int pair_stop(struct pair *p, struct err *e)
 	return near < 0 ? near : far;
 }
 
+int net_receive_ttl(int fd)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {&byte, sizeof(byte)};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	const struct cmsghdr *c;
+	int ttl;
+
+	assert_int_equal(sock_wait_readable(fd, net_deadline()), 0);
+	assert_int_equal(recvmsg(fd, &msg, 0), 1);
+	c = CMSG_FIRSTHDR(&msg);
+	assert_non_null(c);
+	memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
+	return ttl;
+}
+
 int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
 	struct err *e)
 {

@@ -52,6 +52,9 @@ void net_wait_until(uint64_t at_ns);
 int net_bind(const struct path *p, const struct path_end *end, int type, uint16_t port,
 	struct err *e) must_check_;
 
+/* Waits for a datagram of one byte. Return: the hops it had left, of a socket that is told them. */
+int net_receive_ttl(int fd);
+
 /* The path functions on a path without options of its own. */
 int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
 	struct err *e) must_check_;
