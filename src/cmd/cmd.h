@@ -153,16 +153,10 @@ extern const struct opt *const subject_port_opts; /* of them, those without a mo
 int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e);
 /* Names of senders and receivers. Return: 0 or -EINVAL. */
 int subject_check_tester(const struct tester_cfg *t, struct err *e);
-int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e);
-/*
- * The same of resources: the words, and what of them is the path's; then, what is asked of the
- * machine, with the subject as @open opens it.
- */
+/* Checks the words about resources, and gives the path its part of them. */
 int subject_resources_check(struct cmd_cfg *cfg, struct err *e);
-typedef int subject_open_fn(struct subject **ret, const struct cmd_cfg *cfg, void *ctx,
-	int cancel_fd, struct err *e);
-int subject_with_resources(struct subject **ret, const struct cmd_cfg *cfg, subject_open_fn *open,
-	void *ctx, int cancel_fd, struct err *e);
+/* With the resources that were asked for. */
+int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e);
 /* Option groups of the tester and of paths. Return: behind the last. */
 struct opt_group *subject_groups(struct opt_group *ret, struct cmd_cfg *cfg);
 

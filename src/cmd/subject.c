@@ -103,8 +103,7 @@ int subject_ask_check(const struct cmd_cfg *cfg, bool *ret_ipv6, struct err *e)
 	return r;
 }
 
-static int ask_open(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, int cancel_fd,
-	struct err *e)
+static int open_it(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e)
 {
 	const struct sut_ask *ask = &cfg->subject;
 	struct subject_ports ports;
@@ -113,7 +112,6 @@ static int ask_open(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, 
 	bool rootless;
 	int r;
 
-	(void)ctx;
 	if (*ask->sut) {
 		r = parse_model(&sut, ask->sut, e);
 		return r < 0 ? r : subject_model(ret, &sut, e);
@@ -132,11 +130,6 @@ static int ask_open(struct subject **ret, const struct cmd_cfg *cfg, void *ctx, 
 	return r == 0 ? subject_path(ret, &spec, &cfg->tester, cancel_fd, e) : r;
 }
 
-int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e)
-{
-	return subject_with_resources(ret, cfg, ask_open, NULL, cancel_fd, e);
-}
-
 int subject_resources_check(struct cmd_cfg *cfg, struct err *e)
 {
 	resources_to_path(&cfg->resources, &cfg->path);
@@ -147,15 +140,14 @@ int subject_resources_check(struct cmd_cfg *cfg, struct err *e)
 	return resources_check(&cfg->resources, e);
 }
 
-int subject_with_resources(struct subject **ret, const struct cmd_cfg *cfg, subject_open_fn *open,
-	void *ctx, int cancel_fd, struct err *e)
+int subject_ask_open(struct subject **ret, const struct cmd_cfg *cfg, int cancel_fd, struct err *e)
 {
 	_cleanup_(resources_closep) struct resources *x = NULL;
 	_cleanup_(subject_closep) struct subject *s = NULL; /* is closed first */
 	int r = resources_open(&x, &cfg->resources, e);
 
 	if (r == 0)
-		r = open(&s, cfg, ctx, cancel_fd, e);
+		r = open_it(&s, cfg, cancel_fd, e);
 	if (r == 0 && cfg->resources.rebuild && !s->ops->rebuild)
 		r = err_say(e, EOPNOTSUPP, "--rebuild: '%s' is not built here", s->name);
 	if (r == 0)
