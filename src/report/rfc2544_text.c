@@ -291,11 +291,31 @@ static void reset(const struct rfc *c, FILE *out)
 }
 
 /* What the rows of a test have to say; not again what the row before has said. */
+/* What is said of every size in the same words; NULL: there is no such thing, or one size only. */
+static const char *said_of_all(const struct rfc *c, uint32_t test)
+{
+	const struct rfc_unit *u, *first = NULL;
+	uint32_t at = 0, n = 0;
+
+	for (; (u = next_unit(c, test, &at)); n++) {
+		first = first ? first : u;
+		if (u->n_rows != 1 || !*u->row[0].verdict ||
+			strcmp(u->row[0].verdict, first->row[0].verdict) != 0)
+			return NULL;
+	}
+	return n > 1 && c->n_sizes > 1 ? first->row[0].verdict : NULL;
+}
+
 static void verdicts(const struct rfc *c, uint32_t test, FILE *out)
 {
 	const struct rfc_unit *u, *before = NULL;
+	const char *all = said_of_all(c, test);
 	uint32_t at = 0;
 
+	if (all) {
+		fprintf(out, "  all: %s\n", all);
+		return;
+	}
 	for (; (u = next_unit(c, test, &at)); before = u)
 		for (uint32_t i = 0; i < u->n_rows; i++) {
 			const struct rfc_row *row = &u->row[i];
