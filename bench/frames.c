@@ -185,7 +185,7 @@ static int attach_bare(void)
 static double trial(bool full_tx, bool full_rx)
 {
 	const struct frame_rx_args args = {.key = KEY, .max_frames = N_FRAMES};
-	_cleanup_(closep) int link_fd = full_rx ? -1 : attach_bare();
+	_cleanup_(closep) int link_fd = -1;
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	static uint8_t number;
 	struct frame_sent sent = {.sent = N_FRAMES};
@@ -194,6 +194,8 @@ static double trial(bool full_tx, bool full_rx)
 	uint64_t before, ns;
 	struct err e = {0};
 
+	if (!full_rx)
+		link_fd = attach_bare();
 	number++;
 	if (full_rx) {
 		check(rx_ops->open(&rx, &port[1], &args, &e), &e);

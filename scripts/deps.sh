@@ -51,6 +51,7 @@ table() {
 		check containernetworking-plugins  CNI plugins that tests run
 		vm qemu-system-x86        runs guests
 		vm kmod                   indexes the modules of their kernel
+		vm iputils-ping           a command for guests in tests
 		switch openvswitch-switch paths ovs-netdev, ovs-afxdp, ovs-kernel
 		switch dpdk-dev           path dpdk-testpmd
 		engine podman             the paths podman:NETWORK
