@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "method/campaign.h"
 #include "method/density_priv.h"
 #include "method/goals.h"
 #include "method/resume.h"
@@ -119,32 +120,29 @@ static int self_test(struct density *d, int cancel_fd, struct err *e)
 	return isnan(d->max_fps) ? err_say(e, EIO, "self-test of the tester: no frame passed") : 0;
 }
 
-struct tally {
+/* How far it is, of what this start has to do, and who wants to know. */
+struct watched {
 	const struct density_hooks *hooks;
-	uint64_t begin_ns;
-	uint32_t done, expected; /* of this start */
-	double done_s, expected_s;
+	struct tally tally;
 };
 
-static void tell(const struct tally *t, const struct density_unit *next)
+static void tell(const struct watched *w, const struct density_unit *next)
 {
-	double spent_s = (double)(clock_now_ns() - t->begin_ns) / 1e9;
-	double left_s = (t->expected_s - t->done_s) * (t->done ? spent_s / t->done_s : 1);
 	struct density_progress p = {.next = next,
-		.done = t->done,
-		.expected = t->expected,
-		.left_ns = (uint64_t)(fmax(left_s, 0) * 1e9)};
+		.done = w->tally.done,
+		.expected = w->tally.expected,
+		.left_ns = tally_left_ns(&w->tally)};
 
-	if (t->hooks->progress)
-		t->hooks->progress(t->hooks->ctx, &p);
+	if (w->hooks->progress)
+		w->hooks->progress(w->hooks->ctx, &p);
 }
 
-static int run_unit(struct density *d, struct density_unit *u, const struct tally *t,
-	struct resume *resume, struct err *e)
+static int run_unit(struct density *d, struct density_unit *u, int cancel_fd, struct resume *resume,
+	struct err *e)
 {
 	struct density_unit *kept;
 	struct err why = {0};
-	int r = density_measure(d, u, t->hooks->cancel_fd, &why);
+	int r = density_measure(d, u, cancel_fd, &why);
 
 	if (r < 0) {
 		*e = why;
@@ -163,9 +161,11 @@ static int run_unit(struct density *d, struct density_unit *u, const struct tall
 	return r;
 }
 
-static int run_all(struct density *d, struct tally *t, struct resume *resume, struct err *e)
+static int run_all(struct density *d, struct watched *w, struct resume *resume, struct err *e)
 {
 	const uint32_t n = density_n_cells(d) * d->cfg.rebuild;
+	const int cancel_fd = w->hooks->cancel_fd;
+	struct tally *t = &w->tally;
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct density_unit u = unit_at(d, i);
@@ -182,10 +182,10 @@ static int run_all(struct density *d, struct tally *t, struct resume *resume, st
 
 		if (density_unit_at(d, &u, u.rebuild)) /* of an earlier start */
 			continue;
-		if (t->hooks->cancel_fd >= 0 && signals_pending(t->hooks->cancel_fd))
+		if (cancel_fd >= 0 && signals_pending(cancel_fd))
 			return err_say(e, ECANCELED, "interrupted");
-		tell(t, &u);
-		r = run_unit(d, &u, t, resume, e);
+		tell(w, &u);
+		r = run_unit(d, &u, cancel_fd, resume, e);
 		if (r < 0)
 			return r;
 		t->done++;
@@ -197,7 +197,7 @@ static int run_all(struct density *d, struct tally *t, struct resume *resume, st
 int density_run(struct density *d, const struct density_hooks *hooks, struct err *e)
 {
 	_cleanup_(resume_closep) struct resume *resume = NULL;
-	struct tally t = {.hooks = hooks};
+	struct watched w = {.hooks = hooks};
 	bool there = false;
 	int r = 0;
 
@@ -211,9 +211,9 @@ int density_run(struct density *d, const struct density_hooks *hooks, struct err
 		r = density_resume_head(resume, d, e);
 	if (r < 0)
 		return r;
-	t.begin_ns = clock_now_ns();
-	r = run_all(d, &t, resume, e);
-	tell(&t, NULL);
+	w.tally.begin_ns = clock_now_ns();
+	r = run_all(d, &w, resume, e);
+	tell(&w, NULL);
 	d->complete = r == 0;
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "method/density_priv.h"
+#include "method/campaign.h"
 #include "method/goals.h"
 #include "path/nf.h"
 
@@ -159,24 +160,15 @@ static int plan_axes(struct density *d, struct err *e)
 	return 0;
 }
 
-/* "--trial-time 50ms"; options that are as the profile has them are not named. */
 static void overrides(const struct density *d, char *ret, size_t size)
 {
-	const struct density_time *usual = &density_time_profile[d->cfg.profile];
-	char text[64];
+	const struct campaign_times times = {.opts = density_time_opts,
+		.now = &d->cfg.time,
+		.usual = &density_time_profile[d->cfg.profile],
+		.drain_ns = d->tester.drain_ns,
+		.usual_drain_ns = density_drain_profile_ns[d->cfg.profile]};
 
-	for (const struct opt *o = density_time_opts; o->name; o++) {
-		const char *now = (const char *)&d->cfg.time + o->offset;
-
-		if (memcmp(now, (const char *)usual + o->offset, o->size) == 0)
-			continue;
-		opt_get(o, &d->cfg.time, text, sizeof(text));
-		str_addf(ret, size, "%s--%s %s", *ret ? ", " : "", o->name, text);
-	}
-	if (d->tester.drain_ns == density_drain_profile_ns[d->cfg.profile])
-		return;
-	num_format(d->tester.drain_ns, NUM_DURATION, text, sizeof(text));
-	str_addf(ret, size, "%s--drain %s", *ret ? ", " : "", text);
+	campaign_overrides(&times, ret, size);
 }
 
 /* What these numbers are, in a line that every output has. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "method/campaign.h"
 #include "method/resume.h"
 #include "method/rfc2544_priv.h"
 #include "sys/signals.h"
@@ -10,12 +11,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* How much is done of what was expected, in units and by the estimate. */
-struct tally {
+/* How far it is, and who wants to know. */
+struct watched {
 	const struct rfc_hooks *hooks;
-	uint32_t done, expected;
-	double done_s, expected_s; /* by the estimate */
-	uint64_t begin_ns;
+	struct tally tally;
 };
 
 /* Units of a test that are still to come, at most. */
@@ -50,31 +49,18 @@ static void expect(struct rfc *c, struct tally *t)
 			t->expected += units_of(c, i, k);
 }
 
-/* So much of the estimate counts as if it had been right: the first units say little of others. */
-#define PRIOR 0.1
-
-/* What is left by the estimate, made longer or shorter as what is done has been. */
-static uint64_t left_ns(const struct tally *t)
+static void tell(const struct rfc *c, const struct watched *w, uint32_t size, uint32_t test)
 {
-	double spent_s = (double)(clock_now_ns() - t->begin_ns) / 1e9;
-	double left_s = fmax(0, t->expected_s - t->done_s);
-	double prior_s = PRIOR * (left_s + t->done_s);
-
-	if (left_s > 0)
-		left_s *= (spent_s + prior_s) / (t->done_s + prior_s);
-	return (uint64_t)(left_s * 1e9);
-}
-
-static void tell(const struct rfc *c, const struct tally *t, uint32_t size, uint32_t test)
-{
-	struct rfc_progress p = {.done = t->done, .expected = t->expected, .left_ns = left_ns(t)};
+	struct rfc_progress p = {.done = w->tally.done,
+		.expected = w->tally.expected,
+		.left_ns = tally_left_ns(&w->tally)};
 
 	if (size < c->n_sizes) {
 		p.size = &c->size[size];
 		p.test = rfc_test_table[test]->name;
 	}
-	if (t->hooks->progress)
-		t->hooks->progress(t->hooks->ctx, &p);
+	if (w->hooks->progress)
+		w->hooks->progress(w->hooks->ctx, &p);
 }
 
 /* What could not be measured at all becomes a row that says why; the next may be better off. */
@@ -133,23 +119,24 @@ static int run_unit(struct rfc *c, uint32_t size, uint32_t test, uint32_t i, str
 	return resume ? rfc_resume_add(resume, c, kept, e) : 0;
 }
 
-static int run_test(struct rfc *c, uint32_t size, uint32_t test, struct tally *t,
+static int run_test(struct rfc *c, uint32_t size, uint32_t test, struct watched *w,
 	struct resume *resume, struct err *e)
 {
 	const struct rfc_test *ops = rfc_test_table[test];
 	uint32_t most = units_of(c, size, test), i = 0;
+	struct tally *t = &w->tally;
 
 	for (; most && ops->more(c, size, i); i++) {
 		int r;
 
-		if (t->hooks->cancel_fd >= 0 && signals_pending(t->hooks->cancel_fd))
+		if (w->hooks->cancel_fd >= 0 && signals_pending(w->hooks->cancel_fd))
 			return err_say(e, ECANCELED, "interrupted");
 		if (rfc_unit_at(c, test, size, i)) { /* of an earlier start */
 			t->expected_s -= ops->unit_s(c, size);
 			t->expected--;
 			continue;
 		}
-		tell(c, t, size, test);
+		tell(c, w, size, test);
 		r = run_unit(c, size, test, i, resume, e);
 		if (r < 0)
 			return r;
@@ -204,11 +191,11 @@ static int self_test(struct rfc *c, struct err *e)
 	return 0;
 }
 
-static int run_all(struct rfc *c, struct tally *t, struct resume *resume, struct err *e)
+static int run_all(struct rfc *c, struct watched *w, struct resume *resume, struct err *e)
 {
 	for (uint32_t i = 0; i < c->n_sizes; i++)
 		for (uint32_t k = 0; k < RFC_TEST_N; k++) {
-			int r = run_test(c, i, k, t, resume, e);
+			int r = run_test(c, i, k, w, resume, e);
 
 			if (r < 0)
 				return r;
@@ -219,7 +206,7 @@ static int run_all(struct rfc *c, struct tally *t, struct resume *resume, struct
 int rfc_run(struct rfc *c, struct subject *s, const struct rfc_hooks *hooks, struct err *e)
 {
 	_cleanup_(resume_closep) struct resume *resume = NULL;
-	struct tally t = {.hooks = hooks, .begin_ns = clock_now_ns()};
+	struct watched w = {.hooks = hooks, .tally = {.begin_ns = clock_now_ns()}};
 	bool there = false;
 	int r = 0;
 
@@ -234,9 +221,9 @@ int rfc_run(struct rfc *c, struct subject *s, const struct rfc_hooks *hooks, str
 		r = rfc_resume_head(resume, c, e);
 	if (r < 0)
 		return r;
-	expect(c, &t);
-	r = run_all(c, &t, resume, e);
-	tell(c, &t, c->n_sizes, 0);
+	expect(c, &w.tally);
+	r = run_all(c, &w, resume, e);
+	tell(c, &w, c->n_sizes, 0);
 	c->complete = r == 0;
 	return r;
 }

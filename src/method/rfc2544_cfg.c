@@ -1,6 +1,7 @@
 /* What a campaign is asked for: options, profiles, and what its numbers may be called. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "method/campaign.h"
 #include "method/goals.h"
 #include "method/rfc2544_priv.h"
 
@@ -187,25 +188,15 @@ static int plan_tests(struct rfc *c, struct err *e)
 	return 0;
 }
 
-/* "--final-time 5s"; options that are as the profile has them are not named. */
 static void overrides(const struct rfc *c, char *ret, size_t size)
 {
-	const struct rfc_time *usual = &rfc_time_profile[c->cfg.profile];
-	uint64_t drain_ns = rfc_drain_profile_ns[c->cfg.profile];
-	char text[64];
+	const struct campaign_times times = {.opts = rfc_time_opts,
+		.now = &c->cfg.time,
+		.usual = &rfc_time_profile[c->cfg.profile],
+		.drain_ns = c->tester.drain_ns,
+		.usual_drain_ns = rfc_drain_profile_ns[c->cfg.profile]};
 
-	for (const struct opt *o = rfc_time_opts; o->name; o++) {
-		const char *now = (const char *)&c->cfg.time + o->offset;
-
-		if (memcmp(now, (const char *)usual + o->offset, o->size) == 0)
-			continue;
-		opt_get(o, &c->cfg.time, text, sizeof(text));
-		str_addf(ret, size, "%s--%s %s", *ret ? ", " : "", o->name, text);
-	}
-	if (c->tester.drain_ns == drain_ns)
-		return;
-	num_format(c->tester.drain_ns, NUM_DURATION, text, sizeof(text));
-	str_addf(ret, size, "%s--drain %s", *ret ? ", " : "", text);
+	campaign_overrides(&times, ret, size);
 }
 
 /* What these numbers are, in a line that every output has. */
