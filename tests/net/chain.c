@@ -55,23 +55,6 @@ static struct variant variants[] = {
 	{"pipeline:nf=afxdp,nfs=3", 3, 1},
 };
 
-static int open_path(struct path **ret, const struct variant *v)
-{
-	struct path_cfg cfg = path_cfg_default;
-	struct path_spec spec;
-	struct err e = {0};
-	int r;
-
-	cfg.ipv6 = v->ipv6;
-	must(path_parse(&spec, v->text, &cfg, &e_));
-	r = path_open(ret, &spec, -1, &e);
-	if (r == PATH_UNAVAILABLE)
-		net_skip(v->text, &e);
-	else if (r < 0)
-		fail_msg("%s: %s", v->text, e.text);
-	return r;
-}
-
 /* A UDP socket at @own of an end, connected to @other. */
 static int udp_at(const struct path *p, const struct path_end *end, const char *own,
 	const char *other, uint16_t other_port)
@@ -184,7 +167,7 @@ static void crosses_its_functions(void **state)
 	uint32_t n_fds = net_count_fds();
 	struct path *p = NULL;
 
-	if (open_path(&p, v) != 0)
+	if (net_path_open_as(&p, v->text, v->ipv6) != 0)
 		return;
 	assert_int_equal(p->n_instances, v->instances);
 	assert_int_equal(p->n_hops, 1 + v->nfs * v->instances);
@@ -315,7 +298,7 @@ static void rests(void **state)
 	struct path *p = NULL;
 
 	(void)state;
-	if (open_path(&p, &v) != 0)
+	if (net_path_open_as(&p, v.text, v.ipv6) != 0)
 		return;
 	must(path_rest(p, true, &e_));
 	must(path_rest(p, false, &e_));

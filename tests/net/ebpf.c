@@ -40,23 +40,6 @@ struct variant {
 	bool forwards; /* by the host's IP layer: the control experiment */
 };
 
-static int open_path(struct path **ret, const struct variant *v)
-{
-	struct path_cfg cfg = path_cfg_default;
-	struct path_spec spec;
-	struct err e = {0};
-	int r;
-
-	cfg.ipv6 = v->ipv6;
-	must(path_parse(&spec, v->text, &cfg, &e_));
-	r = path_open(ret, &spec, -1, &e);
-	if (r == PATH_UNAVAILABLE)
-		net_skip(v->text, &e);
-	else if (r < 0)
-		fail_msg("%s: %s", v->text, e.text);
-	return r;
-}
-
 static uint64_t forwarded(const struct path *p)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
@@ -92,7 +75,7 @@ static void goes_past_ip(void **state)
 	uint64_t before, n;
 	int near, far;
 
-	if (open_path(&p, v) != 0)
+	if (net_path_open_as(&p, v->text, v->ipv6) != 0)
 		return;
 	near = udp_between(p, &p->near, &p->far);
 	far = udp_between(p, &p->far, &p->near);
@@ -141,7 +124,7 @@ static void carries_tcp(void **state)
 	struct path *p = NULL;
 	int listener, near, far;
 
-	if (open_path(&p, v) != 0)
+	if (net_path_open_as(&p, v->text, v->ipv6) != 0)
 		return;
 	listener = must(net_bind(p, &p->far, SOCK_STREAM, p->far.port, &e_));
 	assert_int_equal(listen(listener, 1), 0);
@@ -241,7 +224,7 @@ static void close_leaves_nothing(void **state)
 	struct progs progs;
 	struct ids ids;
 
-	if (open_path(&p, v) != 0)
+	if (net_path_open_as(&p, v->text, v->ipv6) != 0)
 		return;
 	progs_of(p->lab->host_fd, &progs);
 	check_mode(v, &progs);

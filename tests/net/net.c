@@ -187,6 +187,23 @@ int net_receive_ttl(int fd)
 	return ttl;
 }
 
+int net_path_open_as(struct path **ret, const char *text, bool ipv6)
+{
+	struct path_cfg cfg = path_cfg_default;
+	struct path_spec spec;
+	struct err e = {0};
+	int r;
+
+	cfg.ipv6 = ipv6;
+	must(path_parse(&spec, text, &cfg, &e_));
+	r = path_open(ret, &spec, -1, &e);
+	if (r == PATH_UNAVAILABLE)
+		net_skip(text, &e);
+	else if (r < 0)
+		fail_msg("%s: %s", text, e.text);
+	return r;
+}
+
 int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
 	struct err *e)
 {

@@ -55,6 +55,12 @@ int net_bind(const struct path *p, const struct path_end *end, int type, uint16_
 /* Waits for a datagram of one byte. Return: the hops it had left, of a socket that is told them. */
 int net_receive_ttl(int fd);
 
+/*
+ * A path as on the command line, which fails the test if it can't be opened. Return: 0, or
+ * PATH_UNAVAILABLE after saying what is skipped.
+ */
+int net_path_open_as(struct path **ret, const char *text, bool ipv6) must_check_;
+
 /* The path functions on a path without options of its own. */
 int net_path_open(struct path **ret, const struct path_ops *ops, const struct path_cfg *cfg,
 	struct err *e) must_check_;
