@@ -28,11 +28,8 @@ struct frame_tx {
 
 static int afxdp_probe(const struct frame_port *port, struct err *e)
 {
-	int r;
-
 	(void)port;
-	r = xdp_probe(e);
-	return r == -EOPNOTSUPP || r == -EPERM ? FRAME_UNAVAILABLE : r;
+	return frame_probed(xdp_probe(e));
 }
 
 static void afxdp_close(struct frame_tx *tx)

@@ -10,6 +10,7 @@
 #include "frame/count.h"
 #include "frame/stream.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 /* A device to send and receive by. */
@@ -56,6 +57,12 @@ struct frame_tx;
 struct frame_rx;
 
 #define FRAME_UNAVAILABLE 1
+
+/* What a probe makes of an attempt: a kernel or a user without something is no failure. */
+static inline int frame_probed(int r)
+{
+	return r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS ? FRAME_UNAVAILABLE : r;
+}
 
 struct frame_tx_ops {
 	const char *name; /* "live" */

@@ -445,7 +445,7 @@ static int live_probe(const struct frame_port *port, struct err *e)
 {
 	int r = send_one(port, e);
 
-	return r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS ? FRAME_UNAVAILABLE : r;
+	return frame_probed(r);
 }
 
 const struct frame_tx_ops frame_tx_live = {

@@ -25,7 +25,7 @@ static int packet_probe(const struct frame_port *port, struct err *e)
 	_cleanup_(closep) int fd = -1;
 	int r = packet_sender_open(&fd, port->netns_fd, port->ifindex, e);
 
-	return r == -EPERM || r == -EOPNOTSUPP ? FRAME_UNAVAILABLE : r;
+	return frame_probed(r);
 }
 
 static void packet_close(struct frame_tx *tx)

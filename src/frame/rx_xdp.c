@@ -196,8 +196,7 @@ static int xdp_rx_probe(const struct frame_port *port, struct err *e)
 	int r = xdp_open(&rx, port, &args, e);
 
 	xdp_close(rx);
-	return r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS || r == -EBUSY ? FRAME_UNAVAILABLE
-									      : r;
+	return r == -EBUSY ? FRAME_UNAVAILABLE : frame_probed(r);
 }
 
 const struct frame_rx_ops frame_rx_xdp = {
