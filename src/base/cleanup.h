@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,6 +44,13 @@ static inline void closep(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+static inline void dir_closep(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+	*d = NULL;
 }
 
 static inline void fclosep(FILE **f)

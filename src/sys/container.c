@@ -25,8 +25,6 @@
 /* An engine's daemon answers in milliseconds; one that hangs must not hang us. */
 #define ENGINE_NS (5 * NSEC_PER_SEC)
 
-DEFINE_CLEANUP(DIR *, closedir, dir_closep)
-
 int container_check(const char *id, struct err *e)
 {
 	size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");

@@ -1,10 +1,11 @@
 #include "sys/napi.h"
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "base/str.h"
+#include "sys/file.h"
 #include "sys/ns.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -77,40 +78,32 @@ int napi_set_threaded(int napi_fd, const char *dev, bool on, struct err *e)
 /* Ref: net/core/dev.c napi_kthread_create: "napi/%s-%d", device and number of the NAPI. */
 static bool is_thread_of(const char *pid, const char *prefix)
 {
-	char path[300], comm[64] = "";
-	_cleanup_(closep) int fd = -1;
+	char path[64], comm[64];
+	uint64_t number;
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, comm, sizeof(comm) - 1) <= 0 ||
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	if (file_read(path, comm, sizeof(comm), NULL) < 0 ||
 		strncmp(comm, prefix, strlen(prefix)) != 0)
 		return false;
 	comm[strcspn(comm, "\n")] = '\0';
-	for (const char *p = comm + strlen(prefix); *p; p++)
-		if (!isdigit((unsigned char)*p))
-			return false;
-	return true;
+	return num_parse(comm + strlen(prefix), NUM_COUNT, &number, NULL) == 0;
 }
 
 uint32_t napi_threads(const char *dev, int *ret)
 {
-	DIR *proc = opendir("/proc");
+	_cleanup_(dir_closep) DIR *proc = opendir("/proc");
 	const struct dirent *d;
 	char prefix[32];
 	uint32_t n = 0;
 
-	if (!proc)
-		return 0;
 	snprintf(prefix, sizeof(prefix), "napi/%s-", dev);
-	while (n < NAPI_MAX_THREADS && (d = readdir(proc))) {
-		int pid = 0;
+	while (proc && n < NAPI_MAX_THREADS && (d = readdir(proc))) {
+		uint64_t pid;
 
-		for (const char *p = d->d_name; isdigit((unsigned char)*p) && pid < 100000000; p++)
-			pid = pid * 10 + (*p - '0');
-		if (pid && is_thread_of(d->d_name, prefix))
-			ret[n++] = pid;
+		if (num_parse(d->d_name, NUM_COUNT, &pid, NULL) == 0 &&
+			is_thread_of(d->d_name, prefix))
+			ret[n++] = (int)pid;
 	}
-	closedir(proc);
 	return n;
 }
 

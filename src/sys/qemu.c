@@ -359,12 +359,10 @@ static int pin_thread(pid_t pid, const char *tid, const uint32_t *cpus, uint32_t
 	return 1;
 }
 
-DEFINE_CLEANUP(DIR *, closedir, closedirp)
-
 int qemu_pin(const struct qemu *q, const uint32_t *cpus, uint32_t n_cpus, struct err *e)
 {
 	_cleanup_(freep) char *path = xasprintf("/proc/%d/task", (int)q->pid);
-	_cleanup_(closedirp) DIR *dir = opendir(path);
+	_cleanup_(dir_closep) DIR *dir = opendir(path);
 	struct dirent *entry;
 	uint32_t n_pinned = 0;
 

@@ -17,9 +17,6 @@
 /* In 1/100 s; the kernel's own is 300 s. Ref: net/bridge/br_netlink.c IFLA_BR_AGEING_TIME */
 #define AGEING_CSEC (24 * 3600 * 100)
 
-DEFINE_CLEANUP(struct nl_msg *, nlmsg_free, msg_freep)
-DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put, neigh_putp)
-
 /* The kind's own attributes; libnl 3.7 has none of them. Return: 0 or libnl's. */
 static int put_bridge(struct nl_msg *msg)
 {

@@ -11,9 +11,6 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/neighbour.h>
 
-DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
-DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put, neigh_putp)
-
 /* Has it an address? Those of IPv4 stay on a device that is down. */
 static bool has_addr(struct nl_cache *addrs, int ifindex)
 {

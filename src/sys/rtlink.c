@@ -16,8 +16,6 @@
 #include <netlink/route/link/macvlan.h>
 #include <netlink/route/link/vlan.h>
 
-DEFINE_CLEANUP(struct nl_msg *, nlmsg_free, msg_freep)
-
 /* What a refusal is about. */
 struct kind {
 	const char *name;

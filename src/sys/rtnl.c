@@ -29,8 +29,6 @@
 #include <netlink/route/tc.h>
 
 DEFINE_CLEANUP(struct rtnl_addr *, rtnl_addr_put, addr_putp)
-DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
-DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
 DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put, qdisc_putp)
 
 /* libnl has its own error numbers; these are the ones rtnetlink's answers turn into. */

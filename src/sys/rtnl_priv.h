@@ -5,7 +5,11 @@
 #include "base/err.h"
 
 #include <netlink/addr.h>
+#include <netlink/cache.h>
+#include <netlink/msg.h>
 #include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/route.h>
 #include <netlink/socket.h>
 
 struct rt {
@@ -14,6 +18,10 @@ struct rt {
 
 DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put, link_putp)
 DEFINE_CLEANUP(struct nl_addr *, nl_addr_put, nl_addr_putp)
+DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
+DEFINE_CLEANUP(struct nl_msg *, nlmsg_free, msg_freep)
+DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put, neigh_putp)
+DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
 
 /* libnl's error, in words behind a colon. Return: a negative errno for it. */
 int rt_fail(struct err *e, int nl_err, const char *fmt, ...) printf_(3, 4);

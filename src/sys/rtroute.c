@@ -14,10 +14,6 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
-DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put, route_putp)
-DEFINE_CLEANUP(struct nl_cache *, nl_cache_free, cache_freep)
-DEFINE_CLEANUP(struct rtnl_neigh *, rtnl_neigh_put, neigh_putp)
-
 static int describe_link(struct rt *rt, struct rt_hop *ret, struct err *e)
 {
 	_cleanup_(link_putp) struct rtnl_link *link = NULL;
