@@ -99,12 +99,12 @@ void density_relate(const struct density *d, uint32_t row, struct density_relati
 
 uint32_t density_crossings(uint32_t topology, uint32_t nfs)
 {
-	return topology == DENSITY_CHAIN ? nfs + 1 : 2;
+	return nf_row_crossings(topology == DENSITY_PIPELINE, nfs);
 }
 
 uint32_t density_ports(uint32_t topology, uint32_t instances, uint32_t nfs)
 {
-	return 2 * instances * (topology == DENSITY_CHAIN ? nfs : 1);
+	return instances * nf_row_ports(topology == DENSITY_PIPELINE, nfs);
 }
 
 /*

@@ -381,12 +381,11 @@ static int raise_files(const struct chain *c, struct err *e)
 						: 0;
 }
 
-/* Ref: draft-mkonstan-nf-service-density-01: crossings N + 1 or 2, ports 2 M N or 2 M. */
 static void note(struct path *p)
 {
 	const struct chain *c = p->state;
-	uint32_t crossings = c->model->linked ? 2 : c->n + 1;
-	uint32_t ports = c->m * (c->model->linked ? 2 : 2 * c->n);
+	uint32_t crossings = nf_row_crossings(c->model->linked, c->n);
+	uint32_t ports = c->m * nf_row_ports(c->model->linked, c->n);
 
 	path_note(p,
 		"%u x %u functions (nf=%s): a packet crosses the host's switch %u times, which has "

@@ -26,6 +26,21 @@ struct nf_side {
 	char end[46]; /* of the end */
 };
 
+/*
+ * Of @n functions in a row, linked to each other or by the host's switch: how often a packet
+ * crosses the switch, and how many of its ports lead to them.
+ * Ref: draft-mkonstan-nf-service-density-01
+ */
+static inline uint32_t nf_row_crossings(bool linked, uint32_t n)
+{
+	return linked ? 2 : n + 1;
+}
+
+static inline uint32_t nf_row_ports(bool linked, uint32_t n)
+{
+	return linked ? 2 : 2 * n;
+}
+
 struct nf_ops;
 
 struct nf {
