@@ -11,13 +11,13 @@
 #include "path/lab.h"
 #include "sys/file.h"
 #include "sys/ns.h"
+#include "sys/nsref.h"
 #include "sys/rtroute.h"
 #include "sys/sock.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* A neighbour answers within milliseconds, or a busy machine takes its time. */
 #define NEIGHBOUR_NS (2 * NSEC_PER_SEC)
@@ -56,21 +56,13 @@ static int check_end(const struct path *p, const struct path_end *end, struct er
 	return 0;
 }
 
-static bool same_namespace(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
 static int check_ends(const struct path *p, struct err *e)
 {
 	int r = check_end(p, &p->near, e);
 
 	if (r == 0)
 		r = check_end(p, &p->far, e);
-	if (r == 0 && same_namespace(p->near.netns_fd, p->far.netns_fd))
+	if (r == 0 && nsref_same(p->near.netns_fd, p->far.netns_fd))
 		r = unavailable(p, e, "both ends are one namespace, and no device is between them");
 	return r;
 }
