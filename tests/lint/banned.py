@@ -11,7 +11,7 @@ import sys
 CALLS = ('strcpy strcat sprintf vsprintf strncpy atoi atol strtol strtoul system popen usleep sleep '
          'alloca gets').split()
 SILENT = {'base', 'sys', 'stat', 'cni', 'path', 'load', 'wire', 'meter', 'bench', 'finding', 'guest',
-          'serve', 'frame', 'method', 'dns'}
+          'serve', 'frame', 'method', 'dns', 'charge', 'guard'}
 PRINTS_ANYWAY = {'src/base/mem.c'}  # says why it aborts when memory is out
 PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
          r'|\b(?:v?fprintf|fputs|fputc|putc|fwrite)\s*\([^;]*?\b(?:stdout|stderr)\b')

@@ -1,0 +1,70 @@
+/*
+ * The accounting of softirq time, loaded and attached: bpf/softirq.bpf.c on plain tracepoints. It
+ * is told who owns namespaces, devices and cgroups, and read without system calls. All of it goes
+ * with the process.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "bpf/softirq.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct softirq;
+
+struct softirq_cfg {
+	uint32_t n_owners; /* room for so many, the two that are no container included */
+	bool precise;      /* read the clock at each packet, not only where the owner changes */
+};
+
+/* How the kernel at hand is, found by asking it. */
+struct softirq_kernel {
+	bool irq_time;     /* softirq time is left out of processes' CPU time */
+	bool sk_events;    /* packets of sockets in the host's own namespace are seen by cgroup */
+	bool ebpf_cgroup2; /* cgroups are told apart by those of v2, not by the v1 cpu hierarchy */
+};
+
+#define SOFTIRQ_UNAVAILABLE 1
+
+/* Return: 0, SOFTIRQ_UNAVAILABLE with what is missing, or negative errno. Loads, and lets go. */
+int softirq_probe(struct err *e) must_check_;
+
+/*
+ * softirq_open() - load and attach; counting begins.
+ *
+ * Return: 0, SOFTIRQ_UNAVAILABLE (no BTF, no CAP_BPF and CAP_PERFMON, lockdown, no tracepoint), or
+ * negative errno.
+ */
+int softirq_open(struct softirq **ret, const struct softirq_cfg *cfg, struct err *e) must_check_;
+void softirq_close(struct softirq *s);
+DEFINE_CLEANUP(struct softirq *, softirq_close, softirq_closep)
+
+const struct softirq_kernel *softirq_kernel(const struct softirq *s);
+uint32_t softirq_n_cpus(const struct softirq *s); /* possible CPUs */
+
+/*
+ * Who owns what. An owner of a namespace owns the packets of all devices in it; a device of the
+ * host (a container's other half of a veth) is told by itself; a cgroup is one directory, not what
+ * is below it. Setting again replaces. -ENOSPC: the table is full; the packet is the host's then.
+ */
+int softirq_set_netns(struct softirq *s, uint32_t netns, uint32_t owner, struct err *e) must_check_;
+int softirq_set_dev(struct softirq *s, const struct softirq_dev *dev, uint32_t owner, struct err *e)
+	must_check_;
+int softirq_set_cgroup(struct softirq *s, uint64_t cgroup_id, uint32_t owner, struct err *e)
+	must_check_;
+/* Forgets it; fine if it is not there. */
+void softirq_unset_netns(struct softirq *s, uint32_t netns);
+void softirq_unset_dev(struct softirq *s, const struct softirq_dev *dev);
+void softirq_unset_cgroup(struct softirq *s, uint64_t cgroup_id);
+/* After a change: CPUs forget what they remember of devices. */
+void softirq_changed(struct softirq *s);
+
+/* What @owner has had since open, on one CPU, or on all added up. */
+void softirq_read(const struct softirq *s, uint32_t cpu, uint32_t owner,
+	struct softirq_account *ret);
+void softirq_read_sum(const struct softirq *s, uint32_t owner, struct softirq_account *ret);
+void softirq_read_cpu(const struct softirq *s, uint32_t cpu, struct softirq_cpu *ret);
+/* The number of an owner that is gone may be given out again after this. */
+void softirq_clear(struct softirq *s, uint32_t owner);

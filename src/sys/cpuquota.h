@@ -1,0 +1,28 @@
+/*
+ * The CPU bandwidth of a cgroup: cpu.cfs_quota_us and cpu.cfs_period_us of v1, cpu.max of v2.
+ *
+ * Every write, of the same value too, fills the cgroup's current period up with a fresh quota and
+ * ends its throttling. Ref: kernel/sched/core.c tg_set_cfs_bandwidth, v6.18.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+#define CPUQUOTA_NONE (-1)
+
+struct cpuquota {
+	int64_t quota_us;   /* CPU time in a period; CPUQUOTA_NONE: as much as there is */
+	uint64_t period_us; /* 1000 to 1000000 */
+};
+
+/*
+ * @dir: the cgroup's directory, of the v1 cpu hierarchy or of v2
+ *
+ * Return: 0; -ENOENT when the cgroup is gone; -EOPNOTSUPP when it has no such file (v2: the
+ * controller is not let down to it; the root); or another errno.
+ */
+int cpuquota_read(const char *dir, struct cpuquota *ret, struct err *e) must_check_;
+/* Writes what differs, in an order that the kernel takes. */
+int cpuquota_write(const char *dir, const struct cpuquota *q, struct err *e) must_check_;
