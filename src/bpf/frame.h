@@ -66,7 +66,12 @@ struct frame_tx_state {
 	__u32 finished; /* FRAME_TX_... */
 	__u32 skip;     /* runs to let pass */
 	__u32 shared;   /* frames that may still go by that reading */
+	__u32 train;    /* frames taken from the plan that go next, with nothing asked */
+	__u32 put_off;  /* of a train that had to wait for frames that were refused */
+	__u32 stamp;    /* in the marks, and their sum without the number */
+	__u32 sum;
 	__u32 pad;
+	__u64 train_due_ns;
 	__u64 due_ns;   /* of the next frame; of all that are done: never */
 	__u64 due_q16;  /* since the begin of the plan */
 	__u64 left;     /* frames of this phase that were never tried */
