@@ -311,6 +311,18 @@ static __always_inline void refuse(__u32 at, __u32 n)
 	state.train = 0;
 }
 
+/* The plan is at its end, and the device has all of it. */
+static __always_inline int is_over(void)
+{
+	if (state.queued || state.n_again || state.train || state.put_off)
+		return 0;
+	if (!state.finished && state.left == 0 && state.phase + 1 >= plan.n_phases) {
+		state.due_ns = NEVER;
+		state.finished = FRAME_TX_DONE;
+	}
+	return state.finished != FRAME_TX_GOING;
+}
+
 /* Arguments: from, to, how many were taken, how many not, and an error. */
 SEC("raw_tp/xdp_devmap_xmit")
 int frame_tx_taken(struct bpf_raw_tracepoint_args *ctx)
@@ -324,7 +336,7 @@ int frame_tx_taken(struct bpf_raw_tracepoint_args *ctx)
 	state.queued -= taken + refused;
 	if (!refused) {
 		/* Out of the system call; what is missed here the user side finds out later. */
-		if (state.finished && !state.n_again)
+		if (is_over())
 			bpf_send_signal_thread(wake);
 		return 0;
 	}
