@@ -30,8 +30,8 @@ static bool list_has(const char *list, size_t len, const char *word)
 	return false;
 }
 
-/* The caller's cgroup in hierarchy @name: the third field of its line "id:names:path". */
-static bool own_path(const char *text, const char *name, char *ret, size_t size)
+/* The third field of the line "id:names:path". */
+bool cgroup_path_of(const char *text, const char *name, char *ret, size_t size)
 {
 	for (const char *line = text; line && *line;) {
 		const char *names = strchr(line, ':');
@@ -78,8 +78,7 @@ static bool next_mount(FILE *f, struct cgroup_mount *ret)
 	return false;
 }
 
-/* Where hierarchy @name is mounted. */
-static bool mount_point(const char *name, char *ret, size_t size)
+bool cgroup_mount_point(const char *name, char *ret, size_t size)
 {
 	_cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
 	struct cgroup_mount m;
@@ -101,7 +100,8 @@ static bool own_dir(const char *name, char *ret, size_t size)
 
 	if (file_read("/proc/self/cgroup", text, sizeof(text), NULL) < 0)
 		return false;
-	if (!own_path(text, name, path, sizeof(path)) || !mount_point(name, where, sizeof(where)))
+	if (!cgroup_path_of(text, name, path, sizeof(path)) ||
+		!cgroup_mount_point(name, where, sizeof(where)))
 		return false;
 	ret[0] = '\0';
 	str_addf(ret, size, "%s%s", where, strcmp(path, "/") == 0 ? "" : path);

@@ -8,6 +8,8 @@
 #include "sys/janitor.h"
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -59,3 +61,11 @@ void cgroup_sweep(void);
  *                   "none" when there are none or they can't be read.
  */
 void cgroup_limits(char *ret, size_t size);
+
+/*
+ * A hierarchy's name is a controller of v1 ("cpu"), "name=systemd", or "" for the one of v2.
+ */
+/* Where it is mounted whole, as this process sees it. Return: false when it is not. */
+bool cgroup_mount_point(const char *hierarchy, char *ret, size_t size);
+/* The path there in the text of /proc/PID/cgroup. Return: false: it has no such line. */
+bool cgroup_path_of(const char *text, const char *hierarchy, char *ret, size_t size);

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONTAINER_ID_DIGITS 64
 /* Fewer may be a name ("db"), and the start of somebody else's id: what it is the engine knows. */
 #define CONTAINER_MIN_DIGITS 6
 /* Of one file: up to 16 lines of hierarchies, each a path. */
@@ -34,8 +33,7 @@ int container_check(const char *id, struct err *e)
 	return 0;
 }
 
-/* The id at the end of a cgroup's name, as runtimes write it. */
-static bool id_in_name(const char *name, size_t len, char *ret, size_t size)
+bool container_split(const char *name, size_t len, struct container_words *ret)
 {
 	static const char scope[] = ".scope";
 	size_t digits = 0;
@@ -44,12 +42,21 @@ static bool id_in_name(const char *name, size_t len, char *ret, size_t size)
 		len -= strlen(scope);
 	while (digits < len && isxdigit((unsigned char)name[len - digits - 1]))
 		digits++;
-	if (digits != CONTAINER_ID_DIGITS || digits >= size ||
-		memmem(name, len, "conmon", strlen("conmon")))
+	if (digits != CONTAINER_ID_DIGITS || memmem(name, len, "conmon", strlen("conmon")))
 		return false;
-	if (digits < len && name[len - digits - 1] != '-')
+	*ret = (struct container_words){.runtime = name};
+	memcpy(ret->id, name + len - digits, digits);
+	len -= digits;
+	if (len == 0)
+		return true;
+	if (name[len - 1] == ':') {
+		const char *slice = memrchr(name, ':', len - 1);
+
+		ret->runtime = slice ? slice + 1 : name;
+	} else if (name[len - 1] != '-') {
 		return false;
-	snprintf(ret, size, "%.*s", (int)digits, name + len - digits);
+	}
+	ret->runtime_len = (size_t)(name + len - 1 - ret->runtime);
 	return true;
 }
 
@@ -57,9 +64,10 @@ bool container_of_cgroup(const char *text, char *ret, size_t size)
 {
 	while (*text) {
 		size_t len = strcspn(text, "/\n");
+		struct container_words words;
 
-		if (id_in_name(text, len, ret, size))
-			return true;
+		if (container_split(text, len, &words))
+			return str_copy(ret, size, words.id) == 0;
 		text += len + (text[len] != '\0');
 	}
 	return false;

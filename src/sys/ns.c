@@ -129,3 +129,17 @@ void ns_scope_leave(struct ns_scope *s)
 		abort();
 	closep(&s->home_fd);
 }
+
+/* Ref: since v5.14, net/core/sock.c SO_NETNS_COOKIE */
+uint64_t ns_net_cookie(int netns_fd)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(closep) int fd = -1;
+	uint64_t ret = 0;
+	socklen_t len = sizeof(ret);
+
+	if (ns_scope_enter(&scope, netns_fd, NULL) < 0)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &ret, &len) == 0 ? ret : 0;
+}

@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * ns_user_enter() - move the calling, single-threaded process into a user namespace of its own,
@@ -36,3 +37,6 @@ struct ns_scope {
 	}
 int ns_scope_enter(struct ns_scope *s, int netns_fd, struct err *e) must_check_;
 void ns_scope_leave(struct ns_scope *s);
+
+/* A number of the namespace that no other one ever has, as inodes may; 0: unknown. */
+uint64_t ns_net_cookie(int netns_fd);
