@@ -8,9 +8,9 @@ meson=$(command -v /usr/bin/meson || command -v meson)
 [ -f build-fuzz/build.ninja ] || CC=clang "$meson" setup build-fuzz --native-file dev.ini \
   -Dc_args=-fsanitize=fuzzer-no-link
 ninja -C build-fuzz
-libs=(serve report finding iperf bench path load frame wire meter cni sys stat base)
+libs=(serve charge report finding iperf bench path load frame wire meter cni sys stat base)
 targets=(num opt doc cpustat affinity procnet udp_seq iperf_params iperf_results iperf_ctl rsa_token
-  sniff cidr greet cni_conf cni_result labfile frame_count)
+  sniff cidr greet cni_conf cni_result labfile frame_count container_path)
 packages=(jansson libarchive libbpf libcap-ng libcrypto libkmod libmnl libnetfilter_conntrack libnftables
   libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libseccomp zlib)
 for target in "${targets[@]}"; do

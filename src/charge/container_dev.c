@@ -1,0 +1,132 @@
+/*
+ * The host's halves of containers' devices. A device of the host that is one of a pair tells the
+ * number, nsid, of the namespace in which the other is: one dump of the host's devices, and one
+ * question for the number of each namespace that is new, whatever its devices are called or were
+ * renamed to. A macvlan or ipvlan needs none: its packets are in its own namespace.
+ */
+#include "base/mem.h"
+#include "charge/container_priv.h"
+#include "sys/ns.h"
+#include "sys/procid.h"
+#include "sys/rtpeer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Return: -1: it is gone, or has moved. */
+static int open_netns(const struct found *f)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	char path[48];
+
+	if (f->netns_fd >= 0)
+		return fcntl(f->netns_fd, F_DUPFD_CLOEXEC, 0);
+	if (!f->c.pid)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", f->c.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || (uint32_t)st.st_ino != f->c.netns)
+		return -1;
+	return take_fd(fd);
+}
+
+/* The same process in a namespace of the same inode: nothing else can have got it meanwhile. */
+static bool is_as_before(const struct found *f)
+{
+	const struct container *b = f->before;
+
+	return b && b->netns == f->c.netns && b->pid && b->pid == f->c.pid && b->pid_start &&
+	       b->pid_start == f->c.pid_start;
+}
+
+static void visit(struct rt *rt, struct found *f, bool known)
+{
+	_cleanup_(closep) int fd = open_netns(f);
+
+	if (fd < 0)
+		return;
+	if (!known)
+		f->c.netns_cookie = ns_net_cookie(fd);
+	if (rt_nsid(rt, fd, &f->c.nsid, NULL) < 0)
+		f->c.nsid = RT_NSID_NONE;
+}
+
+/* A number is given when a pair first reaches there; until then it has to be asked for again. */
+static void learn(struct rt *rt, struct found *f)
+{
+	bool known;
+
+	if (f->c.pid)
+		f->c.pid_start = procid_start(f->c.pid);
+	if (f->c.host_netns || !f->c.netns)
+		return;
+	known = is_as_before(f);
+	if (known) {
+		f->c.netns_cookie = f->before->netns_cookie;
+		f->c.nsid = f->before->nsid;
+	}
+	if (!known || f->c.nsid < 0)
+		visit(rt, f, known);
+	/* Another namespace, of an inode that was used before. */
+	if (f->before && f->before->netns == f->c.netns && f->before->netns_cookie &&
+		f->c.netns_cookie && f->before->netns_cookie != f->c.netns_cookie)
+		f->before = NULL;
+}
+
+/* Who is charged for what a namespace's devices do. */
+struct place {
+	int32_t nsid;
+	struct found *f;
+};
+
+static int by_nsid(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->nsid > y->nsid) - (x->nsid < y->nsid);
+}
+
+static void give(const struct scan *s, const struct place *places, uint32_t n_places,
+	const struct rt_peer *peer)
+{
+	const struct place key = {.nsid = peer->nsid};
+	const struct place *at = bsearch(&key, places, n_places, sizeof(*places), by_nsid);
+	struct container *c = at ? &at->f->c : NULL;
+
+	if (c && c->n_devs < CONTAINER_MAX_DEVS)
+		c->dev[c->n_devs++] = (struct softirq_dev){s->host_netns, peer->ifindex};
+}
+
+int scan_devices(struct scan *s, struct err *e)
+{
+	_cleanup_(freep) struct place *places = xcalloc(s->n, sizeof(*places));
+	_cleanup_(freep) struct rt_peer *peers = NULL;
+	_cleanup_(rt_closep) struct rt *rt = NULL;
+	uint32_t n_peers = 0, n = 0;
+	int r = rt_open_here(&rt, e);
+
+	if (r == 0) /* first: by it numbers are given. Ref: rtnl_fill_link_netnsid */
+		r = rt_peers(rt, &peers, &n_peers, e);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct found *f = s->item[i];
+
+		if (!scan_keeps(s, f))
+			continue;
+		learn(rt, f);
+		if (f->c.nsid >= 0 && !f->c.shared_netns)
+			places[n++] = (struct place){f->c.nsid, f};
+	}
+	if (n == 0)
+		return 0;
+	qsort(places, n, sizeof(*places), by_nsid);
+	for (uint32_t i = 0; i < n_peers; i++)
+		give(s, places, n, &peers[i]);
+	return 0;
+}
