@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "bench/bench.h"
+#include "cmd/list_containers.h"
 #include "cmd/table.h"
 #include "meter/meter.h"
 #include "method/resources.h"
@@ -220,10 +221,15 @@ static int list_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int
 
 	(void)argc;
 	(void)argv;
+	if (n_args == 1 && strcmp(args[0], "containers") == 0) {
+		if (list_containers(&e) < 0)
+			return cmd_fail(EXIT_ENVIRONMENT, "list: %s", e.text);
+		return cmd_finish();
+	}
 	if (n_args > 1 || (n_args && only < 0))
 		return cmd_fail(EXIT_USAGE,
-			"list: expected paths, loads, meters, senders, receivers, scenarios or "
-			"resources, not '%s'",
+			"list: expected paths, loads, meters, senders, receivers, scenarios, "
+			"resources or containers, not '%s'",
 			args[n_args - 1]);
 	if (bench_privilege(&view.rootless, &e) < 0)
 		fprintf(stderr, "tare: %s\n", e.text);
@@ -246,7 +252,9 @@ const struct command command_list = {
 	.args = "[KIND]",
 	.description =
 		"KIND is paths, loads, meters, senders, receivers, scenarios or resources; without "
-		"it all are said. "
+		"it all are said. containers, said only when asked for, are those that this "
+		"machine has now: whose they are, their network namespace, the host's halves of "
+		"their devices, and their cgroup, of a pod the pod's. "
 		"Paths stand below their family, whose name on the command line stands for all "
 		"of it. Each path is built for a moment to find out whether it works; what is "
 		"missing is said. One that takes an argument is asked without it. "
@@ -257,6 +265,7 @@ const struct command command_list = {
 		"vary.",
 	.examples = {"tare list\neverything",
 		"tare list scenarios\nwhich topologies can be built here, and how",
+		"tare list containers\nwho is told apart on this machine",
 		"tare list paths -6 --verbose\npaths that work with IPv6, and what they are"},
 	.groups = list_groups,
 	.run = list_run,

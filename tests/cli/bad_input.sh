@@ -179,8 +179,8 @@ dns ::1 --names x --min-rate 5 --max-rate 5 | dns: --min-rate is not below --max
 dns ::1 --names x --trial-time 11s | dns: --sum-time is shorter than --trial-time
 dns ::1 --names x --type NOSUCH | dns: --names, --type: 'NOSUCH' is not a query type
 list --quick | list: unknown option '--quick' (see --help)
-list nosuch | list: expected paths, loads, meters, senders, receivers, scenarios or resources, not 'nosuch'
-list paths loads | list: expected paths, loads, meters, senders, receivers, scenarios or resources, not 'loads'
+list nosuch | list: expected paths, loads, meters, senders, receivers, scenarios, resources or containers, not 'nosuch'
+list paths loads | list: expected paths, loads, meters, senders, receivers, scenarios, resources or containers, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
 search extra | search: unexpected argument 'extra'
 search --sut bridge | search: --sut: 'bridge' is not model, or model:name=value,...

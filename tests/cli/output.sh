@@ -132,6 +132,7 @@ ok "completion: every family" is "$(offered --path | missing families)" ""
 ok "completion: the loads" is "$(offered --load)" "$(rows loads)"
 ok "list: six meters" is "$(rows meters | wc -l)" 6
 ok "list: all of them" is "$(rows all)" "$(rows paths; rows loads; rows meters; rows senders; rows receivers; rows scenarios; rows resources)"
+ok "list: containers, when asked for" prints '^ +kind +id +name +netns +devices +cgroup' list containers
 shown() { sed -En 's/^([a-z0-9-]+)(:<[a-z]+>)?: .*/\1/p' <<<"$verbose"; }
 ok "list --verbose: the same paths" is "$(shown)" "$(rows paths)"
 facts() { grep -Ec "^  $1 +[^ ]" <<<"$verbose"; }
