@@ -8,14 +8,20 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CPUQUOTA_NONE (-1)
+
+/* The kernel takes no less, of neither. Ref: kernel/sched/core.c min_cfs_quota_period, v6.18 */
+#define CPUQUOTA_LEAST_US 1000
 
 struct cpuquota {
 	int64_t quota_us;   /* CPU time in a period; CPUQUOTA_NONE: as much as there is */
 	uint64_t period_us; /* 1000 to 1000000 */
 };
+
+bool cpuquota_same(const struct cpuquota *a, const struct cpuquota *b);
 
 /*
  * @dir: the cgroup's directory, of the v1 cpu hierarchy or of v2
@@ -24,5 +30,9 @@ struct cpuquota {
  * controller is not let down to it; the root); or another errno.
  */
 int cpuquota_read(const char *dir, struct cpuquota *ret, struct err *e) must_check_;
-/* Writes what differs, in an order that the kernel takes. */
+/*
+ * Writes what differs, in an order that the kernel takes; what it does not take leaves the cgroup
+ * as it was. -EINVAL: more than a cgroup above allows, or less than one below has (v1), or less
+ * than its burst.
+ */
 int cpuquota_write(const char *dir, const struct cpuquota *q, struct err *e) must_check_;
