@@ -18,7 +18,7 @@ PRINT = (r'\b(?:v?printf|puts|putchar|perror)\s*\('
 PLACES = {r'jansson\.h': 'src/cni/ src/charge/container_name.c src/wire/doc.c',
           r'netlink/': 'src/sys/rt src/sys/wg.c',
           r'lib(netfilter_conntrack|mnl)/': 'src/sys/conntrack.c',
-          r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c',
+          r'nftables/': 'src/sys/nft.c', r'zlib\.h': 'src/sys/kconfig.c src/guard/record.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
           r'openssl/': 'src/wire/ src/sys/wg.c',
           r'ldns/': 'src/dns/query.c',

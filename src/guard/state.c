@@ -1,0 +1,210 @@
+#include "guard/state.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "guard/record.h"
+#include "guard/statefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/* Said to the watcher by a guard that has put everything back. */
+#define ORDERLY 'q'
+
+struct guard_state {
+	int dir_fd, lock_fd;
+	int watch_fd; /* the watcher reads its end until ours is closed */
+	pid_t watch_pid;
+	uint32_t n_restored;
+	struct guard_record rec;
+};
+
+void guard_state_dir(char *ret, size_t size)
+{
+	const char *user = getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() == 0 || !user || user[0] != '/')
+		snprintf(ret, size, "/run/tare/guard");
+	else
+		snprintf(ret, size, "%s/tare/guard", user);
+}
+
+/* Everything but these three is closed; they become 0, 1 and 2. */
+static bool keep_only(int pipe_fd, int dir_fd, int lock_fd)
+{
+	int kept[3] = {pipe_fd, dir_fd, lock_fd};
+
+	for (int i = 0; i < 3; i++) {
+		kept[i] = fcntl(kept[i], F_DUPFD, 3);
+		if (kept[i] < 0)
+			return false;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(kept[i], i) < 0)
+			return false;
+	return close_range(3, ~0U, 0) == 0;
+}
+
+/*
+ * Waits for the guard to end. The lock's descriptor is the guard's own, copied: a next guard waits
+ * until this process is done, too.
+ */
+static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
+{
+	struct guard_record rec = {0};
+	uint32_t n;
+	sigset_t all;
+	char word = 0;
+	ssize_t got;
+
+	prctl(PR_SET_NAME, "tare-guard-end");
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	(void)!chdir("/");
+	if (!keep_only(pipe_fd, dir_fd, lock_fd))
+		_exit(1);
+	do
+		got = read(0, &word, 1);
+	while (got < 0 && errno == EINTR);
+	/* What could not be put back is in the file for the next start. */
+	if (word != ORDERLY && statefile_read(1, &rec, NULL) == 0)
+		(void)!statefile_restore(1, &rec, &n, NULL);
+	_exit(0);
+}
+
+static int start_watcher(struct guard_state *s, struct err *e)
+{
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return err_set(e, errno, "cannot create a pipe");
+	s->watch_pid = fork();
+	if (s->watch_pid == 0) {
+		close(fd[1]);
+		watch(fd[0], s->dir_fd, s->lock_fd);
+	}
+	close(fd[0]);
+	s->watch_fd = fd[1];
+	return s->watch_pid < 0 ? err_set(e, errno, "cannot fork") : 0;
+}
+
+/* Its pipe is closed: it ends by itself. */
+static void await_watcher(struct guard_state *s)
+{
+	closep(&s->watch_fd);
+	while (s->watch_pid > 0 && waitpid(s->watch_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static void state_free(struct guard_state *s)
+{
+	await_watcher(s);
+	closep(&s->lock_fd);
+	closep(&s->dir_fd);
+	guard_record_fini(&s->rec);
+	free(s);
+}
+DEFINE_CLEANUP(struct guard_state *, state_free, state_freep)
+
+int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
+{
+	_cleanup_(state_freep) struct guard_state *s = xcalloc(1, sizeof(*s));
+	int r;
+
+	s->lock_fd = s->watch_fd = -1;
+	s->dir_fd = statefile_dir(dir, e);
+	if (s->dir_fd < 0)
+		return s->dir_fd;
+	r = statefile_lock(s->dir_fd, &s->lock_fd, e);
+	if (r != 0) {
+		err_wrap(e, "%s", dir);
+		return r;
+	}
+	r = statefile_read(s->dir_fd, &s->rec, e);
+	if (r == 0)
+		r = statefile_restore(s->dir_fd, &s->rec, &s->n_restored, e);
+	if (r < 0)
+		return err_wrap(e, "%s", dir);
+	r = start_watcher(s, e);
+	if (r == 0)
+		*ret = take_ptr(s);
+	return r;
+}
+
+uint32_t guard_state_n_restored(const struct guard_state *s)
+{
+	return s->n_restored;
+}
+
+int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
+	const struct cpuquota *was, struct err *e)
+{
+	struct guard_entry x = {.id = id, .was = *was};
+	struct guard_entry *known = guard_record_find(&s->rec, dir);
+
+	if (dir[0] != '/' || strchr(dir, '\n') || str_copy(x.dir, sizeof(x.dir), dir) < 0)
+		return err_say(e, EINVAL, "%s is no path that can be written down", dir);
+	if (known)
+		*known = x;
+	else
+		guard_record_add(&s->rec, &x);
+	return statefile_write(s->dir_fd, &s->rec, e);
+}
+
+/* What was somebody's since the guard wrote @last stays. */
+static int put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
+{
+	_cleanup_(closep) int fd = guard_cgroup_open(x->dir, x->id);
+	struct cpuquota now, then = x->was;
+	char path[GUARD_FD_PATH];
+	int r;
+
+	if (fd < 0)
+		return 0; /* gone */
+	guard_cgroup_path(fd, path);
+	r = cpuquota_read(path, &now, e);
+	if (r == 0 && last && now.quota_us != last->quota_us)
+		then.quota_us = now.quota_us;
+	if (r == 0 && last && now.period_us != last->period_us)
+		then.period_us = now.period_us;
+	if (r == 0)
+		r = cpuquota_write(path, &then, e);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? err_wrap(e, "%s", x->dir) : 0;
+}
+
+int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquota *last,
+	struct err *e)
+{
+	struct guard_entry *x = guard_record_find(&s->rec, dir);
+	int r;
+
+	if (!x)
+		return 0;
+	r = put_back(x, last, e);
+	if (r < 0)
+		return r;
+	guard_record_remove(&s->rec, x);
+	return statefile_write(s->dir_fd, &s->rec, e);
+}
+
+int guard_state_close(struct guard_state *s, struct err *e)
+{
+	const char word = ORDERLY;
+	uint32_t n;
+	int r = statefile_restore(s->dir_fd, &s->rec, &n, e);
+
+	/* What is left is tried once more by the watcher, who is not told then. */
+	if (r == 0)
+		(void)!write(s->watch_fd, &word, 1);
+	state_free(s);
+	return r;
+}

@@ -1,0 +1,74 @@
+/*
+ * Fails open: quotas are as they were once the guard is gone, however it went. What a cgroup had is
+ * on disk before the first change of it, and is put back
+ *
+ *	by guard_state_close();
+ *	by a small process of its own session when this one ends without that (kill -9);
+ *	by the next guard_state_open(), should that process have been killed, too.
+ *
+ * Files of a directory: "lock", held for as long as anybody may write quotas, with the pid in it;
+ * "state" (guard/record.h), replaced as a whole, gone when all is put back.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "sys/cpuquota.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct guard_state;
+
+/* Where state is kept unless somebody says otherwise: below /run, of a user below his own. */
+void guard_state_dir(char *ret, size_t size);
+
+/*
+ * guard_state_open() - lock, and put back what a guard before has left.
+ * @dir: made if it is not there; must be nobody else's
+ *
+ * Call it before anything is opened that is not to live on in the process that watches.
+ *
+ * Return: 0; GUARD_STATE_BUSY when another guard is at work, with its pid in @e; -EBADMSG when the
+ * state file is damaged: nothing is put back then; or negative errno.
+ */
+#define GUARD_STATE_BUSY 1
+int guard_state_open(struct guard_state **ret, const char *dir, struct err *e) must_check_;
+/* Cgroups that open put back as they were. */
+uint32_t guard_state_n_restored(const struct guard_state *s);
+
+/*
+ * guard_state_note() - remember what a cgroup has, on disk when this returns. Again: replaces.
+ * @dir: of the cgroup; @id: inode of it
+ */
+int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
+	const struct cpuquota *was, struct err *e) must_check_;
+
+/*
+ * guard_state_undo() - put one cgroup back and forget it. It being gone is fine, and so is one that
+ *                      was never noted.
+ * @last: what the guard wrote last; what is another now was somebody's meanwhile, and stays. NULL:
+ *        not known
+ */
+int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquota *last,
+	struct err *e) must_check_;
+
+/*
+ * guard_state_close() - put back whatever is noted, and let go. Return: 0, or the negative errno of
+ * the first cgroup that could not be put back, which stays in the file. @s is gone in any case.
+ */
+int guard_state_close(struct guard_state *s, struct err *e);
+static inline void guard_state_closep(struct guard_state **s)
+{
+	if (*s)
+		(void)guard_state_close(*s, NULL); /* on a way out that has an error already */
+	*s = NULL;
+}
+
+/*
+ * A cgroup's directory, if it still is the one with this inode: a path for sys/cpuquota.h that
+ * never leads to another. Return: a descriptor, or -ENOENT.
+ */
+int guard_cgroup_open(const char *dir, uint64_t id);
+#define GUARD_FD_PATH 32
+void guard_cgroup_path(int fd, char ret[static GUARD_FD_PATH]);

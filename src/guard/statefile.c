@@ -1,0 +1,254 @@
+#include "guard/statefile.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "guard/state.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOCK_FILE  "lock"
+#define STATE_FILE "state"
+#define NEW_FILE   "state.new"
+/* 4096 containers of a kilobyte each, twice. */
+#define MAX_BYTES (8 << 20)
+/* A guard that was killed: its quotas are being put back meanwhile. */
+#define DYING_NS (5 * NSEC_PER_SEC)
+#define LOOK_MS  10
+
+static int make_parents(const char *dir, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (str_copy(path, sizeof(path), dir) < 0)
+		return err_say(e, ENAMETOOLONG, "path too long: %s", dir);
+	for (char *s = strchr(path + 1, '/'); s; s = strchr(s + 1, '/')) {
+		*s = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return err_set(e, errno, "cannot create %s", path);
+		*s = '/';
+	}
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "cannot create %s", path);
+	return 0;
+}
+
+int statefile_dir(const char *dir, struct err *e)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	int r = make_parents(dir, e);
+
+	if (r < 0)
+		return r;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, errno, "cannot open %s", dir);
+	/* Whoever can write there says what quotas were. */
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return err_say(e, EPERM,
+			"%s must be owned by the user of the guard, and be "
+			"writable by nobody else",
+			dir);
+	return take_fd(fd);
+}
+
+static pid_t pid_in(int fd)
+{
+	char text[32] = "";
+	int pid = 0;
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 && sscanf(text, "%d", &pid) == 1 ? pid : 0;
+}
+
+static bool is_dead(pid_t pid)
+{
+	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Of the open file, not of the process: a copy of its descriptor holds it, too. Ref: fcntl(2) */
+static int lock(int fd)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const uint64_t deadline_ns = clock_now_ns() + DYING_NS;
+
+	while (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return -errno;
+		if (!is_dead(pid_in(fd)) || clock_left_ms(deadline_ns) == 0)
+			return STATEFILE_BUSY;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return 0;
+}
+
+int statefile_lock(int dir_fd, int *ret_fd, struct err *e)
+{
+	_cleanup_(closep) int fd =
+		openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char text[32];
+	int r, n;
+
+	if (fd < 0)
+		return err_set(e, errno, "cannot open the lock");
+	r = lock(fd);
+	if (r == STATEFILE_BUSY) {
+		err_say(e, EBUSY, "another guard is at work: process %d", pid_in(fd));
+		return STATEFILE_BUSY;
+	}
+	if (r < 0)
+		return err_set(e, -r, "cannot take the lock");
+	n = snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return err_set(e, errno, "cannot write the lock");
+	*ret_fd = take_fd(fd);
+	return 0;
+}
+
+static int boot_id(char *ret, size_t size, struct err *e)
+{
+	int r = file_read("/proc/sys/kernel/random/boot_id", ret, size, e);
+
+	return r < 0 ? r : 0;
+}
+
+/* Return: 1 when there is none. */
+static int read_text(int dir_fd, char **ret, size_t *ret_len, struct err *e)
+{
+	_cleanup_(closep) int fd = openat(dir_fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
+		return 1;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, errno, "cannot open it");
+	if (!S_ISREG(st.st_mode) || st.st_size > MAX_BYTES)
+		return err_say(e, EBADMSG, "damaged: it is no file of a guard's size");
+	text = xcalloc((size_t)st.st_size + 1, 1);
+	while (len < (size_t)st.st_size &&
+		(n = read(fd, text + len, (size_t)st.st_size - len)) != 0) {
+		if (n < 0)
+			return err_set(e, errno, "cannot read it");
+		len += (size_t)n;
+	}
+	*ret = take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+int statefile_read(int dir_fd, struct guard_record *ret, struct err *e)
+{
+	_cleanup_(guard_record_fini) struct guard_record old = {0};
+	_cleanup_(freep) char *text = NULL;
+	struct guard_record now = {0};
+	size_t len = 0;
+	int r = boot_id(now.boot, sizeof(now.boot), e);
+
+	if (r < 0)
+		return r;
+	r = read_text(dir_fd, &text, &len, e);
+	if (r == 0)
+		r = guard_record_parse(&old, text, len, e);
+	if (r < 0)
+		return err_wrap(e, "what quotas were before, file '" STATE_FILE "'");
+	if (r == 0 && strcmp(old.boot, now.boot) == 0) {
+		*ret = old;
+		old = (struct guard_record){0};
+	} else {
+		*ret = now;
+	}
+	return 0;
+}
+
+static int write_text(int dir_fd, const char *text)
+{
+	_cleanup_(closep) int fd = openat(dir_fd, NEW_FILE,
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -errno;
+	for (size_t len = strlen(text); len > 0;) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	if (fsync(fd) < 0 || renameat(dir_fd, NEW_FILE, dir_fd, STATE_FILE) < 0)
+		return -errno;
+	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int statefile_write(int dir_fd, const struct guard_record *rec, struct err *e)
+{
+	_cleanup_(freep) char *text = guard_record_text(rec);
+	int r;
+
+	if (rec->n)
+		r = write_text(dir_fd, text);
+	else
+		r = unlinkat(dir_fd, STATE_FILE, 0) < 0 && errno != ENOENT ? -errno : 0;
+	return r < 0 ? err_set(e, -r, "cannot write down what quotas were") : 0;
+}
+
+int guard_cgroup_open(const char *dir, uint64_t id)
+{
+	_cleanup_(closep) int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_ino == id ? take_fd(fd) : -ENOENT;
+}
+
+void guard_cgroup_path(int fd, char ret[static GUARD_FD_PATH])
+{
+	snprintf(ret, GUARD_FD_PATH, "/proc/self/fd/%d", fd);
+}
+
+/* Return: 0 when it is as it was, or is gone. */
+static int restore_one(const struct guard_entry *x, struct err *e)
+{
+	_cleanup_(closep) int fd = guard_cgroup_open(x->dir, x->id);
+	char path[GUARD_FD_PATH];
+	int r = fd;
+
+	if (fd >= 0) {
+		guard_cgroup_path(fd, path);
+		r = cpuquota_write(path, &x->was, e);
+		if (r < 0 && r != -ENOENT)
+			return err_wrap(e, "%s", x->dir);
+	}
+	return r == -ENOENT || r == -ENOTDIR || r >= 0 ? 0 : err_set(e, -r, "%s", x->dir);
+}
+
+int statefile_restore(int dir_fd, struct guard_record *rec, uint32_t *ret_n, struct err *e)
+{
+	int first = 0, r;
+
+	*ret_n = 0;
+	/* The last first, as it was noted: what is lowered last is what may stand in the way. */
+	for (uint32_t i = rec->n; i-- > 0;) {
+		r = restore_one(&rec->item[i], first == 0 ? e : NULL);
+		if (r < 0) {
+			first = first == 0 ? r : first;
+			continue;
+		}
+		guard_record_remove(rec, &rec->item[i]);
+		++*ret_n;
+	}
+	r = statefile_write(dir_fd, rec, first == 0 ? e : NULL);
+	return first ? first : r;
+}

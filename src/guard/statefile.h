@@ -1,0 +1,29 @@
+/* The files of guard/state.h. */
+#pragma once
+
+#include "base/err.h"
+#include "guard/record.h"
+
+#define STATEFILE_BUSY 1
+
+/* Return: a descriptor of the directory, made if need be, which is the caller's alone. */
+int statefile_dir(const char *dir, struct err *e) must_check_;
+
+/*
+ * Return: a descriptor that holds the lock until all copies of it are closed; STATEFILE_BUSY in
+ * *ret_busy.
+ */
+int statefile_lock(int dir_fd, int *ret_fd, struct err *e) must_check_;
+
+/* No file: an empty record of this boot. One of another boot: the same. */
+int statefile_read(int dir_fd, struct guard_record *ret, struct err *e) must_check_;
+/* On disk when it returns; a record of nothing removes the file. */
+int statefile_write(int dir_fd, const struct guard_record *r, struct err *e) must_check_;
+
+/*
+ * statefile_restore() - put all of a record back; it keeps what could not be, and is written.
+ *
+ * Return: 0, or negative errno of the first that could not be.
+ */
+int statefile_restore(int dir_fd, struct guard_record *r, uint32_t *ret_n, struct err *e)
+	must_check_;
