@@ -93,6 +93,18 @@ bool cgroup_mount_point(const char *name, char *ret, size_t size)
 	return false;
 }
 
+const char *cgroup_with(const struct cgroup *cg, const char *file)
+{
+	char path[PATH_MAX + 64];
+
+	for (uint32_t i = 0; i < cg->n_dirs; i++) {
+		snprintf(path, sizeof(path), "%s/%s", cg->dir[i], file);
+		if (access(path, F_OK) == 0)
+			return cg->dir[i];
+	}
+	return NULL;
+}
+
 /* Directory of the caller's own cgroup in hierarchy @name. */
 static bool own_dir(const char *name, char *ret, size_t size)
 {

@@ -53,6 +53,12 @@ int cgroup_move(const struct cgroup *cg, pid_t pid, struct err *e) must_check_;
 int cgroup_note_trees(char *ret, size_t size, const char *name, struct janitor *j, struct err *e)
 	must_check_;
 
+/*
+ * The directory of @cg that has this file ("cpu.cfs_quota_us"), which is the one of its controller;
+ * borrowed; NULL: none has.
+ */
+const char *cgroup_with(const struct cgroup *cg, const char *file);
+
 /* Removes cgroups that a killed tare and its killed janitor left. */
 void cgroup_sweep(void);
 
