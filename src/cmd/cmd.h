@@ -8,6 +8,7 @@
 #include "guest/run.h"
 #include "load/load.h"
 #include "method/density.h"
+#include "method/penalty.h"
 #include "method/rfc2544.h"
 #include "path/path.h"
 #include "serve/serve.h"
@@ -72,6 +73,11 @@ struct density_ask {
 	bool json, quiet;
 };
 
+/* penalty.c */
+struct penalty_ask {
+	bool json, csv, quiet, verbose;
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -92,6 +98,8 @@ struct cmd_cfg {
 	struct rfc_cfg rfc;
 	struct density_ask density_ask;
 	struct density_cfg density;
+	struct penalty_ask penalty_ask;
+	struct penalty_cfg penalty;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -6,6 +6,7 @@
 #include "report/density.h"
 #include "report/dns.h"
 #include "report/frames.h"
+#include "report/penalty.h"
 #include "report/report.h"
 #include "report/rfc2544.h"
 #include "report/search.h"
@@ -49,6 +50,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		(void)report_rfc2544_schema(stdout);
 	else if (strcmp(what, "density-schema") == 0 && n_args == 1)
 		(void)report_density_schema(stdout);
+	else if (strcmp(what, "penalty-schema") == 0 && n_args == 1)
+		(void)report_penalty_schema(stdout);
 	else if (strcmp(what, "result") == 0 && n_args == 1)
 		report_result_page(stdout);
 	else if (strcmp(what, "completion") == 0 && n_args == 1)
@@ -60,8 +63,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 	else
 		return cmd_fail(EXIT_USAGE,
 			"doc: expected schema, lab-schema, search-schema, dns-schema, "
-			"frames-schema, rfc2544-schema, density-schema, result, completion, "
-			"man or man COMMAND, not '%s'",
+			"frames-schema, rfc2544-schema, density-schema, penalty-schema, result, "
+			"completion, man or man COMMAND, not '%s'",
 			n_args ? args[n_args - 1] : "");
 	return cmd_finish();
 }
@@ -70,7 +73,7 @@ const struct command command_doc = {
 	.name = "doc",
 	.summary = "print the JSON schema, man page sources and shell completion",
 	.args = "schema|lab-schema|search-schema|dns-schema|frames-schema|rfc2544-schema|"
-		"density-schema|result|completion|man [COMMAND]",
+		"density-schema|penalty-schema|result|completion|man [COMMAND]",
 	.description = "Everything is made from the tables that parse, measure and report.",
 	.examples = {"tare doc schema\nthe JSON Schema of tare compare --json",
 		"tare doc lab-schema\nthat of a file for tare compare --file",

@@ -14,6 +14,7 @@ const struct command *const command_table[] = {
 	&command_dns,
 	&command_rfc2544,
 	&command_density,
+	&command_penalty,
 	&command_guest,
 	&command_search,
 	&command_list,

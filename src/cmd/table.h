@@ -14,6 +14,7 @@ extern const struct command command_frames;
 extern const struct command command_dns;
 extern const struct command command_rfc2544;
 extern const struct command command_density;
+extern const struct command command_penalty;
 extern const struct command command_guest;
 extern const struct command command_search;
 extern const struct command command_list;
