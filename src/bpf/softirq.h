@@ -66,3 +66,45 @@ struct softirq_budget {
 	__u64 reserved[2];
 };
 _Static_assert(sizeof(struct softirq_budget) == 64, "a line of a cache");
+
+/* What a CPU remembers of a device: whose it is. */
+struct softirq_cached {
+	__u32 netns, ifindex;
+	__u32 generation; /* of the tables it was looked up in; 0: never */
+	__u32 owner;      /* SLICE_INSIDE may be set */
+};
+
+#define SOFTIRQ_N_CACHED 16u /* a power of two */
+
+/*
+ * A CPU: its sums, and the slice of time that is running. Its programs are the only writers; the
+ * user side reads sum and seq, and writes first_account before anything is attached.
+ */
+struct softirq_slice {
+	struct softirq_cpu sum;
+	__u64 t_ns, begin_ns;   /* when the slice began, and the softirq */
+	__u64 head, skb, dev;   /* the packet at hand and the first host's device it was seen at */
+	__u64 fixed_ns, own_ns; /* of this softirq: before a packet, and in its owner's context */
+	__u32 seq;              /* odd while a softirq is open, so half of it is their number */
+	__u32 mode;             /* enum slice_mode */
+	__u32 owner;            /* of the slice, or one of SLICE_* */
+	__u32 only;          /* owner of this softirq's slices, SLICE_FIXED: none, or SLICE_MANY */
+	__u32 context;       /* owner of the interrupted process, or one of CONTEXT_* */
+	__u32 irq, from_irq; /* an interrupt came; one came before this softirq */
+	__u32 first_account; /* of this CPU */
+	__u64 cgroup;        /* the last one looked up, its owner, and when that was set */
+	__u32 cgroup_owner, cgroup_generation;
+	__u64 switches; /* of a NAPI thread, when its slice began */
+	__u32 thread;   /* its pid */
+	__u32 reserved[3];
+	struct softirq_cached cache[SOFTIRQ_N_CACHED];
+};
+_Static_assert(sizeof(struct softirq_slice) == 7 * 64, "lines of a cache, and no other CPU's");
+
+/* Who queued a packet that a qdisc holds. */
+struct softirq_queued {
+	__u64 head; /* skb->head; 0: the place is free */
+	__u32 owner;
+	__u32 reserved;
+};
+#define SOFTIRQ_N_QUEUED 65536u /* places, one by hash: of 1000 packets 0.8 % lose theirs */

@@ -17,12 +17,14 @@ struct softirq;
 struct softirq_cfg {
 	uint32_t n_owners; /* room for so many, the two that are no container included */
 	bool precise;      /* read the clock at each packet, not only where the owner changes */
+	bool enforce;      /* keep budgets: see softirq_budget() */
 };
 
 /* How the kernel at hand is, found by asking it. */
 struct softirq_kernel {
 	bool irq_time;     /* softirq time is left out of processes' CPU time */
 	bool sk_events;    /* packets of sockets in the host's own namespace are seen by cgroup */
+	bool queues;       /* packets that a qdisc held are told by who put them in. Linux 5.14 */
 	bool ebpf_cgroup2; /* cgroups are told apart by those of v2, not by the v1 cpu hierarchy */
 };
 
@@ -61,6 +63,12 @@ void softirq_unset_cgroup(struct softirq *s, uint64_t cgroup_id);
 /* After a change: CPUs forget what they remember of devices. */
 void softirq_changed(struct softirq *s);
 
+/*
+ * softirq_seq() - for what must add up exactly: odd while a softirq is open on @cpu, and one more
+ * at each entry and exit. Between two equal even values nothing of that CPU has changed.
+ */
+uint32_t softirq_seq(const struct softirq *s, uint32_t cpu);
+
 /* What @owner has had since open, on one CPU, or on all added up. */
 void softirq_read(const struct softirq *s, uint32_t cpu, uint32_t owner,
 	struct softirq_account *ret);
@@ -68,3 +76,17 @@ void softirq_read_sum(const struct softirq *s, uint32_t owner, struct softirq_ac
 void softirq_read_cpu(const struct softirq *s, uint32_t cpu, struct softirq_cpu *ret);
 /* The number of an owner that is gone may be given out again after this. */
 void softirq_clear(struct softirq *s, uint32_t owner);
+
+/*
+ * The bucket of @owner, in memory that the programs share; with cfg.enforce only, else NULL. Set
+ * keep last. tokens_ns changes under the reader, and is as old as filled_ns.
+ */
+struct softirq_budget *softirq_budget(const struct softirq *s, uint32_t owner);
+
+/* For another object that includes bpf/softirq_slice.h: maps to reuse, and constants to set. */
+struct softirq_shared {
+	int slices_fd, accounts_fd, budgets_fd; /* of @s, borrowed */
+	uint32_t n_cpus, n_owners;              /* sizes: CPUs, CPUs x owners, owners */
+	bool enforce, irq_time;
+};
+void softirq_share(const struct softirq *s, struct softirq_shared *ret);

@@ -1,0 +1,227 @@
+/*
+ * Whose time it is: each CPU has a slice that began at t and has an owner; when another owner
+ * comes, the time since t is billed to the one before. The maps that hold slices and accounts, and
+ * the functions that move the slice on. A program that drops packets is an accounting event like
+ * any other, so it includes this, reuses these maps, and calls slice_claim() or slice_enter().
+ *
+ * Programs of one CPU don't interrupt each other where these functions are called: softirqs don't
+ * nest, and what sends packets has them disabled. So nothing here is atomic but budgets.
+ * Ref: NSDI'18 "Iron", s.3.1; kernel/softirq.c handle_softirqs.
+ */
+#pragma once
+
+#include "bpf/softirq.h"
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* The same in each object that shares the maps: softirq_share() has them. */
+const volatile __u32 n_owners = SOFTIRQ_FIRST;
+const volatile bool enforce;  /* keep budgets */
+const volatile bool irq_time; /* the kernel leaves softirqs out of processes' run time */
+
+/* The user side sets how many entries: CPUs, CPUs x owners, owners. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct softirq_slice);
+} slices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct softirq_account);
+} accounts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct softirq_budget);
+} budgets SEC(".maps");
+
+enum slice_mode {
+	SLICE_CLOSED, /* no softirq; 0, as maps begin with */
+	SLICE_RX,
+	SLICE_TX,
+	SLICE_OTHER,  /* HRTIMER or TASKLET */
+	SLICE_THREAD, /* no softirq, but a NAPI thread */
+};
+
+/* For an owner: none of them is one. */
+#define SLICE_FIXED   0xffffffffu /* no packet yet */
+#define SLICE_PENDING 0xfffffffeu /* a packet at a device of the host, whose is not known yet */
+#define SLICE_MANY    0xfffffffdu
+/* In softirq_cached.owner: the device is in a namespace of the owner's, not the host's half. */
+#define SLICE_INSIDE 0x80000000u
+
+#define CONTEXT_NONE  0xffffffffu /* processes of nobody who is charged */
+#define CONTEXT_KSOFT 0xfffffffeu
+#define CONTEXT_IDLE  0xfffffffdu
+
+static __always_inline struct softirq_slice *slice_here(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&slices, &cpu);
+}
+
+static __always_inline struct softirq_account *slice_account(const struct softirq_slice *s,
+	__u32 owner)
+{
+	__u32 i = s->first_account + owner;
+
+	return bpf_map_lookup_elem(&accounts, &i);
+}
+
+static __always_inline struct softirq_budget *budget_of(__u32 owner)
+{
+	struct softirq_budget *b = bpf_map_lookup_elem(&budgets, &owner);
+
+	return b && b->keep ? b : NULL;
+}
+
+/* Other CPUs add at the same time; what goes beyond an end is taken back. */
+static __always_inline void budget_add(struct softirq_budget *b, __s64 ns)
+{
+	__s64 left = __sync_fetch_and_add(&b->tokens_ns, ns) + ns;
+
+	if (left > b->cap_ns)
+		__sync_fetch_and_add(&b->tokens_ns, b->cap_ns - left);
+	else if (left < b->floor_ns)
+		__sync_fetch_and_add(&b->tokens_ns, b->floor_ns - left);
+}
+
+/* Not more often than that: it takes a division. */
+#define BUDGET_FILL_NS 100000ull
+/* Nor for longer, so that the product of microseconds and 10^12 (1000 CPUs) fits. */
+#define BUDGET_MOST_NS 10000000000ull
+
+/* By the time that has gone by. Whoever is first fills it, others find it filled. */
+static __always_inline void budget_fill(struct softirq_budget *b, __u64 now_ns)
+{
+	__u64 from = b->filled_ns, gone = now_ns - from;
+
+	if ((__s64)gone < (__s64)BUDGET_FILL_NS ||
+		__sync_val_compare_and_swap(&b->filled_ns, from, now_ns) != from)
+		return;
+	if (gone > BUDGET_MOST_NS)
+		gone = BUDGET_MOST_NS;
+	budget_add(b, (__s64)(gone / 1000 * b->rate_ppb / 1000000));
+}
+
+static __always_inline void budget_change(__u32 owner, __s64 ns, __u64 now_ns)
+{
+	struct softirq_budget *b = budget_of(owner);
+
+	if (!b)
+		return;
+	budget_fill(b, now_ns);
+	budget_add(b, ns);
+}
+
+/* Adds to one of the owner's times. Return: its account. */
+static __always_inline struct softirq_account *slice_add(const struct softirq_slice *s, __u32 owner,
+	__u64 ns)
+{
+	struct softirq_account *a = slice_account(s, owner);
+
+	if (!a)
+		return NULL;
+	if (s->mode == SLICE_RX)
+		a->rx_ns += ns;
+	else if (s->mode == SLICE_TX)
+		a->tx_ns += ns;
+	else if (s->mode == SLICE_OTHER)
+		a->other_ns += ns;
+	else
+		a->thread_ns += ns;
+	return a;
+}
+
+/* Time of a context's process that another one's HRTIMER or TASKLET took. Of RX and TX: at exit. */
+static __always_inline void slice_gain(const struct softirq_slice *s, __u64 ns, __u64 now_ns)
+{
+	struct softirq_account *a;
+
+	if (s->context >= n_owners)
+		return;
+	a = slice_account(s, s->context);
+	if (a)
+		a->gained_ns += ns;
+	if (enforce && !irq_time)
+		budget_change(s->context, (__s64)ns, now_ns);
+}
+
+static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u64 ns, __u64 now_ns)
+{
+	struct softirq_account *a = slice_add(s, owner, ns);
+
+	if (!a)
+		return;
+	if (s->only == SLICE_FIXED) {
+		s->only = owner;
+		a->irqs += s->from_irq;
+	} else if (s->only != owner) {
+		s->only = SLICE_MANY;
+	}
+	if (s->context == owner) {
+		a->own_ns += ns;
+		s->own_ns += ns;
+	} else if (s->mode == SLICE_OTHER) {
+		slice_gain(s, ns, now_ns);
+	} else if (s->context == CONTEXT_KSOFT && s->mode != SLICE_THREAD) {
+		a->ksoft_ns += ns;
+	}
+	/* In its own context the scheduler has it in the process's run time, unless irq_time. */
+	if (enforce && (s->context != owner || irq_time))
+		budget_change(owner, -(__s64)ns, now_ns);
+}
+
+/* Ends the running slice: a packet that nobody claimed was the host's. */
+static __noinline int slice_end(struct softirq_slice *s, __u64 now_ns)
+{
+	__u64 ns = now_ns - s->t_ns;
+
+	if (s->owner == SLICE_FIXED)
+		s->fixed_ns += s->mode == SLICE_OTHER ? 0 : ns;
+	else
+		slice_bill(s, s->owner == SLICE_PENDING ? SOFTIRQ_HOST : s->owner, ns, now_ns);
+	s->t_ns = now_ns;
+	return 0;
+}
+
+static __always_inline void slice_change(struct softirq_slice *s, __u32 owner)
+{
+	slice_end(s, bpf_ktime_get_ns());
+	s->owner = owner;
+}
+
+/* slice_claim() - the packet that a device of the host has just received is the owner's. */
+static __always_inline void slice_claim(__u32 owner)
+{
+	struct softirq_slice *s = slice_here();
+
+	if (!s || s->mode == SLICE_CLOSED || s->owner == owner)
+		return;
+	if (s->owner == SLICE_PENDING)
+		s->owner = owner;
+	else
+		slice_change(s, owner);
+}
+
+/* slice_enter() - the same of a packet at a hook before that: in native XDP. */
+static __always_inline void slice_enter(__u32 owner)
+{
+	struct softirq_slice *s = slice_here();
+
+	if (s && s->mode != SLICE_CLOSED && s->owner != owner)
+		slice_change(s, owner);
+}
