@@ -96,7 +96,8 @@ struct softirq_slice {
 	__u32 cgroup_owner, cgroup_generation;
 	__u64 switches; /* of a NAPI thread, when its slice began */
 	__u32 thread;   /* its pid */
-	__u32 reserved[3];
+	__u32 reserved;
+	__u64 plain; /* an address passes here to become a number */
 	struct softirq_cached cache[SOFTIRQ_N_CACHED];
 };
 _Static_assert(sizeof(struct softirq_slice) == 7 * 64, "lines of a cache, and no other CPU's");

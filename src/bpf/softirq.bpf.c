@@ -1,0 +1,624 @@
+/*
+ * Who pays for softirqs: between softirq_entry and softirq_exit every nanosecond is billed to the
+ * owner of the packet at hand, as softirq_slice.h says. Whose a packet is:
+ *
+ *	received inside a namespace that has an owner        that owner's, and what it answers
+ *	received at the host's half of a container's veth    the container's, which sent it, until
+ *	                                                     it is handed to another one's half
+ *	received at another device of the host               not known: pending, until it leaves by
+ *	                                                     a container's half, else the host's
+ *	taken out of a qdisc                                 its that put it in
+ *
+ * A packet at hand is known by its skb, or by its bytes, skb->head: a clone on a bridge has the
+ * same bytes, and one that was made writable has others, but the same skb.
+ *
+ * Nothing but tracepoints with BTF: fentry and kprobes are often not to be had in a VM. One object
+ * for all kernels from 6.1 on: what is read of the kernel's structs is declared here by name, and
+ * libbpf finds where it is.
+ *
+ * The licence: bpf_get_current_task_btf(), and following pointers to the kernel's structs, are for
+ * programs only that say they are compatible with the GPL. Ref: kernel/trace/bpf_trace.c,
+ * gpl_only; kernel/bpf/verifier.c check_ptr_to_btf_access.
+ */
+#include "bpf/softirq_slice.h"
+
+#include <bpf/bpf_core_read.h>
+
+char licence[] SEC("license") = "Dual BSD/GPL";
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct net_device {
+	int ifindex;
+	struct {
+		struct net *net;
+	} nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	unsigned char *head;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	unsigned long nvcsw, nivcsw;
+	struct css_set *cgroups;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock {
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+/* The number is this kernel's. */
+enum cgroup_subsys_id {
+	cpu_cgrp_id = 1,
+};
+
+#pragma clang attribute pop
+
+/* Ref: include/linux/interrupt.h, an enum without a name, so libbpf can't find it. */
+#define NET_TX_SOFTIRQ  2
+#define NET_RX_SOFTIRQ  3
+#define TASKLET_SOFTIRQ 6
+#define HRTIMER_SOFTIRQ 8
+
+#define PF_KTHREAD 0x00200000 /* Ref: include/linux/sched.h */
+
+const volatile bool precise;
+
+/* Of owners' tables; the user side raises it after a change. */
+volatile __u32 generation = 1;
+/* Some qdisc held a packet; until then no table is looked at. */
+__u32 queues;
+
+/* Entries come from the user side only, so none is set aside for this side's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * SOFTIRQ_MAX_OWNERS);
+	__type(key, __u32);
+	__type(value, __u32);
+} netns_owner SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16 * SOFTIRQ_MAX_OWNERS);
+	__type(key, struct softirq_dev);
+	__type(value, __u32);
+} dev_owner SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16 * SOFTIRQ_MAX_OWNERS);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroup_owner SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SOFTIRQ_N_QUEUED);
+	__type(key, __u32);
+	__type(value, struct softirq_queued);
+} queued SEC(".maps");
+
+/* The verifier calculates with no pointer, but what comes out of a map is a number. */
+static __always_inline __u64 head_of(struct softirq_slice *s, const struct sk_buff *skb)
+{
+	*(volatile __u64 *)&s->plain = (__u64)skb->head;
+	return *(volatile __u64 *)&s->plain;
+}
+
+static __noinline __u32 look_up_dev(struct softirq_cached *c, __u32 netns, __u32 ifindex)
+{
+	struct softirq_dev key = {netns, ifindex};
+	__u32 *owner = bpf_map_lookup_elem(&dev_owner, &key);
+
+	c->generation = generation;
+	c->netns = netns;
+	c->ifindex = ifindex;
+	c->owner = SOFTIRQ_HOST;
+	if (owner) {
+		c->owner = *owner;
+	} else {
+		owner = bpf_map_lookup_elem(&netns_owner, &netns);
+		if (owner)
+			c->owner = *owner | SLICE_INSIDE;
+	}
+	return c->owner;
+}
+
+/* SOFTIRQ_HOST if it is nobody's. */
+static __always_inline __u32 owner_of_dev(struct softirq_slice *s, const struct net_device *dev)
+{
+	__u32 ifindex = (__u32)dev->ifindex, netns = dev->nd_net.net->ns.inum;
+	struct softirq_cached *c = &s->cache[(netns + ifindex) % SOFTIRQ_N_CACHED];
+
+	if (c->netns == netns && c->ifindex == ifindex && c->generation == generation)
+		return c->owner;
+	return look_up_dev(c, netns, ifindex);
+}
+
+/* By one directory of the hierarchy that the cpu controller is in, of v1 or v2. */
+static __always_inline __u64 cgroup_of(struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id))
+		return set->dfl_cgrp->kn->id;
+	return set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id)]->cgroup->kn->id;
+}
+
+static __always_inline __u32 owner_of_cgroup(__u64 id)
+{
+	__u32 *owner = bpf_map_lookup_elem(&cgroup_owner, &id);
+
+	return owner ? *owner : CONTEXT_NONE;
+}
+
+static __always_inline __u32 owner_of_task(struct softirq_slice *s, struct task_struct *task)
+{
+	__u64 id = cgroup_of(task);
+
+	if (s->cgroup == id && s->cgroup_generation == generation)
+		return s->cgroup_owner;
+	s->cgroup = id;
+	s->cgroup_generation = generation;
+	s->cgroup_owner = owner_of_cgroup(id);
+	return s->cgroup_owner;
+}
+
+/* The first eight characters of the task's name, as the machine has them in a word. */
+static __always_inline __u64 name_word(void)
+{
+	__u64 name[2] = {};
+
+	bpf_get_current_comm(name, sizeof(name));
+	return name[0];
+}
+
+/* Text of eight characters or more as such a word. */
+static __always_inline __u64 word_of(const char *text)
+{
+	__u64 w;
+
+	__builtin_memcpy(&w, text, sizeof(w));
+	return w;
+}
+
+/* What the softirq interrupted, or what has it done. */
+static __noinline __u32 context_of(struct softirq_slice *s)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (task->pid == 0)
+		return CONTEXT_IDLE;
+	if (task->flags & PF_KTHREAD && name_word() == word_of("ksoftirqd/"))
+		return CONTEXT_KSOFT;
+	return owner_of_task(s, task);
+}
+
+static __always_inline void open_slice(struct softirq_slice *s, __u32 mode, __u64 now_ns)
+{
+	s->mode = mode;
+	s->owner = SLICE_FIXED;
+	s->only = SLICE_FIXED;
+	s->t_ns = now_ns;
+	s->begin_ns = now_ns;
+	s->fixed_ns = 0;
+	s->own_ns = 0;
+	s->head = 0;
+	s->skb = 0;
+	s->from_irq = 0;
+}
+
+/* A fetch that is used is a full barrier on all machines; an addition alone is none on some. */
+static __always_inline void turn(struct softirq_slice *s)
+{
+	__u32 seq = __sync_fetch_and_add(&s->seq, 1);
+
+	asm volatile("" ::"r"(seq));
+}
+
+SEC("tp_btf/softirq_entry")
+int softirq_begin(__u64 *ctx)
+{
+	__u32 vec = (__u32)ctx[0];
+	struct softirq_slice *s;
+
+	if (vec != NET_RX_SOFTIRQ && vec != NET_TX_SOFTIRQ && vec != HRTIMER_SOFTIRQ &&
+		vec != TASKLET_SOFTIRQ)
+		return 0;
+	s = slice_here();
+	if (!s)
+		return 0;
+	if (vec == HRTIMER_SOFTIRQ || vec == TASKLET_SOFTIRQ) {
+		/* Most of them send nothing, so the clock is read when one does. */
+		open_slice(s, SLICE_OTHER, 0);
+		return 0;
+	}
+	open_slice(s, vec == NET_RX_SOFTIRQ ? SLICE_RX : SLICE_TX, bpf_ktime_get_ns());
+	turn(s);
+	s->from_irq = s->irq;
+	s->irq = 0;
+	s->context = context_of(s);
+	return 0;
+}
+
+/* What came before the first packet is its owner's, if there was one only. */
+static __always_inline void bill_fixed(struct softirq_slice *s, __u64 now_ns)
+{
+	__u32 owner = s->only < n_owners ? s->only : SOFTIRQ_OVERHEAD;
+
+	if (s->fixed_ns)
+		slice_bill(s, owner, s->fixed_ns, now_ns);
+}
+
+static __always_inline void add_sum(struct softirq_slice *s, __u64 ns)
+{
+	if (s->mode == SLICE_RX) {
+		s->sum.rx_ns += ns;
+		s->sum.rx_n++;
+	} else {
+		s->sum.tx_ns += ns;
+		s->sum.tx_n++;
+	}
+	if (s->context == CONTEXT_KSOFT)
+		s->sum.ksoft_ns += ns;
+	else if (s->context == CONTEXT_IDLE)
+		s->sum.idle_ns += ns;
+}
+
+SEC("tp_btf/softirq_exit")
+int softirq_end(__u64 *ctx)
+{
+	struct softirq_slice *s;
+	__u32 vec = (__u32)ctx[0];
+	__u64 now_ns, ns;
+
+	if (vec != NET_RX_SOFTIRQ && vec != NET_TX_SOFTIRQ && vec != HRTIMER_SOFTIRQ &&
+		vec != TASKLET_SOFTIRQ)
+		return 0;
+	s = slice_here();
+	if (!s || s->mode == SLICE_CLOSED) /* it was open when we came */
+		return 0;
+	if (s->mode == SLICE_OTHER) {
+		if (s->owner != SLICE_FIXED)
+			slice_end(s, bpf_ktime_get_ns());
+		s->mode = SLICE_CLOSED;
+		return 0;
+	}
+	now_ns = bpf_ktime_get_ns();
+	slice_end(s, now_ns);
+	bill_fixed(s, now_ns);
+	ns = now_ns - s->begin_ns;
+	add_sum(s, ns);
+	slice_gain(s, ns - s->own_ns, now_ns);
+	s->mode = SLICE_CLOSED;
+	turn(s);
+	return 0;
+}
+
+/*
+ * NAPI threads run no softirq: their slices begin with a packet, and end with the poll. Ref:
+ * net/core/dev.c napi_threaded_poll "napi/<dev>-<id>", run_backlog_napi "backlog_napi/<cpu>"; no
+ * other thread of the kernel is billed, vhost's least of all, which is in the VM's own cgroup.
+ */
+static __noinline int open_thread(struct softirq_slice *s)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 name, napi = word_of("napi/\0\0\0"), mask = word_of("\xff\xff\xff\xff\xff\0\0\0");
+
+	if (!(task->flags & PF_KTHREAD))
+		return 0;
+	name = name_word();
+	if ((name & mask) != napi && name != word_of("backlog_napi/"))
+		return 0;
+	open_slice(s, SLICE_THREAD, bpf_ktime_get_ns());
+	s->context = CONTEXT_NONE;
+	s->thread = (__u32)task->pid;
+	s->switches = task->nvcsw + task->nivcsw;
+	return 1;
+}
+
+/* Is it still the thread's? Between polls it may sleep, or something else may run. */
+static __noinline int same_thread(struct softirq_slice *s)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (s->thread == (__u32)task->pid && s->switches == task->nvcsw + task->nivcsw)
+		return 1;
+	s->mode = SLICE_CLOSED;
+	return open_thread(s);
+}
+
+static __always_inline bool is_open(struct softirq_slice *s)
+{
+	if (s->mode == SLICE_CLOSED)
+		return open_thread(s);
+	if (s->mode == SLICE_THREAD)
+		return same_thread(s);
+	return true;
+}
+
+static __always_inline bool is_at_hand(const struct softirq_slice *s, __u64 skb, __u64 head)
+{
+	return s->head == head || s->skb == skb;
+}
+
+/* At a device of the host: another packet, or the same one at another device of it? */
+static __always_inline void packet_of_nobody(struct softirq_slice *s, __u64 skb, __u64 head,
+	__u64 dev)
+{
+	/* At the same device it is another one, in the memory of one that is gone. */
+	if (is_at_hand(s, skb, head) && s->dev != dev)
+		return;
+	slice_change(s, SLICE_PENDING);
+	s->skb = skb;
+	s->head = head;
+	s->dev = dev;
+}
+
+static __always_inline void packet_of(struct softirq_slice *s, __u32 owner, __u64 skb, __u64 head)
+{
+	__u32 who = owner & ~SLICE_INSIDE;
+
+	if (s->owner == SLICE_PENDING && is_at_hand(s, skb, head))
+		s->owner = who;
+	else if (s->owner != who || precise)
+		slice_change(s, who);
+	/* Inside it is at its end, and its memory soon another one's. */
+	s->skb = owner & SLICE_INSIDE ? 0 : skb;
+	s->head = owner & SLICE_INSIDE ? 0 : head;
+	s->dev = 0;
+}
+
+SEC("tp_btf/netif_receive_skb")
+int packet_in(__u64 *ctx)
+{
+	const struct sk_buff *skb = (const void *)ctx[0];
+	const struct net_device *dev = skb->dev;
+	struct softirq_slice *s = slice_here();
+	struct softirq_account *a;
+	__u32 owner;
+
+	if (!s)
+		return 0;
+	owner = owner_of_dev(s, dev);
+	a = slice_account(s, owner & ~SLICE_INSIDE);
+	if (a)
+		a->rx_pkts++;
+	if (s->mode == SLICE_OTHER || !is_open(s))
+		return 0;
+	if (owner == SOFTIRQ_HOST)
+		packet_of_nobody(s, (__u64)skb, head_of(s, skb), (__u64)dev);
+	else
+		packet_of(s, owner, (__u64)skb, head_of(s, skb));
+	return 0;
+}
+
+static __always_inline struct softirq_queued *place_of(__u64 head)
+{
+	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^64 by the golden ratio. */
+	__u32 i = (__u32)((head * 0x9e3779b97f4a7c15ull) >> 48);
+
+	return bpf_map_lookup_elem(&queued, &i);
+}
+
+/* Who put it into a qdisc; it is out now. */
+static __always_inline __u32 dequeue(__u64 head)
+{
+	struct softirq_queued *q;
+
+	if (!queues)
+		return SOFTIRQ_HOST;
+	q = place_of(head);
+	if (!q || q->head != head)
+		return SOFTIRQ_HOST;
+	q->head = 0;
+	return q->owner;
+}
+
+static __always_inline void packet_leaves(struct softirq_slice *s, __u32 who, __u64 skb, __u64 head)
+{
+	if (s->owner == who)
+		return;
+	if (s->owner == SLICE_PENDING && is_at_hand(s, skb, head))
+		s->owner = who;
+	else
+		slice_change(s, who);
+}
+
+/* HRTIMER and TASKLET: from the first one on. */
+static __always_inline void other_leaves(struct softirq_slice *s, __u32 who)
+{
+	if (s->owner == who)
+		return;
+	if (s->owner == SLICE_FIXED) {
+		s->context = context_of(s);
+		s->t_ns = bpf_ktime_get_ns();
+		s->owner = who;
+	} else {
+		slice_change(s, who);
+	}
+}
+
+SEC("tp_btf/net_dev_start_xmit")
+int packet_out(__u64 *ctx)
+{
+	const struct sk_buff *skb = (const void *)ctx[0];
+	const struct net_device *dev = (const void *)ctx[1];
+	struct softirq_slice *s = slice_here();
+	struct softirq_account *a;
+	__u64 head;
+	__u32 who;
+
+	if (!s)
+		return 0;
+	head = head_of(s, skb);
+	who = owner_of_dev(s, dev) & ~SLICE_INSIDE;
+	a = slice_account(s, who);
+	if (a)
+		a->tx_pkts++;
+	if (who == SOFTIRQ_HOST)
+		who = dequeue(head);
+	if (s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s)))
+		return 0;
+	/* Forwarded, or sent by the host as an answer: it does not change whose time it is. */
+	if (who == SOFTIRQ_HOST && s->mode != SLICE_TX)
+		return 0;
+	if (s->mode == SLICE_OTHER)
+		other_leaves(s, who);
+	else
+		packet_leaves(s, who, (__u64)skb, head);
+	return 0;
+}
+
+/* Only where a qdisc holds packets; a device without a queue has none. Linux 5.14. */
+SEC("?tp_btf/qdisc_enqueue")
+int packet_queued(__u64 *ctx)
+{
+	const struct sk_buff *skb = (const void *)ctx[2];
+	struct softirq_slice *s = slice_here();
+	struct softirq_queued *q;
+	__u64 head;
+	__u32 owner;
+
+	if (!s)
+		return 0;
+	head = head_of(s, skb);
+	q = place_of(head);
+	if (!q)
+		return 0;
+	owner = s->mode == SLICE_CLOSED ? owner_of_task(s, bpf_get_current_task_btf()) : s->owner;
+	if (owner < n_owners && owner >= SOFTIRQ_FIRST) {
+		queues = 1;
+		q->owner = owner;
+		q->head = head;
+	} else if (q->head == head) {
+		q->head = 0; /* one that was dropped had this memory */
+	}
+	return 0;
+}
+
+SEC("tp_btf/napi_poll")
+int poll_done(__u64 *ctx)
+{
+	struct softirq_slice *s = slice_here();
+	int work = (int)ctx[1], budget = (int)ctx[2];
+
+	if (!s)
+		return 0;
+	if (s->mode == SLICE_RX && s->owner != SLICE_FIXED) {
+		slice_change(s, SLICE_FIXED); /* what follows is another device's */
+		s->head = 0;
+		s->skb = 0;
+		return 0;
+	}
+	if (s->mode == SLICE_THREAD && same_thread(s)) {
+		__u64 now_ns = bpf_ktime_get_ns();
+
+		slice_end(s, now_ns);
+		bill_fixed(s, now_ns);
+		s->mode = SLICE_CLOSED;
+	}
+	/* It goes on at once when it had not enough. Ref: net/core/dev.c __napi_poll, repoll. */
+	if (s->mode == SLICE_CLOSED && work >= budget)
+		open_thread(s);
+	return 0;
+}
+
+/* Packets of processes in the host's own namespace: told by the socket that they come to. */
+static __always_inline int socket_has(const struct sock *sk)
+{
+	struct softirq_slice *s = slice_here();
+	__u32 owner;
+
+	if (!s || s->owner != SLICE_PENDING || (s->mode != SLICE_RX && s->mode != SLICE_THREAD))
+		return 0;
+	owner = owner_of_cgroup(sk->sk_cgrp_data.cgroup->kn->id);
+	if (owner < n_owners)
+		s->owner = owner;
+	return 0;
+}
+
+SEC("?tp_btf/sk_data_ready")
+int socket_ready(__u64 *ctx)
+{
+	return socket_has((const void *)ctx[0]);
+}
+
+SEC("?tp_btf/tcp_probe")
+int socket_tcp(__u64 *ctx)
+{
+	return socket_has((const void *)ctx[0]);
+}
+
+static __always_inline int interrupt(void)
+{
+	struct softirq_slice *s = slice_here();
+
+	if (s)
+		s->irq = 1;
+	return 0;
+}
+
+SEC("?tp_btf/irq_handler_entry")
+int irq_device(__u64 *ctx)
+{
+	(void)ctx;
+	return interrupt();
+}
+
+/* How RPS wakes another CPU. Of x86 only. */
+SEC("?tp_btf/call_function_single_entry")
+int irq_call(__u64 *ctx)
+{
+	(void)ctx;
+	return interrupt();
+}
+
+/* Run time of processes, as the scheduler bills it, for budgets. */
+SEC("?tp_btf/sched_stat_runtime")
+int process_ran(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	__u64 ns = ctx[1];
+	__u32 owner = owner_of_cgroup(cgroup_of(task));
+
+	if (owner < n_owners)
+		budget_change(owner, -(__s64)ns, bpf_ktime_get_ns());
+	return 0;
+}
