@@ -1,0 +1,845 @@
+/*
+ * Who pays for softirqs, in namespaces of the test's own. What is counted in packets and what must
+ * add up is exact. Shares of time are compared on the one CPU that the test runs on, in the best
+ * of a few tries, as the machine's own softirqs there are the host's.
+ *
+ *	remote (owner 4)           host                        pods (owners 2, 3)
+ *	                                    .- pod0 ========== eth0 .10
+ *	eth0 .1 ============ wire ---[ br0 ]
+ *	                                    '- pod1 ========== eth0 .11
+ *
+ * Bridged: wire is a port of br0, all are of one network. Routed: wire and br0 have addresses, and
+ * the remote knows the host's only, which has it sent on (DNAT) by port.
+ */
+#include "net.h"
+
+#include "base/macro.h"
+#include "base/mem.h"
+#include "charge/softirq.h"
+#include "path/lab.h"
+#include "sys/affinity.h"
+#include "sys/cgroup.h"
+#include "sys/ethtool.h"
+#include "sys/file.h"
+#include "sys/napi.h"
+#include "sys/nft.h"
+#include "sys/ns.h"
+#include "sys/rtbridge.h"
+#include "sys/rtdev.h"
+#include "sys/sock.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define N_PODS   2
+#define POD      SOFTIRQ_FIRST /* owner of pod 0 */
+#define REMOTE   (POD + N_PODS)
+#define N_OWNERS 8
+#define PORT     7000 /* of pod 0; by DNAT, that of pod 1 is one more */
+#define N_SENT   8000
+#define N_TRIES  6
+
+static const char *const outer[N_PODS] = {"pod0", "pod1"};
+
+struct machine {
+	int fd;
+	struct rt *rt;
+	struct rt_id id; /* of its eth0 */
+	char addr[20];
+	uint32_t netns;
+};
+
+struct topo {
+	bool routed;
+	int host_fd;
+	struct rt *host;
+	struct machine remote, pod[N_PODS];
+	int sink[N_PODS]; /* sockets that nobody reads */
+	struct softirq *s;
+};
+
+static uint32_t test_cpu;
+
+static uint32_t inode_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (uint32_t)st.st_ino;
+}
+
+/* A machine whose eth0 is the other half of @name. */
+static void machine_add(struct topo *t, struct machine *m, const char *name, const char *addr)
+{
+	char prefix[32];
+
+	must(lab_machine_new(false, &m->fd, &m->rt, &e_));
+	must(rt_veth_add(t->host, name, "eth0", m->fd, 1500, &e_));
+	must(rt_set_up(t->host, name, &e_));
+	must(rt_set_up(m->rt, "eth0", &e_));
+	snprintf(m->addr, sizeof(m->addr), "%s", addr);
+	snprintf(prefix, sizeof(prefix), "%s/24", addr);
+	must(rt_addr_add(m->rt, "eth0", prefix, &e_));
+	must(rt_id(m->rt, "eth0", &m->id, &e_));
+	m->netns = inode_of(m->fd);
+}
+
+static void no_questions(struct topo *t)
+{
+	struct machine *r = &t->remote;
+	struct rt_id wire, br0;
+
+	must(rt_id(t->host, "wire", &wire, &e_));
+	must(rt_id(t->host, "br0", &br0, &e_));
+	if (t->routed) {
+		must(rt_neigh_add(t->host, "wire", r->addr, r->id.mac, &e_));
+		must(rt_neigh_add(r->rt, "eth0", "198.18.0.254", wire.mac, &e_));
+	} else {
+		must(rt_fdb_add(t->host, "wire", r->id.mac, &e_));
+	}
+	for (int i = 0; i < N_PODS; i++) {
+		struct machine *p = &t->pod[i], *other = &t->pod[1 - i];
+
+		must(rt_fdb_add(t->host, outer[i], p->id.mac, &e_));
+		must(rt_neigh_add(p->rt, "eth0", other->addr, other->id.mac, &e_));
+		if (t->routed) {
+			must(rt_neigh_add(t->host, "br0", p->addr, p->id.mac, &e_));
+			must(rt_neigh_add(p->rt, "eth0", "198.18.1.254", br0.mac, &e_));
+		} else {
+			must(rt_neigh_add(r->rt, "eth0", p->addr, p->id.mac, &e_));
+			must(rt_neigh_add(p->rt, "eth0", r->addr, r->id.mac, &e_));
+		}
+	}
+}
+
+static void route(struct topo *t)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(freep) char *rules =
+		xasprintf("table ip t {\n"
+			  "  chain pre {\n"
+			  "    type nat hook prerouting priority dstnat;\n"
+			  "    ip daddr 198.18.0.254 meta l4proto { tcp, udp } "
+			  "dnat to th dport map { %u : %s, %u : %s }\n"
+			  "  }\n"
+			  "}\n",
+			PORT, t->pod[0].addr, PORT + 1, t->pod[1].addr);
+
+	must(rt_addr_add(t->host, "wire", "198.18.0.254/24", &e_));
+	must(rt_addr_add(t->host, "br0", "198.18.1.254/24", &e_));
+	for (int i = 0; i < N_PODS; i++)
+		must(rt_route_add(t->pod[i].rt, "eth0", NULL, "198.18.1.254", &e_));
+	must(nft_run(t->host_fd, rules, &e_));
+	must(ns_scope_enter(&scope, t->host_fd, &e_));
+	must(file_sysctl_write("net/ipv4/ip_forward", "1", &e_));
+}
+
+static int socket_at(const struct machine *m, int type, uint16_t port)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+
+	must(ns_scope_enter(&scope, m->fd, &e_));
+	return must(sock_bind(type, "0.0.0.0", port, &e_));
+}
+
+/* So small that every datagram but the first few is dropped, at the same cost. */
+static int sink_at(const struct machine *m, uint16_t port)
+{
+	int fd = socket_at(m, SOCK_DGRAM, port);
+
+	must(sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, 1, "receive buffer", &e_));
+	return fd;
+}
+
+static uint16_t port_of(const struct topo *t, int pod)
+{
+	return (uint16_t)(t->routed ? PORT + pod : PORT);
+}
+
+static void topo_open(struct topo *t, bool routed)
+{
+	*t = (struct topo){.routed = routed};
+	must(lab_machine_new(false, &t->host_fd, &t->host, &e_));
+	must(rt_bridge_quiet_add(t->host, "br0", 1500, &e_));
+	must(rt_set_up(t->host, "br0", &e_));
+	machine_add(t, &t->remote, "wire", "198.18.0.1");
+	for (int i = 0; i < N_PODS; i++) {
+		char addr[20];
+
+		snprintf(addr, sizeof(addr), "198.18.%d.%d", routed, 10 + i);
+		machine_add(t, &t->pod[i], outer[i], addr);
+		must(rt_set_master(t->host, outer[i], "br0", &e_));
+	}
+	if (!routed)
+		must(rt_set_master(t->host, "wire", "br0", &e_));
+	no_questions(t);
+	if (routed)
+		route(t);
+	must(rt_wait_up(t->host, "wire", net_deadline(), &e_));
+	for (int i = 0; i < N_PODS; i++) {
+		must(rt_wait_up(t->host, outer[i], net_deadline(), &e_));
+		t->sink[i] = sink_at(&t->pod[i], port_of(t, i));
+	}
+}
+
+static void machine_close(struct machine *m)
+{
+	rt_close(m->rt);
+	close(m->fd);
+}
+
+static void topo_close(struct topo *t)
+{
+	softirq_close(t->s);
+	for (int i = 0; i < N_PODS; i++) {
+		close(t->sink[i]);
+		machine_close(&t->pod[i]);
+	}
+	machine_close(&t->remote);
+	rt_close(t->host);
+	close(t->host_fd);
+}
+
+/* Accounting of the topology's owners. */
+static void charge(struct topo *t, const struct softirq_cfg *with)
+{
+	struct softirq_cfg cfg = with ? *with : (struct softirq_cfg){0};
+
+	cfg.n_owners = N_OWNERS;
+	assert_int_equal(must(softirq_open(&t->s, &cfg, &e_)), 0);
+	must(softirq_set_netns(t->s, t->remote.netns, REMOTE, &e_));
+	for (uint32_t i = 0; i < N_PODS; i++) {
+		struct softirq_dev dev = {.netns = inode_of(t->host_fd)};
+		struct rt_id id;
+
+		must(rt_id(t->host, outer[i], &id, &e_));
+		dev.ifindex = (uint32_t)id.ifindex;
+		must(softirq_set_netns(t->s, t->pod[i].netns, POD + i, &e_));
+		must(softirq_set_dev(t->s, &dev, POD + i, &e_));
+	}
+	softirq_changed(t->s);
+}
+
+/* All accounts on the test's CPU, or on all of them. */
+struct reading {
+	struct softirq_account a[N_OWNERS];
+};
+
+static struct reading read_here(const struct topo *t)
+{
+	struct reading r;
+
+	for (uint32_t i = 0; i < N_OWNERS; i++)
+		softirq_read(t->s, test_cpu, i, &r.a[i]);
+	return r;
+}
+
+static uint64_t rx_pkts(const struct topo *t, uint32_t owner)
+{
+	struct softirq_account a;
+
+	softirq_read_sum(t->s, owner, &a);
+	return a.rx_pkts;
+}
+
+/* ksoftirqd may still be at it. */
+static void wait_rx(const struct topo *t, uint32_t owner, uint64_t n)
+{
+	const uint64_t deadline_ns = net_deadline();
+
+	while (rx_pkts(t, owner) < n)
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("owner %u received %llu of %llu packets", owner,
+				(unsigned long long)rx_pkts(t, owner), (unsigned long long)n);
+}
+
+/* Sends one of four to pod 0 and the others to pod 1, @n in all. */
+static void send_1_3(struct topo *t, uint32_t n)
+{
+	const uint64_t before[N_PODS] = {rx_pkts(t, POD), rx_pkts(t, POD + 1)};
+	struct sockaddr_storage to[N_PODS];
+	int fd = socket_at(&t->remote, SOCK_DGRAM, 0);
+
+	for (int i = 0; i < N_PODS; i++)
+		assert_true(sock_addr(&to[i], t->routed ? "198.18.0.254" : t->pod[i].addr,
+				    port_of(t, i), NULL) > 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(sendto(fd, "0123456789abcdef01", 18, 0,
+					 (const struct sockaddr *)&to[i % 4 != 0],
+					 sizeof(struct sockaddr_in)),
+			18);
+	close(fd);
+	wait_rx(t, POD, before[0] + n / 4);
+	wait_rx(t, POD + 1, before[1] + n / 4 * 3);
+	assert_int_equal(rx_pkts(t, POD), before[0] + n / 4);
+	assert_int_equal(rx_pkts(t, POD + 1), before[1] + n / 4 * 3);
+}
+
+/* Tries to read a CPU between two softirqs. */
+static bool read_settled(const struct topo *t, uint32_t cpu, struct reading *ret,
+	struct softirq_cpu *ret_cpu)
+{
+	uint32_t seq = softirq_seq(t->s, cpu);
+
+	for (uint32_t i = 0; i < N_OWNERS; i++)
+		softirq_read(t->s, cpu, i, &ret->a[i]);
+	softirq_read_cpu(t->s, cpu, ret_cpu);
+	return seq % 2 == 0 && softirq_seq(t->s, cpu) == seq;
+}
+
+/* Every nanosecond has an owner, and one only. */
+static void adds_up(const struct topo *t)
+{
+	for (uint32_t cpu = 0; cpu < softirq_n_cpus(t->s); cpu++) {
+		const uint64_t deadline_ns = net_deadline();
+		uint64_t rx = 0, tx = 0, ksoft = 0;
+		struct softirq_cpu sum;
+		struct reading r;
+
+		while (!read_settled(t, cpu, &r, &sum))
+			if (clock_now_ns() > deadline_ns)
+				fail_msg("CPU %u is never between two softirqs", cpu);
+		for (uint32_t i = 0; i < N_OWNERS; i++) {
+			rx += r.a[i].rx_ns;
+			tx += r.a[i].tx_ns;
+			ksoft += r.a[i].ksoft_ns;
+		}
+		assert_int_equal(rx, sum.rx_ns);
+		assert_int_equal(tx, sum.tx_ns);
+		assert_int_equal(ksoft, sum.ksoft_ns);
+		assert_true(sum.ksoft_ns + sum.idle_ns <= sum.rx_ns + sum.tx_ns);
+	}
+}
+
+/* Equal packets cost the same, and the host nothing but what is none of them. */
+static void splits(bool routed, bool precise)
+{
+	const struct softirq_cfg cfg = {.precise = precise};
+	double share = 0, host = 1;
+	struct topo t;
+
+	topo_open(&t, routed);
+	charge(&t, &cfg);
+	send_1_3(&t, 64);
+	for (int i = 0; i < N_TRIES && (fabs(share - 0.75) > 0.02 || host > 0.05); i++) {
+		struct reading a = read_here(&t), b;
+		double ns[N_PODS];
+
+		send_1_3(&t, N_SENT);
+		b = read_here(&t);
+		for (int k = 0; k < N_PODS; k++)
+			ns[k] = (double)(b.a[POD + k].rx_ns - a.a[POD + k].rx_ns);
+		share = ns[1] / (ns[0] + ns[1]);
+		host = (double)(b.a[SOFTIRQ_HOST].rx_ns - a.a[SOFTIRQ_HOST].rx_ns) /
+		       (ns[0] + ns[1]);
+		print_message("# %s%s: %.4f of it, host %.4f, overhead %.4f, %.0f ns a packet\n",
+			routed ? "routed" : "bridged", precise ? ", precise" : "", share, host,
+			(double)(b.a[SOFTIRQ_OVERHEAD].rx_ns - a.a[SOFTIRQ_OVERHEAD].rx_ns) /
+				(ns[0] + ns[1]),
+			(ns[0] + ns[1]) / N_SENT);
+	}
+	assert_true(fabs(share - 0.75) <= 0.02);
+	assert_true(host <= 0.05);
+	adds_up(&t);
+	topo_close(&t);
+}
+
+static void splits_bridged(void **state)
+{
+	(void)state;
+	splits(false, false);
+}
+
+static void splits_precisely(void **state)
+{
+	(void)state;
+	splits(false, true);
+}
+
+static void splits_routed(void **state)
+{
+	(void)state;
+	splits(true, false);
+}
+
+static void send_n(int fd, const char *to_ip, uint16_t port, uint32_t n, size_t len)
+{
+	static char bytes[1400];
+	struct sockaddr_storage to;
+
+	assert_true(sock_addr(&to, to_ip, port, NULL) > 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(sendto(fd, bytes, len, 0, (const struct sockaddr *)&to,
+					 sizeof(struct sockaddr_in)),
+			len);
+}
+
+/*
+ * What a container sends is its own up to the device that it leaves by:
+ *
+ *	eth0 of pod 0 => pod0 [br0] wire => eth0 of the remote
+ *	^ tx_pkts        ^ rx_pkts, its     ^ rx_pkts, the remote's
+ */
+static void bills_the_sender(void **state)
+{
+	double host = 1;
+	struct topo t;
+	int sink, fd;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	sink = sink_at(&t.remote, PORT);
+	fd = socket_at(&t.pod[0], SOCK_DGRAM, 0);
+	for (int i = 0; i < N_TRIES && host > 0.05; i++) {
+		struct reading a = read_here(&t), b;
+		struct softirq_account pod;
+		const uint64_t before = rx_pkts(&t, REMOTE);
+		double ns;
+
+		send_n(fd, t.remote.addr, PORT, N_SENT, 18);
+		wait_rx(&t, REMOTE, before + N_SENT);
+		b = read_here(&t);
+		softirq_read_sum(t.s, POD, &pod);
+		assert_int_equal(pod.tx_pkts, (i + 1) * N_SENT);
+		assert_int_equal(pod.rx_pkts, (i + 1) * N_SENT);
+		assert_true(b.a[POD].rx_ns > a.a[POD].rx_ns);
+		ns = (double)(b.a[POD].rx_ns - a.a[POD].rx_ns + b.a[REMOTE].rx_ns -
+			      a.a[REMOTE].rx_ns);
+		host = (double)(b.a[SOFTIRQ_HOST].rx_ns - a.a[SOFTIRQ_HOST].rx_ns) / ns;
+		print_message("# sender %.4f, host %.4f\n",
+			(double)(b.a[POD].rx_ns - a.a[POD].rx_ns) / ns, host);
+	}
+	assert_true(host <= 0.05);
+	adds_up(&t);
+	close(fd);
+	close(sink);
+	topo_close(&t);
+}
+
+#define TCP_BYTES ((size_t)4 << 20)
+
+static void push(int tx, int rx)
+{
+	static char buf[65536];
+	uint64_t deadline_ns = net_deadline();
+	size_t sent = 0, got = 0;
+
+	while (got < TCP_BYTES) {
+		struct pollfd pfd[] = {{rx, POLLIN, 0}, {tx, POLLOUT, 0}};
+		ssize_t n;
+
+		if (poll(pfd, sent < TCP_BYTES ? 2 : 1, clock_left_ms(deadline_ns)) <= 0)
+			fail_msg("TCP stands still after %zu bytes", got);
+		if (sent < TCP_BYTES && (pfd[1].revents & POLLOUT)) {
+			n = send(tx, buf, MIN(sizeof(buf), TCP_BYTES - sent), MSG_DONTWAIT);
+			sent += n > 0 ? (size_t)n : 0;
+		}
+		n = recv(rx, buf, sizeof(buf), MSG_DONTWAIT);
+		got += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/*
+ * The ACKs are the receiver's, and forwarding what TCP has cloned, whose bytes move as the host
+ * makes room for a header, is still not the host's.
+ */
+static void bills_acks(void **state)
+{
+	double host = 1;
+	struct topo t;
+	int listener, near, far;
+
+	(void)state;
+	topo_open(&t, true);
+	charge(&t, NULL);
+	listener = socket_at(&t.pod[0], SOCK_STREAM, PORT);
+	assert_int_equal(listen(listener, 1), 0);
+	near = socket_at(&t.remote, SOCK_STREAM, 0);
+	must(sock_connect(near, "198.18.0.254", PORT, net_deadline(), &e_));
+	far = must(sock_accept(listener, net_deadline(), &e_));
+	for (int i = 0; i < N_TRIES && host > 0.05; i++) {
+		struct reading a = read_here(&t), b;
+		double ns;
+
+		push(near, far);
+		b = read_here(&t);
+		assert_true(b.a[POD].tx_pkts > a.a[POD].tx_pkts);
+		ns = (double)(b.a[POD].rx_ns - a.a[POD].rx_ns + b.a[REMOTE].rx_ns -
+			      a.a[REMOTE].rx_ns);
+		host = (double)(b.a[SOFTIRQ_HOST].rx_ns - a.a[SOFTIRQ_HOST].rx_ns) / ns;
+		print_message("# TCP: pod %.4f, host %.4f\n",
+			(double)(b.a[POD].rx_ns - a.a[POD].rx_ns) / ns, host);
+	}
+	assert_true(host <= 0.05);
+	adds_up(&t);
+	close(near);
+	close(far);
+	close(listener);
+	topo_close(&t);
+}
+
+/*
+ * A queue on the wire is emptied by NET_TX softirqs, long after the sender's:
+ *
+ *	eth0 of pod 0 => pod0 [br0] wire (token bucket) => eth0 of the remote
+ */
+static void bills_the_queue(void **state)
+{
+	double share = 0;
+	struct topo t;
+	int sink, fd;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	if (!softirq_kernel(t.s)->queues) {
+		print_message("# skipped bills_the_queue: no tracepoint qdisc_enqueue\n");
+		topo_close(&t);
+		return;
+	}
+	must(rt_shape(t.host, "wire", 20000000, 5000, 4 << 20, &e_));
+	sink = sink_at(&t.remote, PORT);
+	fd = socket_at(&t.pod[0], SOCK_DGRAM, 0);
+	for (int i = 0; i < N_TRIES && share < 0.95; i++) {
+		struct softirq_account a[N_OWNERS], b[N_OWNERS];
+		const uint64_t before = rx_pkts(&t, REMOTE);
+		uint64_t all = 0;
+
+		for (uint32_t k = 0; k < N_OWNERS; k++)
+			softirq_read_sum(t.s, k, &a[k]);
+		send_n(fd, t.remote.addr, PORT, 1500, 1000);
+		wait_rx(&t, REMOTE, before + 1500);
+		for (uint32_t k = 0; k < N_OWNERS; k++) {
+			softirq_read_sum(t.s, k, &b[k]);
+			all += b[k].tx_ns - a[k].tx_ns;
+		}
+		share = (double)(b[POD].tx_ns - a[POD].tx_ns) / (double)all;
+		print_message("# queued: %.4f of %llu ns in NET_TX\n", share,
+			(unsigned long long)all);
+	}
+	assert_true(share >= 0.95);
+	adds_up(&t);
+	close(fd);
+	close(sink);
+	topo_close(&t);
+}
+
+/* The directory that the scheduler knows it by. */
+static uint64_t cgroup_id(const struct topo *t, const struct cgroup *cg)
+{
+	const char *file = softirq_kernel(t->s)->ebpf_cgroup2 ? "cpu.weight" : "cpu.shares";
+
+	for (uint32_t i = 0; i < cg->n_dirs; i++) {
+		struct stat st;
+		char path[PATH_MAX + 32];
+
+		snprintf(path, sizeof(path), "%s/%s", cg->dir[i], file);
+		if (access(path, F_OK) == 0 && stat(cg->dir[i], &st) == 0)
+			return st.st_ino;
+	}
+	return 0;
+}
+
+/* As a process of that cgroup. Never returns. */
+static _Noreturn void send_from(const struct topo *t, const struct cgroup *cg)
+{
+	struct err e = {0};
+	int fd;
+
+	if (cgroup_join(cg, &e) < 0)
+		_exit(2);
+	fd = socket_at(&t->pod[1], SOCK_DGRAM, 0);
+	send_n(fd, t->pod[0].addr, PORT, N_SENT, 18);
+	_exit(0);
+}
+
+/*
+ * A process of pod 1 sends to pod 0, and softirqs at the end of its system calls do all of it:
+ *
+ *	process, eth0 of pod 1 => pod1 [br0] pod0 => eth0 of pod 0
+ *	                          pod 1's: own      pod 0's: pod 1 gains
+ */
+static void bills_the_context(void **state)
+{
+	_cleanup_(janitor_finishp) struct janitor *janitor = NULL;
+	struct softirq_account from, to;
+	struct cgroup cg;
+	struct err e = {0};
+	struct topo t;
+	uint64_t id;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	must(janitor_start(&janitor, &e_));
+	id = cgroup_make(&cg, "softirq", janitor, &e) == 0 ? cgroup_id(&t, &cg) : 0;
+	if (!id) {
+		net_skip("bills_the_context: no cgroup of the cpu controller", &e);
+		topo_close(&t);
+		return;
+	}
+	must(softirq_set_cgroup(t.s, id, POD + 1, &e_));
+	softirq_changed(t.s);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		send_from(&t, &cg);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	wait_rx(&t, POD, N_SENT);
+	softirq_read_sum(t.s, POD + 1, &from);
+	softirq_read_sum(t.s, POD, &to);
+	print_message("# pod 1: rx %llu, own %llu, gained %llu; pod 0: rx %llu\n",
+		(unsigned long long)from.rx_ns, (unsigned long long)from.own_ns,
+		(unsigned long long)from.gained_ns, (unsigned long long)to.rx_ns);
+	assert_true(from.own_ns > 0 && from.own_ns <= from.rx_ns + from.tx_ns + from.other_ns);
+	assert_true(from.gained_ns > 0);
+	assert_int_equal(to.own_ns + to.gained_ns, 0);
+	adds_up(&t);
+	topo_close(&t);
+}
+
+/* What is forgotten is the host's, and a number that is given out again begins at nothing. */
+static void forgets(void **state)
+{
+	struct softirq_account a;
+	struct softirq_dev dev;
+	struct rt_id id;
+	struct topo t;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	send_1_3(&t, 400);
+	must(rt_id(t.host, outer[0], &id, &e_));
+	dev = (struct softirq_dev){inode_of(t.host_fd), (uint32_t)id.ifindex};
+	softirq_unset_dev(t.s, &dev);
+	softirq_unset_dev(t.s, &dev);
+	softirq_unset_netns(t.s, t.pod[0].netns);
+	softirq_changed(t.s);
+	softirq_clear(t.s, POD);
+	softirq_read_sum(t.s, POD, &a);
+	assert_memory_equal(&a, &(struct softirq_account){0}, sizeof(a));
+	must(softirq_set_netns(t.s, t.pod[0].netns, POD + 3, &e_));
+	softirq_changed(t.s);
+	{
+		int fd = socket_at(&t.remote, SOCK_DGRAM, 0);
+
+		send_n(fd, t.pod[0].addr, PORT, 100, 18);
+		wait_rx(&t, POD + 3, 100);
+		close(fd);
+	}
+	softirq_read_sum(t.s, POD, &a);
+	assert_int_equal(a.rx_pkts + a.tx_pkts + a.rx_ns, 0);
+	topo_close(&t);
+}
+
+/* A bucket that nothing fills loses what is billed, to the nanosecond, and stops at its floor. */
+static void keeps_budgets(void **state)
+{
+	const struct softirq_cfg cfg = {.enforce = true};
+	struct softirq_budget *b;
+	struct softirq_account a;
+	struct topo t;
+	int fd;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, &cfg);
+	b = softirq_budget(t.s, POD);
+	b->cap_ns = b->tokens_ns = 3600 * NSEC_PER_SEC;
+	b->floor_ns = -1000;
+	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
+	fd = socket_at(&t.remote, SOCK_DGRAM, 0);
+	send_n(fd, t.pod[0].addr, PORT, N_SENT, 18);
+	wait_rx(&t, POD, N_SENT);
+	adds_up(&t); /* waits for the last softirq to end */
+	softirq_read_sum(t.s, POD, &a);
+	assert_true(a.rx_ns > 0);
+	assert_int_equal(3600 * NSEC_PER_SEC - (uint64_t)b->tokens_ns,
+		a.rx_ns + a.tx_ns + a.other_ns + a.thread_ns);
+	__atomic_store_n(&b->tokens_ns, 0, __ATOMIC_RELAXED);
+	send_n(fd, t.pod[0].addr, PORT, N_SENT, 18);
+	wait_rx(&t, POD, 2 * N_SENT);
+	adds_up(&t);
+	assert_int_equal(b->tokens_ns, -1000);
+	/* Filled by time, up to its cap. */
+	b->rate_ppb = NSEC_PER_SEC;
+	b->cap_ns = 5000;
+	send_n(fd, t.pod[0].addr, PORT, N_SENT, 18);
+	wait_rx(&t, POD, 3 * N_SENT);
+	assert_true(b->tokens_ns <= 5000 && b->tokens_ns >= -1000);
+	close(fd);
+	topo_close(&t);
+}
+
+/*
+ * A device whose packets a thread of the kernel receives, outside of any softirq:
+ *
+ *	eth0 of the remote => wire [br0] pod0 => eth0 of pod 0, threaded
+ */
+static void bills_threads(void **state)
+{
+	struct softirq_account a;
+	struct err e = {0};
+	struct topo t;
+	int fd, napi, r;
+
+	(void)state;
+	topo_open(&t, false);
+	/* Ref: drivers/net/veth.c veth_skb_is_eligible_for_gro */
+	must(ethtool_set(t.host_fd, "pod0", ETHTOOL_TX_CSUM, false, &e_));
+	must(ethtool_set(t.pod[0].fd, "eth0", ETHTOOL_GRO, true, &e_));
+	napi = must(napi_open(t.pod[0].fd, &e_));
+	r = napi_set_threaded(napi, "eth0", true, &e);
+	close(napi);
+	if (r < 0) {
+		net_skip("bills_threads", &e);
+		topo_close(&t);
+		return;
+	}
+	charge(&t, NULL);
+	fd = socket_at(&t.remote, SOCK_DGRAM, 0);
+	send_n(fd, t.pod[0].addr, PORT, N_SENT, 18);
+	close(fd);
+	wait_rx(&t, POD, 1);
+	{
+		const uint64_t deadline_ns = net_deadline();
+
+		do
+			softirq_read_sum(t.s, POD, &a);
+		while (a.thread_ns == 0 && clock_now_ns() < deadline_ns);
+	}
+	print_message("# in threads: %llu ns of %llu packets\n", (unsigned long long)a.thread_ns,
+		(unsigned long long)a.rx_pkts);
+	assert_true(a.thread_ns > 0);
+	adds_up(&t);
+	topo_close(&t);
+}
+
+/* The kernel frees a map a moment after the last user has gone. */
+static uint32_t map_id(const struct softirq *s)
+{
+	struct softirq_shared shared;
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	softirq_share(s, &shared);
+	assert_int_equal(bpf_obj_get_info_by_fd(shared.slices_fd, &info, &len), 0);
+	return info.id;
+}
+
+static void wait_gone(uint32_t id)
+{
+	uint64_t deadline_ns = net_deadline();
+	int fd;
+
+	while ((fd = bpf_map_get_fd_by_id(id)) >= 0) {
+		close(fd);
+		if (clock_left_ms(deadline_ns) == 0)
+			fail_msg("BPF map %u is still there", id);
+		net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
+	}
+	assert_int_equal(fd, -ENOENT);
+}
+
+/* A program holds its maps, so where these are gone, it is. */
+static void close_leaves_nothing(void **state)
+{
+	const struct softirq_cfg cfg = {.n_owners = N_OWNERS};
+	const uint32_t n_fds = net_count_fds();
+	struct softirq *s;
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(must(softirq_open(&s, &cfg, &e_)), 0);
+	id = map_id(s);
+	softirq_close(s);
+	wait_gone(id);
+	assert_int_equal(net_count_fds(), n_fds);
+}
+
+static void kill_leaves_nothing(void **state)
+{
+	const struct softirq_cfg cfg = {.n_owners = N_OWNERS};
+	uint32_t id = 0;
+	int said[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(said), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct softirq *s;
+
+		if (softirq_open(&s, &cfg, NULL) == 0)
+			id = map_id(s);
+		(void)!write(said[1], &id, sizeof(id));
+		for (;;)
+			pause();
+	}
+	close(said[1]);
+	assert_int_equal(read(said[0], &id, sizeof(id)), sizeof(id));
+	close(said[0]);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(id > 0);
+	wait_gone(id);
+}
+
+static bool is_possible(void)
+{
+	uint32_t cpu[AFFINITY_MAX_CPUS];
+	struct err e = {0};
+	int r = softirq_probe(&e);
+
+	if (r > 0) {
+		printf("1..0 # SKIP %s\n", e.text);
+		return false;
+	}
+	if (r < 0)
+		printf("# softirq_probe: %s\n", e.text);
+	assert(r == 0);
+	/* Softirqs of what it sends are done on the same CPU. */
+	assert(affinity_allowed(cpu) > 0);
+	test_cpu = cpu[0];
+	r = affinity_pin(test_cpu, &e);
+	assert(r == 0);
+	return true;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(close_leaves_nothing),
+		cmocka_unit_test(kill_leaves_nothing),
+		cmocka_unit_test(splits_bridged),
+		cmocka_unit_test(splits_precisely),
+		cmocka_unit_test(splits_routed),
+		cmocka_unit_test(bills_the_sender),
+		cmocka_unit_test(bills_acks),
+		cmocka_unit_test(bills_the_queue),
+		cmocka_unit_test(bills_the_context),
+		cmocka_unit_test(forgets),
+		cmocka_unit_test(keeps_budgets),
+		cmocka_unit_test(bills_threads),
+	};
+
+	if (net_begin() < 0 || !is_possible())
+		return 0;
+	return cmocka_run_group_tests_name("softirq", tests, NULL, NULL);
+}
