@@ -530,6 +530,36 @@ static void bills_acks(void **state)
 	topo_close(&t);
 }
 
+/* A paced sender sends from a timer's softirq, which is billed from its first packet on. */
+static void bills_pacing(void **state)
+{
+	struct softirq_account pod, host;
+	int listener, near, far;
+	struct topo t;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	listener = socket_at(&t.remote, SOCK_STREAM, PORT);
+	assert_int_equal(listen(listener, 1), 0);
+	near = socket_at(&t.pod[0], SOCK_STREAM, 0);
+	must(sock_set_pacing(near, 1000000000, &e_));
+	must(sock_connect(near, t.remote.addr, PORT, net_deadline(), &e_));
+	far = must(sock_accept(listener, net_deadline(), &e_));
+	push(near, far);
+	softirq_read_sum(t.s, POD, &pod);
+	softirq_read_sum(t.s, SOFTIRQ_HOST, &host);
+	print_message("# paced: other %llu ns, host's %llu\n", (unsigned long long)pod.other_ns,
+		(unsigned long long)host.other_ns);
+	assert_true(pod.other_ns > 0);
+	assert_int_equal(host.other_ns, 0); /* it is none's before someone sends */
+	adds_up(&t);
+	close(near);
+	close(far);
+	close(listener);
+	topo_close(&t);
+}
+
 /*
  * A queue on the wire is emptied by NET_TX softirqs, long after the sender's:
  *
@@ -956,6 +986,7 @@ int main(void)
 		cmocka_unit_test(splits_routed),
 		cmocka_unit_test(bills_the_sender),
 		cmocka_unit_test(bills_acks),
+		cmocka_unit_test(bills_pacing),
 		cmocka_unit_test(bills_the_queue),
 		cmocka_unit_test(bills_the_context),
 		cmocka_unit_test(bills_host_sockets),
