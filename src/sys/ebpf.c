@@ -129,6 +129,15 @@ int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_
 	return 0;
 }
 
+/* The device stands first in what is told of links of either type. Ref: struct bpf_link_info */
+bool ebpf_link_is_on(int link_fd)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(link_fd, &info, &len) == 0 && info.xdp.ifindex != 0;
+}
+
 int ebpf_map_set(int netns_fd, int map_fd, const void *key, const void *value, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;

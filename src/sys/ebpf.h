@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ extern const char *const ebpf_xdp_mode_name[EBPF_XDP_MODE_N];
  */
 int ebpf_xdp_attach(int *ret_fd, int netns_fd, int ifindex, int prog_fd, uint32_t mode,
 	struct err *e) must_check_;
+
+/* Is the device of a link (XDP or tcx) still there? */
+bool ebpf_link_is_on(int link_fd);
 
 /*
  * The XDP program on a device of the calling thread's namespace; 0: none.

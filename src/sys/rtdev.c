@@ -1,15 +1,21 @@
 #include "sys/rtdev.h"
 
+#include "base/macro.h"
+#include "base/str.h"
 #include "sys/rtnl_priv.h"
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 
 #include <netlink/cache.h>
 #include <netlink/route/addr.h>
+#include <netlink/route/classifier.h>
 #include <netlink/route/neighbour.h>
+#include <netlink/route/tc.h>
 
 /* Has it an address? Those of IPv4 stay on a device that is down. */
 static bool has_addr(struct nl_cache *addrs, int ifindex)
@@ -101,4 +107,35 @@ int rt_dev_move(struct rt *rt, const char *name, int netns_fd, struct err *e)
 	if (change)
 		rtnl_link_set_ns_fd(change, netns_fd);
 	return rt_link_change(rt, name, change, e, "cannot move '%s' into another namespace", name);
+}
+
+int rt_sort(struct rt *rt, int ifindex, struct rt_sort *ret, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *link = NULL;
+	int r = rtnl_link_get_kernel(rt->sk, ifindex, NULL, &link);
+
+	if (r < 0)
+		return rt_fail(e, r, "cannot find device %d", ifindex);
+	*ret = (struct rt_sort){.ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER};
+	str_set(ret->kind, rtnl_link_get_type(link) ?: "");
+	return 0;
+}
+
+int rt_clsact_filters(struct rt *rt, int ifindex, struct err *e)
+{
+	static const uint32_t side[] = {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS};
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(side); i++) {
+		_cleanup_(cache_freep) struct nl_cache *filters = NULL;
+		int r = rtnl_cls_alloc_cache(rt->sk, ifindex, TC_H_MAKE(TC_H_CLSACT, side[i]),
+			&filters);
+
+		if (r < 0)
+			return rt_fail(e, r, "cannot list the filters of device %d", ifindex);
+		/* Each priority is listed, too, as a filter without a number. */
+		for (struct nl_object *o = nl_cache_get_first(filters); o; o = nl_cache_get_next(o))
+			n += rtnl_tc_get_handle((struct rtnl_tc *)o) != 0;
+	}
+	return n;
 }

@@ -26,3 +26,13 @@ int rt_neigh_add(struct rt *rt, const char *name, const char *addr, const uint8_
  * Ref: net/core/dev.c __dev_change_net_namespace, default_device_exit_net.
  */
 int rt_dev_move(struct rt *rt, const char *name, int netns_fd, struct err *e) must_check_;
+
+/* What a device is, by its number. */
+struct rt_sort {
+	char kind[32]; /* "veth", "bridge", "macvlan"; "": not made by the kernel, as an adapter */
+	bool ethernet; /* its frames have Ethernet headers */
+};
+int rt_sort(struct rt *rt, int ifindex, struct rt_sort *ret, struct err *e) must_check_;
+
+/* Return: how many filters the qdisc clsact of a device has, both ways; or negative errno. */
+int rt_clsact_filters(struct rt *rt, int ifindex, struct err *e) must_check_;

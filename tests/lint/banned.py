@@ -22,11 +22,13 @@ PLACES = {r'jansson\.h': 'src/cni/ src/charge/container_name.c src/wire/doc.c',
           r'cap-ng\.h': 'src/sys/caps.c', r'seccomp\.h': 'src/sys/seccomp.c',
           r'openssl/': 'src/wire/ src/sys/wg.c',
           r'ldns/': 'src/dns/query.c',
-          r'bpf/(?:(?:lib)?bpf|btf)\.h': 'src/sys/ebpf.c src/sys/xsk.c src/charge/softirq tests/net/ebpf.c '
-                                'tests/net/frames_live.c tests/net/softirq.c',
+          r'bpf/(?:(?:lib)?bpf|btf)\.h': 'src/sys/ebpf.c src/sys/tcx.c src/sys/xsk.c src/charge/softirq '
+                                'tests/net/drop.c tests/net/ebpf.c tests/net/frames_live.c '
+                                'tests/net/softirq.c',
           r'xdp/': 'src/sys/xsk.c',
           r'frame_\w+\.skel\.h': 'src/frame/', r'steer\.skel\.h': 'src/sys/xsk.c',
           r'bpf/bpf_\w+\.h': 'src/bpf/', r'route_\w+\.skel\.h': 'src/path/ebpf_',
+          r'drop\.skel\.h': 'src/guard/drop',
           r'hop_\w+\.skel\.h': 'src/path/nf_bpf.c',
           r'softirq\.skel\.h': 'src/charge/softirq.c',
           r'archive(?:_entry)?\.h': 'src/sys/',

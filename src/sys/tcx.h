@@ -1,0 +1,38 @@
+/*
+ * A BPF program at a tc hook of a device, beside those of others: as a link, which goes with its
+ * descriptor, or on kernels without such links as a filter, which does not.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tcx_hook {
+	int netns_fd; /* -1: the calling thread's namespace */
+	int ifindex;
+	bool egress;
+};
+
+/*
+ * tcx_attach() - before all that is there; the program says TC_ACT_UNSPEC for "go on".
+ *
+ * Return: 0; -EOPNOTSUPP: no such links here (Linux 6.6); -ENODEV; or another negative errno.
+ */
+int tcx_attach(int *ret_fd, const struct tcx_hook *at, int prog_fd, struct err *e) must_check_;
+
+/*
+ * A filter of the qdisc clsact. After kill -9 it is still there: the next tcx_filter_add() on that
+ * device takes its place, told by its number and the program's name.
+ */
+struct tcx_filter {
+	uint32_t handle, priority;
+	bool own_qdisc; /* clsact was not there before */
+};
+
+/* Return: 0; -EOPNOTSUPP: no clsact here; -EBUSY: another's filter has that number; or errno. */
+int tcx_filter_add(struct tcx_filter *ret, const struct tcx_hook *at, int prog_fd, struct err *e)
+	must_check_;
+/* Removes it, and the qdisc if it is ours and has no other filter. Fine if the device is gone. */
+void tcx_filter_remove(const struct tcx_filter *f, const struct tcx_hook *at);
