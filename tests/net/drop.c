@@ -1,0 +1,983 @@
+/*
+ * Packets of a container over its budget are dropped, at each hook, and nobody else's:
+ *
+ *	peer                      host                        pod0: has no tokens
+ *	wire (198.18.0.1) ====== wire [br0] pod0 ------------ eth0 (198.18.0.10)
+ *	                              [br0] pod1 ------------ eth0 (198.18.0.11)
+ *	          xdp, tc ingress ^       ^ tc egress         ^ tc inside
+ *	                                                      pod1: has tokens
+ *
+ * The peer's packets go through in soft interrupts of the CPU that sends, so a last datagram to a
+ * protected port comes when all before it are through.
+ */
+#include "net.h"
+
+#include "base/macro.h"
+#include "frame/csum.h"
+#include "guard/drop.h"
+#include "path/lab.h"
+#include "sys/affinity.h"
+#include "sys/ebpf.h"
+#include "sys/ns.h"
+#include "sys/rtbridge.h"
+#include "sys/rtdev.h"
+#include "sys/rtlink.h"
+#include "sys/rtnl.h"
+#include "sys/sock.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define N_POD     2
+#define OWNER(i)  (SOFTIRQ_FIRST + (uint32_t)(i))
+#define N_OWNERS  (SOFTIRQ_FIRST + N_POD)
+#define PORT      5000
+#define KEPT_PORT 5001
+#define N_PACKETS 64
+
+/* How the peer reaches the pods. */
+struct way {
+	const char *name, *pod[N_POD];
+	bool ipv6;
+};
+static const struct way ways[] = {
+	{"ipv4", {"198.18.0.10", "198.18.0.11"}, false},
+	{"ipv6", {"2001:2::10", "2001:2::11"}, true},
+	{"vlan", {"198.19.0.10", "198.19.0.11"}, false},
+};
+
+struct net {
+	int peer_fd, host_fd, pod_fd[N_POD];
+	struct rt *peer, *host, *pod[N_POD];
+	int wire, outer[N_POD], inner[N_POD]; /* ifindex */
+};
+
+static struct net net;
+static size_t n_ways = ARRAY_SIZE(ways); /* the last one is VLAN, which not every kernel has */
+static const char *const outer_name[] = {"pod0", "pod1"};
+
+static int ifindex_of(struct rt *rt, const char *name)
+{
+	struct rt_id id;
+
+	must(rt_id(rt, name, &id, &e_));
+	return id.ifindex;
+}
+
+/* An end with an address of each way, VLAN 7 on top. */
+static void address(struct rt *rt, const char *dev, const char *v4, const char *v6, const char *v7)
+{
+	const struct rt_child child = {"v7", dev, -1, 1500};
+	struct err e = {0};
+
+	must(rt_set_up(rt, dev, &e_));
+	must(rt_addr_add(rt, dev, v4, &e_));
+	must(rt_addr_add(rt, dev, v6, &e_));
+	if (rt_vlan_add(rt, &child, 7, &e) < 0) {
+		assert_int_equal(e.code, -EOPNOTSUPP);
+		if (n_ways == ARRAY_SIZE(ways))
+			net_skip("packets in a VLAN, but for made-up ones", &e);
+		n_ways = ARRAY_SIZE(ways) - 1;
+		return;
+	}
+	must(rt_set_up(rt, "v7", &e_));
+	must(rt_addr_add(rt, "v7", v7, &e_));
+}
+
+static void build_pod(int i)
+{
+	static const char *const addr[N_POD][3] = {
+		{"198.18.0.10/24", "2001:2::10/64", "198.19.0.10/24"},
+		{"198.18.0.11/24", "2001:2::11/64", "198.19.0.11/24"},
+	};
+
+	must(lab_machine_new(true, &net.pod_fd[i], &net.pod[i], &e_));
+	must(rt_veth_add(net.host, outer_name[i], "eth0", net.pod_fd[i], 1500, &e_));
+	must(rt_set_master(net.host, outer_name[i], "br0", &e_));
+	must(rt_set_up(net.host, outer_name[i], &e_));
+	address(net.pod[i], "eth0", addr[i][0], addr[i][1], addr[i][2]);
+	must(rt_wait_up(net.host, outer_name[i], net_deadline(), &e_));
+	net.outer[i] = ifindex_of(net.host, outer_name[i]);
+	net.inner[i] = ifindex_of(net.pod[i], "eth0");
+}
+
+static int build(void **state)
+{
+	(void)state;
+	must(lab_machine_new(true, &net.peer_fd, &net.peer, &e_));
+	must(lab_machine_new(true, &net.host_fd, &net.host, &e_));
+	must(rt_bridge_quiet_add(net.host, "br0", 1500, &e_));
+	must(rt_set_up(net.host, "br0", &e_));
+	must(rt_veth_add(net.host, "wire", "wire", net.peer_fd, 1500, &e_));
+	must(rt_set_master(net.host, "wire", "br0", &e_));
+	must(rt_set_up(net.host, "wire", &e_));
+	net.wire = ifindex_of(net.host, "wire");
+	for (int i = 0; i < N_POD; i++)
+		build_pod(i);
+	address(net.peer, "wire", "198.18.0.1/24", "2001:2::1/64", "198.19.0.1/24");
+	must(rt_wait_up(net.host, "wire", net_deadline(), &e_));
+	return 0;
+}
+
+static int clean(void **state)
+{
+	(void)state;
+	for (int i = 0; i < N_POD; i++) {
+		rt_close(net.pod[i]);
+		close(net.pod_fd[i]);
+	}
+	rt_close(net.peer);
+	rt_close(net.host);
+	close(net.peer_fd);
+	close(net.host_fd);
+	return 0;
+}
+
+static const struct softirq_budget at_floor = {.tokens_ns = -1000000000,
+	.cap_ns = 1000000000,
+	.floor_ns = -1000000000,
+	.keep = 1,
+	.drop = 1};
+
+static void set_tokens(struct drop *d, uint32_t owner, int64_t tokens_ns)
+{
+	struct softirq_budget b = at_floor;
+
+	b.tokens_ns = tokens_ns;
+	must(drop_set_budget(d, owner, &b, &e_));
+}
+
+/* All addresses are known; pod 0 has no tokens left, pod 1 has all. */
+static struct drop *drop_new(bool no_tcx)
+{
+	const struct drop_cfg cfg = {.n_owners = N_OWNERS, .no_tcx = no_tcx};
+	struct drop *d = NULL;
+
+	must(drop_open(&d, &cfg, NULL, &e_));
+	for (int i = 0; i < N_POD; i++) {
+		for (size_t w = 0; w < ARRAY_SIZE(ways); w++)
+			must(drop_set_addr(d, OWNER(i), ways[w].pod[i], &e_));
+		must(drop_set_dev(d, OWNER(i), net.outer[i], &e_));
+		must(drop_protect(d, OWNER(i), IPPROTO_UDP, KEPT_PORT, DROP_PORT_OWN, &e_));
+		set_tokens(d, OWNER(i), i == 0 ? at_floor.floor_ns : at_floor.cap_ns);
+	}
+	return d;
+}
+
+/* Where a hook's program goes; the pods' hooks at both pods. Return: as drop_add_device(). */
+static int add(struct drop *d, uint32_t hook, struct err *e)
+{
+	struct drop_used used;
+	int r = 0;
+
+	if (hook <= DROP_TC_INGRESS)
+		return drop_add_device(d, &(struct drop_device){net.host_fd, net.wire, hook}, &used,
+			e);
+	for (int i = 0; r == 0 && i < N_POD; i++) {
+		const bool inside = hook == DROP_TC_INSIDE;
+		const struct drop_device dev = {inside ? net.pod_fd[i] : net.host_fd,
+			inside ? net.inner[i] : net.outer[i], hook};
+
+		r = drop_add_device(d, &dev, &used, e);
+	}
+	return r;
+}
+
+/* A datagram socket for a pod, told of the octet that has ECN. */
+static int pod_socket(const struct way *w, int i, uint16_t port)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int fd;
+
+	must(ns_scope_enter(&scope, net.pod_fd[i], &e_));
+	fd = must(sock_bind(SOCK_DGRAM, w->pod[i], port, &e_));
+	if (w->ipv6)
+		must(sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "class", &e_));
+	else
+		must(sock_set_int(fd, IPPROTO_IP, IP_RECVTOS, 1, "TOS", &e_));
+	return fd;
+}
+
+/* A datagram to each port first, so that neighbours are known. */
+static int peer_socket(const struct way *w, int i, uint16_t port, uint32_t tos)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int fd;
+
+	must(ns_scope_enter(&scope, net.peer_fd, &e_));
+	fd = must(sock_open(SOCK_DGRAM, w->pod[i], &e_));
+	must(sock_set_tos(fd, tos, &e_));
+	must(sock_connect(fd, w->pod[i], port, net_deadline(), &e_));
+	return fd;
+}
+
+/* What a socket has got. */
+struct got {
+	uint32_t n, n_ce;
+};
+
+static uint8_t octet_of(struct msghdr *msg)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int class = 0;
+
+	assert_non_null(c);
+	if (c->cmsg_type == IP_TOS && c->cmsg_level == IPPROTO_IP)
+		return *CMSG_DATA(c);
+	memcpy(&class, CMSG_DATA(c), sizeof(class));
+	return (uint8_t) class;
+}
+
+static struct got take_all(int fd)
+{
+	struct got ret = {0};
+
+	for (;;) {
+		char byte, control[CMSG_SPACE(sizeof(int))];
+		struct iovec iov = {&byte, sizeof(byte)};
+		struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control)};
+
+		if (recvmsg(fd, &msg, MSG_DONTWAIT) < 0) {
+			assert_int_equal(errno, EAGAIN);
+			return ret;
+		}
+		ret.n++;
+		ret.n_ce += (octet_of(&msg) & 3) == 3;
+	}
+}
+
+/* Sends to a pod's port, waits until all is through, and says what came. */
+static struct got send_to(const struct way *w, int i, uint32_t tos, uint32_t n)
+{
+	int pod = pod_socket(w, i, PORT), kept = pod_socket(w, i, KEPT_PORT);
+	int to_pod = peer_socket(w, i, PORT, tos), to_kept = peer_socket(w, i, KEPT_PORT, 0);
+	struct got got;
+
+	/* Neighbours are found out, and nothing waits for that later. */
+	assert_int_equal(send(to_kept, "k", 1, 0), 1);
+	assert_int_equal(sock_wait_readable(kept, net_deadline()), 0);
+	assert_int_equal(take_all(kept).n, 1);
+	for (uint32_t k = 0; k < n; k++)
+		assert_int_equal(send(to_pod, "x", 1, 0), 1);
+	assert_int_equal(send(to_kept, "k", 1, 0), 1);
+	assert_int_equal(sock_wait_readable(kept, net_deadline()), 0);
+	got = take_all(pod);
+	close(pod);
+	close(kept);
+	close(to_pod);
+	close(to_kept);
+	return got;
+}
+
+static struct drop_count count_of(const struct drop *d, int i)
+{
+	struct drop_count c;
+
+	drop_read(d, OWNER(i), &c);
+	return c;
+}
+
+/* At each hook, by each way: all of pod 0's but the protected ones, and none of pod 1's. */
+static void drops_at_hook(void **state)
+{
+	const uint32_t hook = (uint32_t)(uintptr_t)*state;
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	struct drop_count c;
+	struct err e = {0};
+
+	if (add(d, hook, &e) < 0) {
+		if (e.code != -EOPNOTSUPP)
+			fail_msg("%s: %s", drop_hook_name[hook], e.text);
+		net_skip(drop_hook_name[hook], &e);
+		return;
+	}
+	for (size_t w = 0; w < n_ways; w++) {
+		drop_clear(d, OWNER(0));
+		must(drop_protect(d, OWNER(0), IPPROTO_UDP, KEPT_PORT, DROP_PORT_OWN, &e_));
+		drop_beat(d);
+		assert_int_equal(send_to(&ways[w], 0, 0, N_PACKETS).n, 0);
+		assert_int_equal(send_to(&ways[w], 1, 0, N_PACKETS).n, N_PACKETS);
+		c = count_of(d, 0);
+		assert_int_equal(c.dropped, N_PACKETS);
+		assert_true(c.kept >= 2); /* and neighbour discovery */
+		assert_int_equal(c.marked + c.stale, 0);
+		c = count_of(d, 1);
+		assert_int_equal(c.dropped + c.kept + c.marked + c.stale, 0);
+	}
+	drop_read_hook(d, hook, &c);
+	assert_int_equal(c.dropped, n_ways * N_PACKETS);
+	drop_close(take_ptr(d));
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, N_PACKETS);
+}
+
+/*
+ * A hair above the floor everything is chosen still, but marked: what knows ECN arrives, with a
+ * header that the kernel takes, and the rest does not. IPv6 is not marked by generic XDP.
+ */
+static void marks_at_hook(void **state)
+{
+	const uint32_t hook = (uint32_t)(uintptr_t)*state;
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	struct err e = {0};
+
+	set_tokens(d, OWNER(0), at_floor.floor_ns + 1);
+	if (add(d, hook, &e) < 0)
+		return; /* drops_at_hook() has said so */
+	for (size_t w = 0; w < n_ways; w++) {
+		const bool marks = hook != DROP_XDP_GENERIC || !ways[w].ipv6;
+
+		for (uint32_t tos = 0; tos < 4; tos++) {
+			struct got got;
+
+			drop_beat(d);
+			got = send_to(&ways[w], 0, tos, N_PACKETS);
+			assert_int_equal(got.n, tos && marks ? N_PACKETS : 0);
+			assert_int_equal(got.n_ce, got.n);
+		}
+	}
+}
+
+/* A packet, whole, as it is on the wire. */
+struct packet {
+	uint8_t at[128];
+	uint32_t len, l3;
+};
+
+struct packet_spec {
+	const char *to; /* of IPv4 or IPv6; NULL: ARP */
+	uint32_t n_tags;
+	uint8_t proto;
+	uint16_t sport, dport;
+	uint8_t flags; /* of TCP; type of ICMP */
+	uint8_t tos;
+	uint16_t frag; /* offset in units of 8 bytes */
+	uint32_t cut;  /* bytes that are missing at the end */
+};
+
+static void put(struct packet *p, const void *bytes, uint32_t n)
+{
+	assert_true(p->len + n <= sizeof(p->at));
+	memcpy(p->at + p->len, bytes, n);
+	p->len += n;
+}
+
+static void put16(struct packet *p, uint16_t v)
+{
+	put(p, &(uint16_t){htons(v)}, sizeof(v));
+}
+
+static void put_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_bytes)
+{
+	struct ipv6hdr v6 = {.version = 6, .nexthdr = s->proto, .hop_limit = 64};
+	struct iphdr v4 = {.version = 4, .ihl = 5, .ttl = 64, .protocol = s->proto, .tos = s->tos};
+
+	if (strchr(s->to, ':')) {
+		v6.priority = s->tos >> 4;
+		v6.flow_lbl[0] = (uint8_t)(s->tos << 4);
+		v6.payload_len = htons((uint16_t)l4_bytes);
+		assert_int_equal(inet_pton(AF_INET6, s->to, &v6.daddr), 1);
+		put(p, &v6, sizeof(v6));
+		return;
+	}
+	v4.tot_len = htons((uint16_t)(sizeof(v4) + l4_bytes));
+	v4.frag_off = htons(s->frag);
+	assert_int_equal(inet_pton(AF_INET, s->to, &v4.daddr), 1);
+	v4.check = (uint16_t)~csum_fold(csum_add(0, &v4, sizeof(v4)));
+	put(p, &v4, sizeof(v4));
+}
+
+static void packet_make(struct packet *p, const struct packet_spec *s)
+{
+	uint8_t l4[20] = {0};
+
+	*p = (struct packet){.len = 2 * ETH_ALEN};
+	for (uint32_t i = s->n_tags; i > 0; i--) {
+		put16(p, i == 2 ? ETH_P_8021AD : ETH_P_8021Q);
+		put16(p, 7);
+	}
+	put16(p, !s->to ? ETH_P_ARP : strchr(s->to, ':') ? ETH_P_IPV6 : ETH_P_IP);
+	p->l3 = p->len;
+	if (s->to)
+		put_ip(p, s, sizeof(l4));
+	if (s->proto == IPPROTO_TCP || s->proto == IPPROTO_UDP) {
+		memcpy(l4, &(uint16_t){htons(s->sport)}, 2);
+		memcpy(l4 + 2, &(uint16_t){htons(s->dport)}, 2);
+		l4[13] = s->flags;
+	} else {
+		l4[0] = s->flags;
+	}
+	put(p, l4, sizeof(l4));
+	p->len -= s->cut;
+}
+
+/* Runs a hook's program on it so often. Return: what it said; @p: what became of the packet. */
+static uint32_t run(const struct drop *d, uint32_t hook, struct packet *p, int repeat)
+{
+	uint8_t in[sizeof(p->at)];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = p->len,
+		.data_out = p->at, .data_size_out = sizeof(p->at), .repeat = repeat);
+	int r;
+
+	memcpy(in, p->at, sizeof(in));
+	r = bpf_prog_test_run_opts(drop_program_fd(d, hook), &opts);
+	if (r < 0)
+		fail_msg("%s: test run: %s", drop_hook_name[hook], strerror(-r));
+	p->len = opts.data_size_out;
+	return opts.retval;
+}
+
+static bool is_dropped(uint32_t hook, uint32_t said)
+{
+	if (hook <= DROP_XDP_GENERIC) {
+		assert_true(said == XDP_DROP || said == XDP_PASS);
+		return said == XDP_DROP;
+	}
+	assert_true(said == TC_ACT_SHOT || said == (uint32_t)TC_ACT_UNSPEC);
+	return said == TC_ACT_SHOT;
+}
+
+enum fate {
+	PASSES,
+	KEPT,
+	DROPPED,
+};
+
+#define SYN 0x02
+#define ACK 0x10
+#define RST 0x04
+#define A   "198.18.0.10"
+#define A6  "2001:2::10"
+
+/* Pod 0's rules: ICMP and SYN, FIN, RST are protected, KEPT_PORT, and the peers' TCP port 179. */
+static const struct {
+	const char *name;
+	struct packet_spec spec;
+	enum fate fate;
+} rows[] = {
+	{"udp", {A, 0, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"udp6", {A6, 0, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"a tag", {A, 1, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"two tags", {A, 2, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"three tags: not looked behind", {A, 3, IPPROTO_UDP, 1, PORT}, PASSES},
+	{"a tag, IPv6", {A6, 1, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"within a prefix", {"203.0.113.77", 0, IPPROTO_UDP, 1, PORT}, DROPPED},
+	{"a longer prefix is another's", {"203.0.113.200", 0, IPPROTO_UDP, 1, PORT}, PASSES},
+	{"nobody's", {"192.0.2.1", 0, IPPROTO_UDP, 1, PORT}, PASSES},
+	{"nobody's, IPv6", {"2001:2::99", 0, IPPROTO_UDP, 1, PORT}, PASSES},
+	{"the other pod's", {"198.18.0.11", 0, IPPROTO_UDP, 1, PORT}, PASSES},
+	{"arp", {NULL}, PASSES},
+	{"published", {"192.0.2.9", 0, IPPROTO_TCP, 1, 8080, ACK}, DROPPED},
+	{"published, but not of this protocol", {"192.0.2.9", 0, IPPROTO_UDP, 1, 8080}, PASSES},
+	{"the host's own", {"192.0.2.9", 0, IPPROTO_TCP, 1, 22, ACK}, PASSES},
+	{"a port as published, but not at the host", {"192.0.2.1", 0, IPPROTO_TCP, 1, 8080, ACK},
+		PASSES},
+	{"protected port", {A, 0, IPPROTO_UDP, 1, KEPT_PORT}, KEPT},
+	{"protected port of another protocol", {A, 0, IPPROTO_TCP, 1, KEPT_PORT, ACK}, DROPPED},
+	{"protected port as source", {A, 0, IPPROTO_UDP, KEPT_PORT, PORT}, DROPPED},
+	{"protected peer", {A, 0, IPPROTO_TCP, 179, PORT, ACK}, KEPT},
+	{"protected peer, IPv6", {A6, 0, IPPROTO_TCP, 179, PORT, ACK}, KEPT},
+	{"protected peer's as destination", {A, 0, IPPROTO_TCP, PORT, 179, ACK}, DROPPED},
+	{"syn", {A, 0, IPPROTO_TCP, 1, PORT, SYN}, KEPT},
+	{"rst", {A, 0, IPPROTO_TCP, 1, PORT, RST | ACK}, KEPT},
+	{"ack", {A, 0, IPPROTO_TCP, 1, PORT, ACK}, DROPPED},
+	{"icmp", {A, 0, IPPROTO_ICMP}, KEPT},
+	{"icmpv6 echo", {A6, 0, IPPROTO_ICMPV6, .flags = 128}, KEPT},
+	{"neighbour solicitation", {A6, 0, IPPROTO_ICMPV6, .flags = 135}, KEPT},
+	{"a later fragment has no ports", {A, 0, IPPROTO_UDP, 1, KEPT_PORT, .frag = 100}, DROPPED},
+	{"a protocol without ports", {A, 0, 47}, DROPPED},
+	{"IPv4 cut short", {A, 0, IPPROTO_UDP, 1, PORT, .cut = 21}, PASSES},
+	{"UDP cut short", {A, 0, IPPROTO_UDP, 1, KEPT_PORT, .cut = 18}, DROPPED},
+};
+
+static void rules(struct drop *d)
+{
+	must(drop_set_addr(d, OWNER(0), "203.0.113.0/24", &e_));
+	must(drop_set_addr(d, OWNER(1), "203.0.113.192/26", &e_));
+	must(drop_set_addr(d, SOFTIRQ_HOST, "192.0.2.9", &e_));
+	must(drop_set_port(d, OWNER(0), IPPROTO_TCP, 8080, &e_));
+	must(drop_protect(d, OWNER(0), IPPROTO_TCP, 179, DROP_PORT_PEER, &e_));
+	must(drop_set_how(d, OWNER(0), &(struct drop_how){.keep = DROP_KEEP_ICMP | DROP_KEEP_TCP},
+		&e_));
+}
+
+static void tells_packets_apart(void **state)
+{
+	static const uint32_t hooks[] = {DROP_XDP_NATIVE, DROP_TC_INGRESS, DROP_TC_INSIDE};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+
+	(void)state;
+	rules(d);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(hooks); i++) {
+		const uint32_t hook = hooks[i % ARRAY_SIZE(hooks)];
+		const size_t row = i / ARRAY_SIZE(hooks);
+		struct drop_count before = count_of(d, 0), after;
+		struct packet p;
+		bool dropped;
+
+		/* Linux refuses to make an skb of less than its headers. */
+		if (rows[row].spec.cut && hook > DROP_XDP_GENERIC)
+			continue;
+		packet_make(&p, &rows[row].spec);
+		drop_beat(d);
+		dropped = is_dropped(hook, run(d, hook, &p, 1));
+		after = count_of(d, 0);
+		if (dropped != (rows[row].fate == DROPPED) ||
+			after.dropped - before.dropped != (rows[row].fate == DROPPED) ||
+			after.kept - before.kept != (rows[row].fate == KEPT))
+			fail_msg("%s, %s: %s", drop_hook_name[hook], rows[row].name,
+				dropped ? "dropped" : "passed");
+	}
+}
+
+/* Two bits more in the header, and its sum is right; nothing else has changed. */
+static void marks_only_ecn(void **state)
+{
+	static const uint32_t hooks[] = {DROP_XDP_NATIVE, DROP_XDP_GENERIC, DROP_TC_INGRESS};
+	static const char *const to[] = {A, A6};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+
+	(void)state;
+	set_tokens(d, OWNER(0), at_floor.floor_ns + 1);
+	for (uint32_t i = 0; i < 2 * 3 * 256 * 3; i++) {
+		const uint32_t hook = hooks[i % 3], tos = i / 3 % 256, tags = i / 768 % 3;
+		const char *const addr = to[i / 2304];
+		const bool ipv6 = addr == to[1];
+		struct packet p, want;
+
+		if ((tos & 3) == 0 || (ipv6 && hook == DROP_XDP_GENERIC))
+			continue;
+		packet_make(&p, &(struct packet_spec){addr, tags, IPPROTO_UDP, 1, PORT,
+					.tos = (uint8_t)tos});
+		packet_make(&want, &(struct packet_spec){addr, tags, IPPROTO_UDP, 1, PORT,
+					   .tos = (uint8_t)(tos | 3)});
+		if (tos % 16 == 1)
+			drop_beat(d);
+		assert_false(is_dropped(hook, run(d, hook, &p, 1)));
+		assert_int_equal(p.len, want.len);
+		assert_memory_equal(p.at, want.at, want.len);
+	}
+	assert_int_equal(count_of(d, 0).dropped, 0);
+}
+
+#define N_RANDOM 20000
+
+/*
+ * Half-way and a quarter of the way from where it begins to the floor. 6 standard deviations of a
+ * binomial share either side: by chance in two of 10^9 runs.
+ */
+static void drops_its_share(void **state)
+{
+	static const struct {
+		int64_t tokens_ns;
+		uint32_t of_1000, slack;
+	} share[] = {
+		{600000000, 0, 0},
+		{500000000, 0, 0},
+		{125000000, 250, 19},
+		{-250000000, 500, 22},
+		{-999000000, 999, 2},
+		{-1000000000, 1000, 0},
+	};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+
+	(void)state;
+	must(drop_set_how(d, OWNER(0), &(struct drop_how){.early_ns = 500000000}, &e_));
+	for (size_t i = 0; i < ARRAY_SIZE(share); i++) {
+		uint64_t before = count_of(d, 0).dropped, n;
+		struct packet p;
+
+		packet_make(&p, &(struct packet_spec){A, 0, IPPROTO_UDP, 1, PORT});
+		set_tokens(d, OWNER(0), share[i].tokens_ns);
+		drop_beat(d);
+		(void)run(d, DROP_XDP_NATIVE, &p, N_RANDOM);
+		n = count_of(d, 0).dropped - before;
+		assert_in_range(n, (share[i].of_1000 - share[i].slack) * N_RANDOM / 1000,
+			(share[i].of_1000 + share[i].slack) * N_RANDOM / 1000);
+	}
+}
+
+/* Nothing is dropped without a budget, or one that is not to be kept by dropping. */
+static void needs_a_budget(void **state)
+{
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	struct packet p;
+
+	(void)state;
+	packet_make(&p, &(struct packet_spec){A, 0, IPPROTO_UDP, 1, PORT});
+	for (uint32_t i = 0; i < 4; i++) {
+		struct softirq_budget b = at_floor;
+
+		b.keep = i & 1;
+		b.drop = i >> 1;
+		must(drop_set_budget(d, OWNER(0), &b, &e_));
+		drop_beat(d);
+		assert_int_equal(is_dropped(DROP_XDP_NATIVE, run(d, DROP_XDP_NATIVE, &p, 1)),
+			i == 3);
+	}
+	must(drop_set_addr(d, OWNER(1), A, &e_));
+	assert_false(is_dropped(DROP_XDP_NATIVE, run(d, DROP_XDP_NATIVE, &p, 1)));
+	drop_unset_addr(d, A);
+	assert_false(is_dropped(DROP_XDP_NATIVE, run(d, DROP_XDP_NATIVE, &p, 1)));
+}
+
+static void refuses_what_is_wrong(void **state)
+{
+	static const char *const bad[] = {"", "1.2.3", "1.2.3.4/33", "1.2.3.4/", "::1/129", "x",
+		"1.2.3.4/-1", "fe80::1%eth0"};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	struct err e = {0};
+	int r = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (drop_set_addr(d, OWNER(0), bad[i], &e) != -EINVAL)
+			fail_msg("'%s' was taken for an address", bad[i]);
+	assert_int_equal(drop_set_addr(d, N_OWNERS, A, &e), -EINVAL);
+	assert_int_equal(drop_set_how(d, OWNER(0), &(struct drop_how){.early_ns = INT64_MAX}, &e),
+		-ERANGE);
+	for (uint16_t i = 0; r == 0; i++) {
+		assert_true(i < DROP_PORTS_PER_OWNER);
+		r = drop_protect(d, OWNER(0), IPPROTO_UDP, i, DROP_PORT_OWN, &e);
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(drop_protect(d, OWNER(0), IPPROTO_UDP, 0, DROP_PORT_OWN, &e), 0);
+}
+
+/* A device's only XDP program stays; tc is taken, or it is refused and the other one named. */
+static void leaves_others_alone(void **state)
+{
+	struct drop *d = drop_new(false), *other = drop_new(false);
+	struct drop_device wire = {net.host_fd, net.wire, DROP_XDP_GENERIC};
+	struct drop_used used;
+	struct err e = {0};
+	char name[64];
+
+	(void)state;
+	must(drop_add_device(other, &wire, &used, &e_));
+	assert_int_equal(drop_add_device(d, &wire, &used, &e), -EBUSY);
+	assert_non_null(strstr(e.text, "drop_xdp_skb"));
+	wire.hook = DROP_BEST;
+	must(drop_add_device(d, &wire, &used, &e_));
+	assert_int_equal(used.hook, DROP_TC_INGRESS);
+	assert_non_null(strstr(used.words, "veth"));
+	assert_int_equal(drop_add_device(d, &wire, &used, &e), -EEXIST);
+	assert_int_equal(must(ebpf_xdp_find(net.host_fd, net.wire, name, sizeof(name), &e_)), 1);
+	drop_close(other);
+
+	/* Of two at one hook, both are heard: one drops pod 0's, the other pod 1's. */
+	other = drop_new(false);
+	set_tokens(other, OWNER(0), at_floor.cap_ns);
+	set_tokens(other, OWNER(1), at_floor.floor_ns);
+	must(drop_add_device(other, &wire, &used, &e_));
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, 0);
+	drop_remove_device(other, &wire);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, N_PACKETS);
+	drop_close(other);
+	drop_close(d);
+}
+
+static void nobody_looks_after_it(void **state)
+{
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	uint64_t deadline_ns = net_deadline(), dropped;
+	struct packet p;
+
+	(void)state;
+	must(add(d, DROP_TC_INGRESS, &e_));
+	do {
+		packet_make(&p, &(struct packet_spec){A, 0, IPPROTO_UDP, 1, PORT});
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("still dropped without a sign of life");
+		net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
+	} while (is_dropped(DROP_TC_INGRESS, run(d, DROP_TC_INGRESS, &p, 1)));
+	dropped = count_of(d, 0).dropped;
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, N_PACKETS);
+	assert_int_equal(count_of(d, 0).dropped, dropped);
+	assert_true(count_of(d, 0).stale > N_PACKETS);
+	drop_beat(d);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+}
+
+/* Ref: include/uapi/linux/bpf.h, v6.6 */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+
+/* Programs at the wire's XDP and tcx hooks. */
+static uint32_t programs(uint32_t *ret_id)
+{
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	uint32_t n = 1;
+
+	must(ns_scope_enter(&scope, net.host_fd, &e_));
+	assert_int_equal(ebpf_xdp_id(net.wire, &ret_id[1]), 0);
+	if (bpf_prog_query(net.wire, TCX_INGRESS, 0, NULL, ret_id, &n) < 0)
+		n = 0;
+	return n + (ret_id[1] != 0);
+}
+
+/* Runs until it is killed. */
+static pid_t start_guard(bool no_tcx, bool xdp)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct drop *d;
+		struct err e;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		d = drop_new(no_tcx);
+		if (add(d, DROP_TC_INGRESS, &e) == 0 && (!xdp || add(d, DROP_XDP_GENERIC, &e) == 0))
+			(void)!write(ready[1], "r", 1);
+		for (;;) {
+			drop_beat(d);
+			net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
+		}
+	}
+	close(ready[1]);
+	assert_int_equal(sock_wait_readable(ready[0], net_deadline()), 0);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void kill_guard(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void kill_leaves_nothing(void **state)
+{
+	uint64_t deadline_ns = net_deadline();
+	uint32_t id[2] = {0}, none[2] = {0};
+	pid_t pid = start_guard(false, true);
+
+	(void)state;
+	assert_int_equal(programs(id), 2);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+	kill_guard(pid);
+	assert_int_equal(programs(none), 0);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, N_PACKETS);
+	/* The kernel frees them when nobody can be running them. */
+	for (int i = 0; i < 2; i++) {
+		int fd;
+
+		while ((fd = bpf_prog_get_fd_by_id(id[i])) >= 0) {
+			close(fd);
+			if (clock_now_ns() > deadline_ns)
+				fail_msg("program %u is still there", id[i]);
+			net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
+		}
+	}
+}
+
+static int n_filters(void)
+{
+	return must(rt_clsact_filters(net.host, net.wire, &e_));
+}
+
+/* Is there a clsact qdisc? Asked by making one, which goes again. */
+static bool has_clsact(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = net.wire,
+		.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	int r;
+
+	must(ns_scope_enter(&scope, net.host_fd, &e_));
+	r = bpf_tc_hook_create(&hook);
+	if (r == 0)
+		assert_int_equal(bpf_tc_hook_destroy(&hook), 0);
+	return r == -EEXIST;
+}
+
+/* As on kernels before 6.6: a filter stays after kill -9, passes all, and the next guard has it. */
+static void filter_is_taken_over(void **state)
+{
+	const struct drop_device wire = {net.host_fd, net.wire, DROP_TC_INGRESS};
+	struct drop_used used = {0};
+	struct drop *d;
+
+	(void)state;
+	kill_guard(start_guard(true, false));
+	assert_int_equal(n_filters(), 1);
+	d = drop_new(true);
+	must(drop_add_device(d, &wire, &used, &e_));
+	assert_true(used.outlasts);
+	assert_int_equal(n_filters(), 1);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+	assert_int_equal(count_of(d, 0).dropped, N_PACKETS);
+	drop_close(d);
+	assert_false(has_clsact());
+}
+
+/* Another's filter, and the qdisc for it, stay. */
+static void filter_of_another_stays(void **state)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = net.wire, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 5, .priority = 7);
+	struct drop *d = drop_new(true), *other = drop_new(true);
+	struct ns_scope scope = NS_SCOPE_NONE;
+
+	(void)state;
+	must(add(d, DROP_TC_INGRESS, &e_));
+	opts.prog_fd = drop_program_fd(other, DROP_TC_INSIDE);
+	must(ns_scope_enter(&scope, net.host_fd, &e_));
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	ns_scope_leave(&scope);
+	assert_int_equal(n_filters(), 2);
+	drop_close(d);
+	assert_int_equal(n_filters(), 1);
+	must(ns_scope_enter(&scope, net.host_fd, &e_));
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	assert_int_equal(bpf_tc_hook_destroy(&hook), 0);
+	ns_scope_leave(&scope);
+	drop_close(other);
+}
+
+/* A link does not keep a namespace; the kernel takes it down in its own time. */
+static void wait_until_pruned(struct drop *d)
+{
+	uint64_t deadline_ns = net_deadline();
+	uint32_t n = net_count_fds();
+
+	for (drop_prune(d); net_count_fds() == n; drop_prune(d)) {
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("the device of a namespace that is gone is held");
+		net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
+	}
+	assert_int_equal(net_count_fds(), n - 1);
+}
+
+/* Containers come and go: their devices, with programs on them, and then the guard lets go. */
+static void survives_its_device(void **state)
+{
+	_cleanup_(rt_closep) struct rt *rt = NULL;
+	struct drop *d[] = {drop_new(false), drop_new(true)};
+	uint32_t before;
+	int fd = -1;
+
+	(void)state;
+	before = net_count_fds();
+	for (int i = 0; i < 2; i++) {
+		struct drop_device dev = {.hook = DROP_TC_EGRESS};
+		struct drop_used used;
+		struct err e;
+
+		must(lab_machine_new(true, &fd, &rt, &e_));
+		must(rt_veth_add(rt, "gone", "peer", net.host_fd, 1500, &e_));
+		dev.netns_fd = fd;
+		dev.ifindex = ifindex_of(rt, "gone");
+		must(drop_add_device(d[i], &dev, &used, &e_));
+		rt_closep(&rt);
+		closep(&fd);
+		if (i == 0)
+			wait_until_pruned(d[i]);
+		drop_close(d[i]);
+		must(lab_machine_new(true, &fd, &rt, &e_));
+		dev.netns_fd = fd;
+		assert_true(drop_add_device(d[!i], &dev, &used, &e) < 0);
+		rt_closep(&rt);
+		closep(&fd);
+		d[i] = drop_new(i == 1);
+	}
+	assert_int_equal(net_count_fds(), before);
+	drop_close(d[0]);
+	drop_close(d[1]);
+}
+
+static uint64_t cost_ns(struct drop *d, uint32_t hook, const char *to)
+{
+	uint8_t out[128];
+	struct packet p;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p.at, .data_out = out,
+		.data_size_out = sizeof(out), .repeat = 200000);
+
+	packet_make(&p, &(struct packet_spec){to, 0, IPPROTO_UDP, 1, PORT});
+	opts.data_size_in = p.len;
+	drop_beat(d);
+	assert_int_equal(bpf_prog_test_run_opts(drop_program_fd(d, hook), &opts), 0);
+	return opts.duration;
+}
+
+/* What a packet costs, said; nothing is decided by it. */
+static void says_its_cost(void **state)
+{
+	static const uint32_t hooks[] = {DROP_XDP_NATIVE, DROP_TC_INGRESS};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		print_message("# %s: dropped %" PRIu64 " ns, another's %" PRIu64
+			      " ns, nobody's %" PRIu64 " ns\n",
+			drop_hook_name[hooks[i]], cost_ns(d, hooks[i], A),
+			cost_ns(d, hooks[i], "198.18.0.11"), cost_ns(d, hooks[i], "192.0.2.1"));
+}
+
+#define AT(func, hook_)                                                                            \
+	{                                                                                          \
+		.name = #func " " #hook_, .test_func = func,                                       \
+		.initial_state = (void *)(uintptr_t)(hook_)                                        \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AT(drops_at_hook, DROP_XDP_NATIVE),
+		AT(drops_at_hook, DROP_XDP_GENERIC),
+		AT(drops_at_hook, DROP_TC_INGRESS),
+		AT(drops_at_hook, DROP_TC_EGRESS),
+		AT(drops_at_hook, DROP_TC_INSIDE),
+		AT(marks_at_hook, DROP_XDP_NATIVE),
+		AT(marks_at_hook, DROP_XDP_GENERIC),
+		AT(marks_at_hook, DROP_TC_INGRESS),
+		AT(marks_at_hook, DROP_TC_EGRESS),
+		AT(marks_at_hook, DROP_TC_INSIDE),
+		cmocka_unit_test(tells_packets_apart),
+		cmocka_unit_test(marks_only_ecn),
+		cmocka_unit_test(drops_its_share),
+		cmocka_unit_test(needs_a_budget),
+		cmocka_unit_test(refuses_what_is_wrong),
+		cmocka_unit_test(leaves_others_alone),
+		cmocka_unit_test(nobody_looks_after_it),
+		cmocka_unit_test(kill_leaves_nothing),
+		cmocka_unit_test(filter_is_taken_over),
+		cmocka_unit_test(filter_of_another_stays),
+		cmocka_unit_test(survives_its_device),
+		cmocka_unit_test(says_its_cost),
+	};
+	uint32_t cpu[AFFINITY_MAX_CPUS];
+	struct err e = {0};
+	int r;
+
+	if (net_begin() < 0)
+		return 0;
+	r = drop_probe(&e);
+	if (r != 0) {
+		printf("1..0 # SKIP %s\n", e.text);
+		return r < 0;
+	}
+	if (affinity_allowed(cpu) == 0 || affinity_pin(cpu[0], &e) < 0)
+		printf("# not pinned: %s\n", e.text);
+	return cmocka_run_group_tests_name("drop", tests, build, clean);
+}
