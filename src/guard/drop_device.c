@@ -57,17 +57,13 @@ static void place_close(struct place *p)
 	closep(&p->netns_fd);
 }
 
+/* The kernel refuses a link where a program is already, which ebpf_xdp_attach() then names. */
 static int attach_xdp(struct drop *d, const struct place *p, struct drop_attached *a, struct err *e)
 {
 	const uint32_t mode = a->hook == DROP_XDP_NATIVE ? EBPF_XDP_NATIVE : EBPF_XDP_GENERIC;
-	char name[64];
-	int r = ebpf_xdp_find(p->netns_fd, p->ifindex, name, sizeof(name), e);
 
-	if (r == 1)
-		return err_say(e, EBUSY, "the device has an XDP program already: %s", name);
-	return r < 0 ? r
-		     : ebpf_xdp_attach(&a->link_fd, p->netns_fd, p->ifindex,
-			       drop_program_fd(d, a->hook), mode, e);
+	return ebpf_xdp_attach(&a->link_fd, p->netns_fd, p->ifindex, drop_program_fd(d, a->hook),
+		mode, e);
 }
 
 static int attach_tc(struct drop *d, const struct place *p, struct drop_attached *a, struct err *e)
