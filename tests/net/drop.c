@@ -39,6 +39,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define N_POD     2
@@ -66,6 +67,7 @@ struct net {
 };
 
 static struct net net;
+static uint32_t cpu_here;                /* where the test is pinned */
 static size_t n_ways = ARRAY_SIZE(ways); /* the last one is VLAN, which not every kernel has */
 static const char *const outer_name[] = {"pod0", "pod1"};
 
@@ -160,20 +162,28 @@ static void set_tokens(struct drop *d, uint32_t owner, int64_t tokens_ns)
 	must(drop_set_budget(d, owner, &b, &e_));
 }
 
-/* All addresses are known; pod 0 has no tokens left, pod 1 has all. */
-static struct drop *drop_new(bool no_tcx)
+static struct drop *drop_new_on(const struct softirq_shared *shared, bool no_tcx)
 {
 	const struct drop_cfg cfg = {.n_owners = N_OWNERS, .no_tcx = no_tcx};
 	struct drop *d = NULL;
 
-	must(drop_open(&d, &cfg, NULL, &e_));
+	must(drop_open(&d, &cfg, shared, &e_));
 	for (int i = 0; i < N_POD; i++) {
 		for (size_t w = 0; w < ARRAY_SIZE(ways); w++)
 			must(drop_set_addr(d, OWNER(i), ways[w].pod[i], &e_));
 		must(drop_set_dev(d, OWNER(i), net.outer[i], &e_));
 		must(drop_protect(d, OWNER(i), IPPROTO_UDP, KEPT_PORT, DROP_PORT_OWN, &e_));
-		set_tokens(d, OWNER(i), i == 0 ? at_floor.floor_ns : at_floor.cap_ns);
 	}
+	return d;
+}
+
+/* All addresses are known; pod 0 has no tokens left, pod 1 has all. */
+static struct drop *drop_new(bool no_tcx)
+{
+	struct drop *d = drop_new_on(NULL, no_tcx);
+
+	for (int i = 0; i < N_POD; i++)
+		set_tokens(d, OWNER(i), i == 0 ? at_floor.floor_ns : at_floor.cap_ns);
 	return d;
 }
 
@@ -906,6 +916,101 @@ static void survives_its_device(void **state)
 	drop_close(d[1]);
 }
 
+/* The accounting, told of the pods; its buckets are not filled by time. */
+static struct softirq *accounting(void)
+{
+	const struct softirq_cfg cfg = {.n_owners = N_OWNERS, .enforce = true};
+	struct softirq *s = NULL;
+
+	must(softirq_open(&s, &cfg, &e_));
+	for (int i = 0; i < N_POD; i++) {
+		struct softirq_budget *b = softirq_budget(s, OWNER(i));
+		struct stat pod, host;
+
+		assert_int_equal(fstat(net.pod_fd[i], &pod) | fstat(net.host_fd, &host), 0);
+		must(softirq_set_netns(s, (uint32_t)pod.st_ino, OWNER(i), &e_));
+		must(softirq_set_dev(s,
+			&(struct softirq_dev){(uint32_t)host.st_ino, (uint32_t)net.outer[i]},
+			OWNER(i), &e_));
+		*b = at_floor;
+		b->tokens_ns = i == 0 ? b->floor_ns : b->cap_ns;
+	}
+	softirq_changed(s);
+	return s;
+}
+
+/* Time that owners have on this CPU, and that there is in all, at one moment. */
+static void times(const struct softirq *s, uint64_t ret_owner[static N_OWNERS], uint64_t *ret_all)
+{
+	const uint64_t deadline_ns = net_deadline();
+	struct softirq_cpu all;
+	uint32_t seq;
+
+	do {
+		assert_true(clock_now_ns() < deadline_ns);
+		seq = softirq_seq(s, cpu_here);
+		for (uint32_t i = 0; i < N_OWNERS; i++) {
+			struct softirq_account a;
+
+			softirq_read(s, cpu_here, i, &a);
+			ret_owner[i] = a.rx_ns + a.tx_ns;
+		}
+		softirq_read_cpu(s, cpu_here, &all);
+		*ret_all = all.rx_ns + all.tx_ns;
+	} while (seq % 2 || seq != softirq_seq(s, cpu_here));
+}
+
+/* What pod 0 has had of softirqs. The last packet, to see that all are through, is pod 1's. */
+static struct softirq_account after_dropping(const struct softirq *s, uint32_t n)
+{
+	int fd = peer_socket(&ways[0], 0, PORT, 0);
+	struct softirq_account a;
+
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(send(fd, "x", 1, 0), 1);
+	close(fd);
+	assert_int_equal(send_to(&ways[0], 1, 0, 1).n, 1);
+	softirq_read_sum(s, OWNER(0), &a);
+	return a;
+}
+
+/*
+ * With the accounting's budgets: what is dropped is counted in its owner's account, and billed to
+ * it, who gets nothing else meanwhile; and all still adds up.
+ */
+static void bills_what_it_drops(void **state)
+{
+	const uint32_t hook = (uint32_t)(uintptr_t)*state;
+	_cleanup_(softirq_closep) struct softirq *s = NULL;
+	_cleanup_(drop_closep) struct drop *d = NULL;
+	uint64_t owner[N_OWNERS], all, sum = 0;
+	struct softirq_account before, after;
+	struct softirq_shared shared;
+	struct err e = {0};
+
+	if (softirq_probe(&e) != 0) {
+		net_skip("billing", &e);
+		return;
+	}
+	s = accounting();
+	softirq_share(s, &shared);
+	d = drop_new_on(&shared, false);
+	if (add(d, hook, &e) < 0)
+		return;
+	assert_int_equal(send_to(&ways[0], 0, 0, 0).n, 0); /* its neighbours are known then */
+	before = after_dropping(s, 0);
+	after = after_dropping(s, N_PACKETS);
+	assert_int_equal(after.drop_pkts - before.drop_pkts, N_PACKETS);
+	assert_true(after.rx_ns > before.rx_ns);
+	times(s, owner, &all);
+	for (uint32_t i = 0; i < N_OWNERS; i++)
+		sum += owner[i];
+	assert_int_equal(sum, all);
+	softirq_read_sum(s, OWNER(1), &after);
+	assert_int_equal(after.drop_pkts, 0);
+	assert_true(softirq_budget(s, OWNER(1))->tokens_ns < at_floor.cap_ns);
+}
+
 static uint64_t cost_ns(struct drop *d, uint32_t hook, const char *to)
 {
 	uint8_t out[128];
@@ -964,6 +1069,11 @@ int main(void)
 		cmocka_unit_test(filter_is_taken_over),
 		cmocka_unit_test(filter_of_another_stays),
 		cmocka_unit_test(survives_its_device),
+		AT(bills_what_it_drops, DROP_XDP_NATIVE),
+		AT(bills_what_it_drops, DROP_XDP_GENERIC),
+		AT(bills_what_it_drops, DROP_TC_INGRESS),
+		AT(bills_what_it_drops, DROP_TC_EGRESS),
+		AT(bills_what_it_drops, DROP_TC_INSIDE),
 		cmocka_unit_test(says_its_cost),
 	};
 	uint32_t cpu[AFFINITY_MAX_CPUS];
@@ -977,7 +1087,10 @@ int main(void)
 		printf("1..0 # SKIP %s\n", e.text);
 		return r < 0;
 	}
-	if (affinity_allowed(cpu) == 0 || affinity_pin(cpu[0], &e) < 0)
-		printf("# not pinned: %s\n", e.text);
+	if (affinity_allowed(cpu) == 0 || affinity_pin(cpu[0], &e) < 0) {
+		printf("1..0 # SKIP not pinned: %s\n", e.text);
+		return 0;
+	}
+	cpu_here = cpu[0];
 	return cmocka_run_group_tests_name("drop", tests, build, clean);
 }
