@@ -15,6 +15,7 @@ enum field_type {
 	FIELD_T_BOOL,
 	FIELD_T_U32,
 	FIELD_T_U64,
+	FIELD_T_I64,
 	FIELD_T_DOUBLE, /* NaN means "not measured" and is written as null */
 	FIELD_T_STR,    /* char[size], NUL-terminated */
 	FIELD_T_U64S,   /* uint64_t[size / 8]; the used length is in the uint32_t at count_offset */
@@ -41,6 +42,7 @@ struct field {
 #define FIELD_BOOL(strct, member, doc)      FIELD_(strct, member, FIELD_T_BOOL, bool, "", doc)
 #define FIELD_U32(strct, member, unit, doc) FIELD_(strct, member, FIELD_T_U32, uint32_t, unit, doc)
 #define FIELD_U64(strct, member, unit, doc) FIELD_(strct, member, FIELD_T_U64, uint64_t, unit, doc)
+#define FIELD_I64(strct, member, unit, doc) FIELD_(strct, member, FIELD_T_I64, int64_t, unit, doc)
 #define FIELD_DOUBLE(strct, member, unit, doc)                                                     \
 	FIELD_(strct, member, FIELD_T_DOUBLE, double, unit, doc)
 #define FIELD_STR(strct, member, doc)                                                              \

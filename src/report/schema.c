@@ -134,6 +134,8 @@ static struct doc *field_type(const struct field *f)
 	case FIELD_T_U32:
 	case FIELD_T_U64:
 		return schema_count();
+	case FIELD_T_I64:
+		return schema_type("integer");
 	case FIELD_T_DOUBLE:
 		return schema_number_or_null();
 	case FIELD_T_STR:
@@ -159,6 +161,16 @@ void schema_add_fields(struct schema_object *o, const struct field *fields)
 {
 	for (const struct field *f = fields; f->name; f++) {
 		struct doc *d = field_type(f);
+
+		schema_describe(d, f->doc, f->unit);
+		schema_object_add(o, f->name, d);
+	}
+}
+
+void schema_add_fields_or_null(struct schema_object *o, const struct field *fields)
+{
+	for (const struct field *f = fields; f->name; f++) {
+		struct doc *d = schema_or_null(field_type(f));
 
 		schema_describe(d, f->doc, f->unit);
 		schema_object_add(o, f->name, d);

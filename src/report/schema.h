@@ -33,6 +33,7 @@ void schema_describe(struct doc *schema, const char *text, const char *unit);
 
 /* What doc_put_fields() and doc_put_opts() write: as further keys of an object, as one. */
 void schema_add_fields(struct schema_object *o, const struct field *fields);
+void schema_add_fields_or_null(struct schema_object *o, const struct field *fields);
 void schema_add_opts(struct schema_object *o, const struct opt *opts);
 struct doc *schema_of_fields(const struct field *fields);
 struct doc *schema_of_opts(const struct opt *opts);

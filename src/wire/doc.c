@@ -176,6 +176,9 @@ void doc_put_fields(struct doc *d, const struct field *fields, const void *strct
 		case FIELD_T_U64:
 			doc_put_u64(d, f->name, *(const uint64_t *)m);
 			break;
+		case FIELD_T_I64:
+			doc_put_i64(d, f->name, *(const int64_t *)m);
+			break;
 		case FIELD_T_DOUBLE:
 			doc_put_double(d, f->name, *(const double *)m);
 			break;
@@ -425,6 +428,8 @@ static int get_field(const struct doc *d, const struct field *f, void *strct, st
 		return r;
 	case FIELD_T_U64:
 		return doc_get_u64(d, f->name, INT64_MAX, m, e);
+	case FIELD_T_I64:
+		return doc_get_i64(d, f->name, INT64_MIN, INT64_MAX, m, e);
 	case FIELD_T_DOUBLE:
 		return get_double(d, f->name, m, e);
 	case FIELD_T_STR:
