@@ -1,0 +1,22 @@
+/* CPU time of the whole machine, for what is no container's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine_time {
+	bool known;
+	uint32_t n_cpus;  /* online */
+	uint64_t idle_ns; /* iowait and time stolen by a hypervisor included */
+};
+
+void machine_read(struct machine_time *ret);
+
+/*
+ * machine_busy() - time that CPUs were not idle between two readings. Each CPU's is right to
+ *                  10 ms (sys/cpustat.h).
+ *
+ * Return: false when it can't be told: the number of CPUs changed, or /proc/stat can't be read.
+ */
+bool machine_busy(const struct machine_time *then, const struct machine_time *now, uint64_t span_ns,
+	uint64_t *ret);

@@ -1,0 +1,63 @@
+/*
+ * Numbers of owners, given out to containers and taken back: what the accounting is told of each,
+ * and how much each had when it was read.
+ *
+ *	free --appears--> live --disappears--> gone --its last rows are billed--> free
+ *
+ * A directory below that of two (--cgroup) is the nearer one's. Of containers that share a
+ * namespace one has its packets; when that one goes, another one.
+ */
+#pragma once
+
+#include "charge/container.h"
+#include "charge/softirq.h"
+
+enum owner_state {
+	OWNER_FREE,
+	OWNER_LIVE,
+	OWNER_GONE,
+};
+
+/* Counters as they stood at a moment. */
+struct owner_reading {
+	struct softirq_account soft;
+	struct softirq_account *cpu; /* [n_cpus]; NULL: not kept */
+	uint64_t process_ns;
+	bool process_known;
+};
+
+struct owner {
+	enum owner_state state;
+	bool came;       /* after the begin */
+	bool is_new;     /* since the last bill */
+	bool told;       /* gone, and a bill has said so */
+	bool has_netns;  /* its namespace's packets are booked on it */
+	uint64_t serial; /* order in which they were found */
+	struct container who;
+	uint32_t n_cgroups;
+	uint64_t *cgroup; /* [n_cgroups], sorted: directories whose processes are its */
+	struct owner_reading base, last;
+};
+
+struct owners {
+	struct softirq *soft;
+	bool per_cpu;
+	uint32_t n_cpus;
+	uint32_t n;       /* room */
+	struct owner *at; /* [n]; row = number */
+	uint64_t serial;
+	uint32_t n_left_out; /* of the last update: no number, or no room in the kernel's tables */
+};
+
+/* @soft stays the caller's. host and overhead are there from the start. */
+void owners_init(struct owners *o, struct softirq *soft, uint32_t n, bool per_cpu);
+void owners_fini(struct owners *o);
+
+/* Makes the owners those of @list. Return: 0 or negative errno; the list may be tried again. */
+int owners_update(struct owners *o, const struct container_list *list, struct err *e) must_check_;
+
+/* A gone one's number may be given out again. */
+void owner_release(struct owners *o, uint32_t number);
+
+/* Of one owner, now. CPU time of processes is left as it was when it can't be read any more. */
+void owner_read_process(const struct owner *o, struct owner_reading *ret);
