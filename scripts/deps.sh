@@ -31,6 +31,7 @@ table() {
 		build libarchive-dev      packs what a guest boots
 		build libkmod-dev         finds the modules a guest needs
 		build libldns-dev         makes DNS queries
+		build libncurses-dev      the live table of tare charge
 		build scdoc               man pages
 		build python3             meson, tests
 		check libclang-rt-14-dev  clang's sanitizers and fuzzer

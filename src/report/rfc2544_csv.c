@@ -2,44 +2,9 @@
  * A campaign in lines: one per row and number, header first; empty where there is no number.
  * RFC 4180. The label stands in each line, for a line may be taken out of its file.
  */
+#include "report/csv_value.h"
 #include "report/report.h"
 #include "report/rfc2544.h"
-
-#include <inttypes.h>
-#include <math.h>
-#include <stdbool.h>
-#include <string.h>
-
-/* A text in quotes. Ref: RFC 4180 s.2, 6 and 7. */
-static void quoted(const char *s, FILE *out)
-{
-	fputc('"', out);
-	for (; *s; s++)
-		fputs(*s == '"' ? "\"\"" : (char[]){*s, '\0'}, out);
-	fputc('"', out);
-}
-
-static void value(const struct field *f, const void *own, FILE *out)
-{
-	const char *at = (const char *)own + f->offset;
-	double v;
-
-	switch (f->type) {
-	case FIELD_T_DOUBLE:
-		v = *(const double *)(const void *)at;
-		if (isfinite(v))
-			fprintf(out, "%.12g", v);
-		break;
-	case FIELD_T_U64:
-		fprintf(out, "%" PRIu64, *(const uint64_t *)(const void *)at);
-		break;
-	case FIELD_T_U32:
-		fprintf(out, "%u", *(const uint32_t *)(const void *)at);
-		break;
-	default:
-		quoted(at, out);
-	}
-}
 
 static void row_lines(const struct rfc *c, const struct rfc_unit *u, uint32_t i, FILE *out)
 {
@@ -49,11 +14,11 @@ static void row_lines(const struct rfc *c, const struct rfc_unit *u, uint32_t i,
 	for (const struct field *f = t->fields; f->name; f++) {
 		fprintf(out, "%s,%s,%u,%u,%s,%s,", t->name, c->size[u->size].mix.name, u->index, i,
 			f->name, f->unit);
-		value(f, own, out);
+		csv_value(f, own, out);
 		fprintf(out, ",%s,", rfc_status_name[u->row[i].status]);
-		quoted(u->row[i].verdict, out);
+		csv_quoted(u->row[i].verdict, out);
 		fputc(',', out);
-		quoted(c->label, out);
+		csv_quoted(c->label, out);
 		fputc('\n', out);
 	}
 }
