@@ -3,6 +3,7 @@
 
 #include "base/opt.h"
 #include "bench/result.h"
+#include "charge/cfg.h"
 #include "dns/cfg.h"
 #include "frame/tester.h"
 #include "guest/run.h"
@@ -78,6 +79,13 @@ struct penalty_ask {
 	bool json, csv, quiet, verbose;
 };
 
+/* charge.c */
+struct charge_ask {
+	uint64_t interval_ns, duration_ns;
+	uint32_t sort, top;
+	bool once, lines, json, json_stream, csv, quiet;
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -100,6 +108,8 @@ struct cmd_cfg {
 	struct density_cfg density;
 	struct penalty_ask penalty_ask;
 	struct penalty_cfg penalty;
+	struct charge_ask charge_ask;
+	struct charge_words charge;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cmd/iperf_man.h"
 #include "cmd/table.h"
+#include "report/charge.h"
 #include "report/density.h"
 #include "report/dns.h"
 #include "report/frames.h"
@@ -52,6 +53,10 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		(void)report_density_schema(stdout);
 	else if (strcmp(what, "penalty-schema") == 0 && n_args == 1)
 		(void)report_penalty_schema(stdout);
+	else if (strcmp(what, "charge-schema") == 0 && n_args == 1)
+		(void)report_charge_schema(stdout);
+	else if (strcmp(what, "charge-stream-schema") == 0 && n_args == 1)
+		(void)report_charge_stream_schema(stdout);
 	else if (strcmp(what, "result") == 0 && n_args == 1)
 		report_result_page(stdout);
 	else if (strcmp(what, "completion") == 0 && n_args == 1)
@@ -63,8 +68,9 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 	else
 		return cmd_fail(EXIT_USAGE,
 			"doc: expected schema, lab-schema, search-schema, dns-schema, "
-			"frames-schema, rfc2544-schema, density-schema, penalty-schema, result, "
-			"completion, man or man COMMAND, not '%s'",
+			"frames-schema, rfc2544-schema, density-schema, penalty-schema, "
+			"charge-schema, charge-stream-schema, result, completion, man or man "
+			"COMMAND, not '%s'",
 			n_args ? args[n_args - 1] : "");
 	return cmd_finish();
 }
@@ -73,7 +79,8 @@ const struct command command_doc = {
 	.name = "doc",
 	.summary = "print the JSON schema, man page sources and shell completion",
 	.args = "schema|lab-schema|search-schema|dns-schema|frames-schema|rfc2544-schema|"
-		"density-schema|penalty-schema|result|completion|man [COMMAND]",
+		"density-schema|penalty-schema|charge-schema|charge-stream-schema|result|"
+		"completion|man [COMMAND]",
 	.description = "Everything is made from the tables that parse, measure and report.",
 	.examples = {"tare doc schema\nthe JSON Schema of tare compare --json",
 		"tare doc lab-schema\nthat of a file for tare compare --file",

@@ -12,6 +12,7 @@ const struct command *const command_table[] = {
 	&command_crr,
 	&command_frames,
 	&command_dns,
+	&command_charge,
 	&command_rfc2544,
 	&command_density,
 	&command_penalty,

@@ -11,6 +11,7 @@ extern const struct command command_udp;
 extern const struct command command_rr;
 extern const struct command command_crr;
 extern const struct command command_frames;
+extern const struct command command_charge;
 extern const struct command command_dns;
 extern const struct command command_rfc2544;
 extern const struct command command_density;
