@@ -32,9 +32,9 @@ check:
 check-vm: deps-vm all
 	$(MESON) test -C $(BUILD) --suite vm --print-errorlogs
 
-# Both, with engines and switches, and one sum: what CI runs
+# Both, with engines, switches and Prometheus, and one sum: what CI runs
 check-all:
-	@scripts/check.sh engine switch vm
+	@scripts/check.sh engine switch metrics vm
 
 lint: all
 	$(MESON) test -C $(BUILD) --suite lint --print-errorlogs

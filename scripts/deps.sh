@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
 # Usage: deps.sh [GROUP...]; build, or check: that plus what the tests need; or what some paths need as
-# they run: vm (guests), engine (podman), switch (switches in user space).
+# they run: vm (guests), engine (podman), switch (switches in user space); or metrics (Prometheus, for a test).
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -30,6 +30,7 @@ table() {
 		build libseccomp-dev      confines the server to the system calls it uses
 		build libarchive-dev      packs what a guest boots
 		build libkmod-dev         finds the modules a guest needs
+		build libmicrohttpd-dev   serves the metrics of tare charge
 		build libldns-dev         makes DNS queries
 		build libncurses-dev      the live table of tare charge
 		build scdoc               man pages
@@ -55,6 +56,7 @@ table() {
 		vm iputils-ping           a command for guests in tests
 		switch openvswitch-switch paths ovs-netdev, ovs-afxdp, ovs-kernel
 		switch dpdk-dev           path dpdk-testpmd
+		metrics prometheus        scrapes tare charge; its promtool checks the text
 		engine podman             the paths podman:NETWORK
 		engine runc               starts podman's containers; crun refuses hybrid cgroups
 		engine conmon             holds podman's containers
@@ -79,8 +81,8 @@ missing() { # GROUP...: "package reason" of those not installed
 
 groups=("${@:-build}")
 for group in "${groups[@]}"; do
-	[[ $group =~ ^(build|check|vm|engine|switch)$ ]] || {
-		echo "usage: deps.sh [build|check|vm|engine|switch]..." >&2
+	[[ $group =~ ^(build|check|vm|engine|switch|metrics)$ ]] || {
+		echo "usage: deps.sh [build|check|vm|engine|switch|metrics]..." >&2
 		exit 2
 	}
 done

@@ -81,7 +81,7 @@ static int port_of(int fd)
 	return p.port;
 }
 
-static int open_at(int type, const char *ip, uint16_t port, struct err *e)
+int listen_at(int type, const char *ip, uint16_t port, struct err *e)
 {
 	_cleanup_(closep) int fd = sock_open(type | SOCK_NONBLOCK, ip, e);
 	struct sockaddr_storage addr;
@@ -108,12 +108,12 @@ static int open_at(int type, const char *ip, uint16_t port, struct err *e)
 
 static int open_pair(struct server *s, const char *ip, uint16_t port, struct err *e)
 {
-	_cleanup_(closep) int tcp = open_at(SOCK_STREAM, ip, port, e);
+	_cleanup_(closep) int tcp = listen_at(SOCK_STREAM, ip, port, e);
 	int udp, real = tcp < 0 ? tcp : port_of(tcp);
 
 	if (real < 0)
 		return real;
-	udp = open_at(SOCK_DGRAM, ip, (uint16_t)real, e);
+	udp = listen_at(SOCK_DGRAM, ip, (uint16_t)real, e);
 	if (udp < 0)
 		return udp;
 	s->listen_fd = take_fd(tcp);

@@ -102,6 +102,8 @@ int server_watch(struct server *s, int fd, enum watch watch, uint32_t slot) must
 
 /* listen.c */
 int listen_open(struct server *s, struct err *e) must_check_;
+/* One socket of its own, not blocking. Return: descriptor, or negative errno. */
+int listen_at(int type, const char *ip, uint16_t port, struct err *e) must_check_;
 void listen_text(const struct server *s, char *ret, size_t size);
 
 /* pending.c */

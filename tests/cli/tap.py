@@ -24,6 +24,10 @@ class Tap:
             print(f"not ok {self.count} - {name}")
             print("# " + traceback.format_exc().replace("\n", "\n# "))
 
+    def skip(self, name, reason):
+        self.count += 1
+        print(f"ok {self.count} - {name} # SKIP {reason}")
+
     def done(self):
         print(f"1..{self.count}")
         sys.exit(self.bad > 0)

@@ -33,6 +33,7 @@ PLACES = {r'jansson\.h': 'src/cni/ src/charge/container_name.c src/wire/doc.c',
           r'softirq\.skel\.h': 'src/charge/softirq.c',
           r'archive(?:_entry)?\.h': 'src/sys/',
           r'n?curses\.h': 'src/report/top.c',
+          r'microhttpd\.h': 'src/serve/http.c',
           r'libkmod\.h': 'src/sys/kmodule.c'}
 COLUMNS = 100
 # One token: comment, string, or character constant; whatever is left is code.
