@@ -89,7 +89,8 @@ int charge_scan(struct charge *c, struct err *e) must_check_;
 int charge_bill(struct charge *c, struct bill *ret, struct err *e) must_check_;
 /*
  * charge_total() - what happened since open: rows of all that there were, gone ones included, the
- * earliest of these in one row "(earlier)" when there were more than CHARGE_MAX_GONE.
+ * earliest of these in one row BILL_EARLIER when there were more than CHARGE_MAX_GONE.
  */
 #define CHARGE_MAX_GONE 2048
+#define BILL_EARLIER    "(earlier)" /* its name */
 int charge_total(struct charge *c, struct bill *ret, struct err *e) must_check_;

@@ -163,7 +163,7 @@ static void join_earliest(struct charge *c)
 	struct bill_entry *a = &c->gone[0], *b = &c->gone[1];
 
 	a->row.who = (struct container){.kind = a->row.who.kind};
-	str_set(a->row.who.name, "(earlier)");
+	str_set(a->row.who.name, BILL_EARLIER);
 	account_add(&a->row.soft, &b->row.soft);
 	a->row.process_ns += b->row.process_ns;
 	a->row.process_known = a->row.process_known && b->row.process_known;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,22 +85,32 @@ static void put_label(FILE *f, const char *name, const char *value)
 	fputc('"', f);
 }
 
+/*
+ * Does the name outlive the process? Not the inode that a namespace is called by when nobody named
+ * it (charge/container_name.c), nor the pid of --netns pid:N: such namespaces are one series.
+ */
+static bool is_name_stable(const struct container *c)
+{
+	char inode[24];
+
+	snprintf(inode, sizeof(inode), "netns-%" PRIu32, c->netns);
+	return c->kind != CONTAINER_NETNS ||
+	       (strcmp(c->name, inode) != 0 && strncmp(c->name, "pid:", 4) != 0);
+}
+
 /* Also the key of a series: rows that are written alike are one. */
 static char *labels_of(const struct bill_row *row)
 {
 	const struct container *c = &row->who;
-	const char *kind = row->owner == SOFTIRQ_HOST       ? "host"
-			   : row->owner == SOFTIRQ_OVERHEAD ? "overhead"
-							    : container_kind_name[c->kind];
 	char *text = NULL;
 	size_t n = 0;
 	FILE *f = open_memstream(&text, &n);
 
 	if (!f)
 		abort();
-	fprintf(f, "kind=\"%s\"", kind);
+	fprintf(f, "kind=\"%s\"", bill_kind(row));
 	put_label(f, "id", c->id);
-	put_label(f, "name", c->name);
+	put_label(f, "name", is_name_stable(c) ? c->name : "");
 	put_label(f, "namespace", c->k8s_ns);
 	if (fclose(f) != 0)
 		abort();
@@ -152,7 +163,7 @@ static void add_row(struct openmetrics *m, const struct bill_row *row)
 	s->now[METRIC_PROCESS] += (int64_t)row->process_ns;
 	s->now[METRIC_TOTAL] += row->total_ns;
 	s->n_rows++;
-	s->process_known |= row->process_known || row->owner == SOFTIRQ_HOST;
+	s->process_known |= row->process_known;
 	s->alive |= !row->is_gone;
 }
 
@@ -238,6 +249,12 @@ static void sweep(struct openmetrics *m)
 	m->n = n;
 }
 
+/* What many had that are gone: each has been said under its own labels. */
+static bool is_earlier(const struct bill_row *row)
+{
+	return row->is_gone && strcmp(row->who.name, BILL_EARLIER) == 0;
+}
+
 static void take_cpus(struct openmetrics *m, const struct bill *total)
 {
 	m->cpu = xreallocarray(m->cpu, total->n_cpus + 1, sizeof(*m->cpu));
@@ -257,8 +274,11 @@ void openmetrics_update(struct openmetrics *m, const struct bill *total)
 	for (uint32_t i = 0; i < m->n; i++)
 		begin(m->item[i]);
 	for (uint32_t i = 0; i < total->n_rows; i++) {
-		add_row(m, &total->row[i]);
-		m->n_containers += total->row[i].owner >= SOFTIRQ_FIRST && !total->row[i].is_gone;
+		const struct bill_row *row = &total->row[i];
+
+		if (!is_earlier(row))
+			add_row(m, row);
+		m->n_containers += row->owner >= SOFTIRQ_FIRST && !row->is_gone;
 	}
 	for (uint32_t i = 0; i < m->n; i++)
 		settle(m->item[i], m->now_ns);

@@ -20,13 +20,6 @@ struct made_up {
 	bool fails;
 };
 
-/* Of the bills that are made here: nothing of the accounting is linked. */
-void bill_fini(struct bill *b)
-{
-	free(b->row);
-	free(b->cpu);
-}
-
 static void fill(struct bill_row *row, uint32_t owner, uint64_t steps)
 {
 	static const char *const fixed[] = {"host", "overhead", "web \"0\"\\"};

@@ -17,7 +17,7 @@
 
 static struct bill_row named(uint32_t owner, uint32_t kind, const char *name)
 {
-	struct bill_row row = {.owner = owner, .process_known = owner >= SOFTIRQ_FIRST};
+	struct bill_row row = {.owner = owner, .process_known = owner != SOFTIRQ_OVERHEAD};
 
 	row.who.kind = kind;
 	snprintf(row.who.name, sizeof(row.who.name), "%s", name);
@@ -284,6 +284,46 @@ static void gone(void **state)
 	has(m, OWN, "0.000000004");
 }
 
+/* Neither inodes nor pids are labels: namespaces that nobody named are one series. */
+static void unnamed(void **state)
+{
+	_cleanup_(openmetrics_freep) struct openmetrics *m = openmetrics_new();
+	struct bill_row row[] = {
+		named(2, CONTAINER_NETNS, "netns-4026531833"),
+		named(3, CONTAINER_NETNS, "pid:851"),
+		named(4, CONTAINER_NETNS, "netns-1"),
+		named(5, CONTAINER_LAB, "pid:851"),
+	};
+
+	(void)state;
+	row[0].who.netns = 4026531833;
+	for (uint32_t i = 0; i < ARRAY_SIZE(row); i++)
+		row[i].soft.own_ns = 1 << i;
+	update(m, 1 * SECOND, row, ARRAY_SIZE(row));
+	has(m, "tare_container_own_seconds_total{kind=\"netns\"}", "0.000000003");
+	has(m, "tare_container_own_seconds_total{kind=\"netns\",name=\"netns-1\"}", "0.000000004");
+	has(m, "tare_container_own_seconds_total{kind=\"lab\",name=\"pid:851\"}", "0.000000008");
+	has(m, CONTAINERS, "4");
+}
+
+/* The bill joins what is long gone: what was said under its own name stays as it was. */
+static void earlier(void **state)
+{
+	_cleanup_(openmetrics_freep) struct openmetrics *m = openmetrics_new();
+	struct bill_row row = named(2, CONTAINER_SERVICE, "a");
+
+	(void)state;
+	row.soft.own_ns = 7;
+	row.is_gone = true;
+	update(m, 1 * SECOND, &row, 1);
+	row = named(2, CONTAINER_SERVICE, BILL_EARLIER);
+	row.soft.own_ns = 9;
+	row.is_gone = true;
+	update(m, 2 * SECOND, &row, 1);
+	has(m, OWN, "0.000000007");
+	has(m, "tare_container_own_seconds_total{kind=\"service\",name=\"(earlier)\"}", NULL);
+}
+
 /* No more of those that are gone than there is a limit, and the last ones. */
 static void many_gone(void **state)
 {
@@ -322,6 +362,8 @@ int main(void)
 		cmocka_unit_test(cleared),
 		cmocka_unit_test(never_back),
 		cmocka_unit_test(gone),
+		cmocka_unit_test(earlier),
+		cmocka_unit_test(unnamed),
 		cmocka_unit_test(many_gone),
 	};
 
