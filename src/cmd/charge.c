@@ -31,6 +31,9 @@ static const struct opt ask_opts[] = {
 	OPT_FLAG(struct charge_ask, json_stream, "json-stream", 0,
 		"a JSON object in a line for each interval, and one of the totals"),
 	OPT_FLAG(struct charge_ask, csv, "csv", 0, "lines of CSV"),
+	OPT_STR(struct charge_ask, listen, "listen", 0, "<addr:port>",
+		"serve the totals to Prometheus at http://ADDR:PORT/metrics; [ADDR]:PORT of IPv6; "
+		"PORT alone: at 127.0.0.1"),
 	OPT_FLAG(struct charge_ask, quiet, "quiet", 'q', "no progress on stderr"),
 	OPT_END,
 };
@@ -50,6 +53,11 @@ static void charge_defaults(struct cmd_cfg *cfg)
 
 static int check(const struct charge_ask *a, struct err *e)
 {
+	char ip[SOCK_ADDR_LEN];
+	uint16_t port;
+
+	if (*a->listen && http_addr(a->listen, ip, &port, e) < 0)
+		return err_wrap(e, "--listen");
 	if (a->json + a->json_stream + a->csv > 1)
 		return err_say(e, EINVAL, "--json, --json-stream and --csv exclude each other");
 	if (a->once && a->duration_ns)
@@ -78,6 +86,7 @@ static const struct charge_output *output_of(const struct charge_ask *a)
 static void live_free(struct live *l)
 {
 	screen_close(l->screen);
+	metrics_close(l->metrics);
 	charge_close(l->charge);
 	charge_run_fini(&l->run);
 	closep(&l->signal_fd);
@@ -109,6 +118,25 @@ static enum exit_code open_failed(int r)
 	return r == -ENOENT || r == -EINVAL || r == -EEXIST ? EXIT_USAGE : EXIT_ENVIRONMENT;
 }
 
+static int total(void *ctx, struct bill *ret, struct err *e)
+{
+	return charge_total(ctx, ret, e);
+}
+
+/* Return: 0, HTTP_UNAVAILABLE or negative errno. */
+static int serve(struct live *l, struct err *e)
+{
+	char url[128];
+	int r = *l->ask->listen ? metrics_open(&l->metrics, l->ask->listen, total, l->charge, e)
+				: 0;
+
+	if (r != 0 || !l->metrics || l->ask->quiet)
+		return r;
+	metrics_url(l->metrics, url, sizeof(url));
+	fprintf(stderr, "tare: charge serves %s\n", url);
+	return 0;
+}
+
 /* Signals first, so that none ends it while the terminal is not as it was. */
 static int open_all(struct live *l, struct charge_asked *asked, struct err *e)
 {
@@ -118,6 +146,8 @@ static int open_all(struct live *l, struct charge_asked *asked, struct err *e)
 	asked->cfg.per_cpu |= l->output == &charge_output_screen;
 	if (r >= 0)
 		r = charge_open(&l->charge, &asked->cfg, e);
+	if (r == 0)
+		r = serve(l, e);
 	if (r != 0)
 		return r;
 	l->run.kernel = *charge_kernel(l->charge);
@@ -186,6 +216,10 @@ const struct command command_charge = {
 		"it is what the CPUs spent in network softirqs, and which part of that the "
 		"rows add up to.\n"
 		"\n"
+		"With --listen the totals since the start are served as OpenMetrics, read when "
+		"they are asked for. Everybody who can connect can read them: there are no "
+		"passwords.\n"
+		"\n"
 		"Keys: t, n, p, l, a sort by total, softirqs, packets, gained, name; 1 shows "
 		"each CPU's share; + and - change the interval; space pauses the drawing; "
 		"Ctrl-L draws all of it anew; q ends it.\n"
@@ -195,7 +229,8 @@ const struct command command_charge = {
 		"tare charge --once --sort gained --top 10\nwho lost most to others, in a second",
 		"tare charge --duration 1m --json > bill.json\na minute as a document",
 		"tare charge --only --cgroup /sys/fs/cgroup/system.slice/nginx.service "
-		"--json-stream\none service, a line a second"},
+		"--json-stream\none service, a line a second",
+		"tare charge --listen 9464 > /dev/null\nfor Prometheus on the same machine"},
 	.defaults = charge_defaults,
 	.groups = charge_groups,
 	.run = charge_command,

@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "report/charge.h"
+#include "serve/metrics.h"
 
 struct live;
 struct screen;
@@ -21,6 +22,7 @@ struct live {
 	const struct charge_output *output;
 	struct charge_view view;
 	struct charge *charge;
+	struct metrics *metrics; /* NULL: nobody is served */
 	struct charge_run run;
 	uint64_t n_intervals;     /* so far */
 	uint64_t interval_ns;     /* now; keys change it */

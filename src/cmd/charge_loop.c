@@ -15,7 +15,18 @@ static int handle(struct live *l, bool scan, struct err *e)
 	}
 	if (l->screen)
 		screen_keys(l);
+	if (l->metrics)
+		metrics_run(l->metrics);
 	return scan ? charge_scan(l->charge, e) : 0;
+}
+
+/* How long poll() may wait. */
+static int left_ms(const struct live *l)
+{
+	int left = clock_left_ms(l->next_ns);
+	int http = l->metrics ? metrics_wait_ms(l->metrics) : -1;
+
+	return http < 0 ? left : MIN(left, http);
 }
 
 /* Until the interval is over, or it shall stop. */
@@ -28,10 +39,11 @@ static int wait_interval(struct live *l, struct err *e)
 			{.fd = l->signal_fd, .events = POLLIN},
 			{.fd = l->screen ? STDIN_FILENO : -1, .events = POLLIN},
 			{.fd = charge_fd(l->charge), .events = POLLIN},
+			{.fd = l->metrics ? metrics_fd(l->metrics) : -1, .events = POLLIN},
 		};
 
 		/* A signal that is handled (a new size of the terminal) ends it, too. */
-		if (poll(p, ARRAY_SIZE(p), clock_left_ms(l->next_ns)) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), left_ms(l)) < 0 && errno != EINTR)
 			return err_set(e, errno, "cannot wait");
 		r = handle(l, p[2].revents & POLLIN, e);
 	}

@@ -83,6 +83,7 @@ struct penalty_ask {
 struct charge_ask {
 	uint64_t interval_ns, duration_ns;
 	uint32_t sort, top;
+	char listen[64]; /* as http_addr() reads it; "": nowhere */
 	bool once, lines, json, json_stream, csv, quiet;
 };
 

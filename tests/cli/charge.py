@@ -25,6 +25,8 @@ import sys
 import tempfile
 import termios
 import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from tap import Tap, strict_json, tare  # noqa: E402
@@ -72,6 +74,7 @@ def bad_options():
         (["--netns", "eth0"], "'eth0' is not netns:NAME"),
         (["--netns", "host,"], "a name is empty"),
         (["--max-containers", "5000"], "--max-containers"),
+        (["--listen", "localhost:9464"], "--listen: 'localhost:9464' is not ADDR:PORT"),
         (["nginx"], "unexpected argument 'nginx'"),
     ):
         done = charge(*words, status=2)
@@ -273,6 +276,51 @@ def only_named(schema, pods):
         assert bad[1].rsplit(":")[-1] in done.stderr, done.stderr
 
 
+def scrape(url):
+    """Value by sample."""
+    ask = urllib.request.Request(url, headers={"Accept": "application/openmetrics-text"})
+    with urllib.request.urlopen(ask, timeout=DEADLINE_S) as answer:
+        text = answer.read().decode()
+    assert text.endswith("# EOF\n"), text
+    samples = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(dict(samples)), "a sample twice"
+    return {name: float(value) for name, value in samples}
+
+
+def served(schema, pods):
+    """As it is when it is asked, between intervals, too; and what was said never falls."""
+    s = Stream(schema, "--listen", "0", "--only", "--netns", f"pid:{pods[0].process.pid}")
+    url = s.process.stderr.readline().decode().split()[-1]
+    s.next()
+    sample = 'tare_container_packets_total{kind="netns",direction="rx"}'  # nobody named it
+    before = scrape(url)
+    send(pods[0], N)
+    after = scrape(url)
+    assert N <= after[sample] - before[sample] <= N + 50, (sample, before[sample], after[sample])
+    for key, value in before.items():
+        assert not key.split("{")[0].endswith("_total") or after[key] >= value, (key, value, after[key])
+    assert 0.99 <= after["tare_charge_conservation_ratio"] <= 1.01, after
+    assert after["tare_charge_containers"] == len(s.next()["rows"]) - 2
+    total = s.finish()
+    row = row_of(total, pods[0])
+    assert after[sample] <= row["rx_pkts"], row
+    last = scrape_refused(url)
+    assert isinstance(last, ConnectionRefusedError), last
+
+
+def scrape_refused(url):
+    try:
+        return scrape(url)
+    except urllib.error.URLError as e:
+        return e.reason
+
+
+def not_served(_pods):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = charge("--once", "--listen", str(taken.getsockname()[1]), status=3)
+    assert "Address already in use" in done.stderr and not done.stdout, done
+
+
 def csv_lines(pods):
     text = charge("--duration", "200ms", "--interval", "100ms", "--csv", "--quiet").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -434,6 +482,8 @@ def live(tap, schema, stream_schema):
         tap.check("1:3 by packets; totals are the intervals' sum", who_receives, stream_schema, pods)
         tap.check("comes and goes while it runs", comes_and_goes, stream_schema, pods)
         tap.check("--only --netns; names that are not there", only_named, schema, pods)
+        tap.check("--listen: what a scraper gets", served, stream_schema, pods)
+        tap.check("--listen: an address that is taken: 3", not_served, pods)
         tap.check("--csv", csv_lines, pods)
         tap.check("text", text_tables, pods)
         tap.check("the reader goes away", reader_gone, stream_schema, pods)
