@@ -6,6 +6,7 @@
 #include "charge/cfg.h"
 #include "dns/cfg.h"
 #include "frame/tester.h"
+#include "guard/guard.h"
 #include "guest/run.h"
 #include "load/load.h"
 #include "method/density.h"
@@ -87,6 +88,13 @@ struct charge_ask {
 	bool once, lines, json, json_stream, csv, quiet;
 };
 
+/* guard.c */
+struct guard_ask {
+	bool restore, json_stream, quiet;
+	struct charge_words find;
+	struct guard_cfg cfg;
+};
+
 /* Configuration of all commands; each shows the groups it reads. */
 struct cmd_cfg {
 	const struct command *command; /* whose configuration this is */
@@ -111,6 +119,7 @@ struct cmd_cfg {
 	struct penalty_cfg penalty;
 	struct charge_ask charge_ask;
 	struct charge_words charge;
+	struct guard_ask guard;
 	struct load_cfg load[CMD_MAX_LOADS]; /* row = load_table */
 };
 

@@ -7,6 +7,7 @@
 #include "report/density.h"
 #include "report/dns.h"
 #include "report/frames.h"
+#include "report/guard.h"
 #include "report/penalty.h"
 #include "report/report.h"
 #include "report/rfc2544.h"
@@ -57,6 +58,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		(void)report_charge_schema(stdout);
 	else if (strcmp(what, "charge-stream-schema") == 0 && n_args == 1)
 		(void)report_charge_stream_schema(stdout);
+	else if (strcmp(what, "guard-schema") == 0 && n_args == 1)
+		(void)report_guard_schema(stdout);
 	else if (strcmp(what, "result") == 0 && n_args == 1)
 		report_result_page(stdout);
 	else if (strcmp(what, "completion") == 0 && n_args == 1)
@@ -69,8 +72,8 @@ static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int 
 		return cmd_fail(EXIT_USAGE,
 			"doc: expected schema, lab-schema, search-schema, dns-schema, "
 			"frames-schema, rfc2544-schema, density-schema, penalty-schema, "
-			"charge-schema, charge-stream-schema, result, completion, man or man "
-			"COMMAND, not '%s'",
+			"charge-schema, charge-stream-schema, guard-schema, result, completion, "
+			"man or man COMMAND, not '%s'",
 			n_args ? args[n_args - 1] : "");
 	return cmd_finish();
 }
@@ -79,8 +82,8 @@ const struct command command_doc = {
 	.name = "doc",
 	.summary = "print the JSON schema, man page sources and shell completion",
 	.args = "schema|lab-schema|search-schema|dns-schema|frames-schema|rfc2544-schema|"
-		"density-schema|penalty-schema|charge-schema|charge-stream-schema|result|"
-		"completion|man [COMMAND]",
+		"density-schema|penalty-schema|charge-schema|charge-stream-schema|guard-schema|"
+		"result|completion|man [COMMAND]",
 	.description = "Everything is made from the tables that parse, measure and report.",
 	.examples = {"tare doc schema\nthe JSON Schema of tare compare --json",
 		"tare doc lab-schema\nthat of a file for tare compare --file",

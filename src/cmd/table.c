@@ -15,6 +15,7 @@ const struct command *const command_table[] = {
 	&command_charge,
 	&command_rfc2544,
 	&command_density,
+	&command_guard,
 	&command_penalty,
 	&command_guest,
 	&command_search,

@@ -15,6 +15,7 @@ extern const struct command command_charge;
 extern const struct command command_dns;
 extern const struct command command_rfc2544;
 extern const struct command command_density;
+extern const struct command command_guard;
 extern const struct command command_penalty;
 extern const struct command command_guest;
 extern const struct command command_search;

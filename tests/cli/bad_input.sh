@@ -182,6 +182,23 @@ list --quick | list: unknown option '--quick' (see --help)
 list nosuch | list: expected paths, loads, meters, senders, receivers, scenarios, resources or containers, not 'nosuch'
 list paths loads | list: expected paths, loads, meters, senders, receivers, scenarios, resources or containers, not 'loads'
 list --mtu 5 | list: --mtu: '5' is out of range (576 to 65535)
+guard extra | guard: unexpected argument 'extra'
+guard --policy drop | guard: --policy: 'drop' is not one of: observe, charge, charge+drop
+guard --container web | guard: --container: rule 'web': 'web' is not WHO:POLICY
+guard --container :charge | guard: --container: rule ':charge': ':charge' is not WHO:POLICY
+guard --container 'a:charge;b:pay' | guard: --container: rule 'b:pay': 'pay' is not observe, charge or charge+drop
+guard --container 'a:charge;' | guard: --container: rule '': '' is not WHO:POLICY
+guard --container a:charge,cpus=0 | guard: --container: rule 'a:charge,cpus=0': --cpus: '0' is out of range (0.001 to 4096)
+guard --container a:charge,cpus=2s | guard: --container: rule 'a:charge,cpus=2s': --cpus: '2s' is not such as 0.2 or 200m
+guard --container a:charge,cpus=-1 | guard: --container: rule 'a:charge,cpus=-1': --cpus: '-1' is not such as 0.2 or 200m
+guard --container a:charge,protect=22/x | guard: --container: rule 'a:charge,protect=22/x': --protect: 'x' is not a port
+guard --container a:charge,protect=0 | guard: --container: rule 'a:charge,protect=0': --protect: '0' is not a port
+guard --container a:charge,irq=1s | guard: --container: rule 'a:charge,irq=1s': --irq: '1s' is out of range (0, or 1ns to 1ms)
+guard --container a:charge,share=1 | guard: --container: rule 'a:charge,share=1': unknown option 'share', not one of: cpus, protect, irq
+guard --config nosuch | guard: --config: cannot open nosuch: No such file or directory
+guard --step 1ms | guard: --step: '1ms' is out of range (10ms to 1s)
+guard --interval 0 | guard: --interval: '0' is not a time with its unit, such as 500ms or 10s
+guard --only | guard: --only needs --netns or --cgroup
 search extra | search: unexpected argument 'extra'
 search --sut bridge | search: --sut: 'bridge' is not model, or model:name=value,...
 search --sut modelrate=1 | search: --sut: 'modelrate=1' is not model, or model:name=value,...
@@ -210,11 +227,11 @@ search --search binary --step 1e-3 | search: --step: '1e-3' is not a rate a seco
 search --search binary-lv --repeat-max 0 | search: --repeat-max: '0' is out of range (1 to 1000)
 search --search mrr --trials 0 | search: --trials: '0' is out of range (1 to 10000)
 search --time-max 10 | search: --time-max: '10' is not a time with its unit, such as 500ms or 10s
-doc | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not ''
+doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'nosuch'
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'extra'
 rfc2544 --path veth --ipv6 --sizes 64 | rfc2544: --sizes: 64 is too small: IPv6 frames are at least of 78 bytes
 rfc2544 | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --path veth --sut model | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut

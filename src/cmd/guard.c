@@ -1,0 +1,289 @@
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "charge/bill.h"
+#include "cmd/table.h"
+#include "report/guard.h"
+#include "sys/cgroup.h"
+#include "sys/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+static const struct opt ask_guard_opts[] = {
+	OPT_FLAG(struct guard_ask, restore, "restore", 0,
+		"only put quotas back that a guard before has left"),
+	OPT_FLAG(struct guard_ask, json_stream, "json-stream", 0, "one JSON object per line"),
+	OPT_FLAG(struct guard_ask, quiet, "quiet", 'q', "no lines"),
+	OPT_END,
+};
+
+/* Bills as the guard takes them. */
+struct billing {
+	struct charge *charge;
+	struct bill last;
+};
+
+static void billing_fini(struct billing *b)
+{
+	bill_fini(&b->last);
+	charge_closep(&b->charge);
+}
+
+static int next_bill(void *ctx, const struct bill **ret, struct err *e)
+{
+	struct billing *b = ctx;
+
+	bill_fini(&b->last);
+	*ret = &b->last;
+	return charge_bill(b->charge, &b->last, e);
+}
+
+static void guard_defaults(struct cmd_cfg *cfg)
+{
+	cfg->guard = (struct guard_ask){.cfg = guard_cfg_default, .find = charge_words_default};
+}
+
+static void guard_groups(struct opt_group *ret, struct cmd_cfg *cfg)
+{
+	ret[0] = (struct opt_group){"Options", ask_guard_opts, &cfg->guard, .stored = false};
+	ret[1] = (struct opt_group){"Guard", guard_opts, &cfg->guard.cfg, .stored = false};
+	ret[2] = (struct opt_group){"Containers", charge_opts, &cfg->guard.find, .stored = false};
+	ret[3] = (struct opt_group){0};
+}
+
+static int read_rules(struct guard_rules *rules, const struct guard_cfg *cfg, struct err *e)
+{
+	int r = guard_rules_add_list(rules, cfg->container, e);
+
+	if (r < 0)
+		return err_wrap(e, "--container");
+	r = *cfg->config ? guard_rules_read(rules, cfg->config, e) : 0;
+	return r < 0 ? err_wrap(e, "--config") : 0;
+}
+
+static bool any_drops(const struct guard_rules *rules, const struct guard_cfg *cfg)
+{
+	for (uint32_t i = 0; i < rules->n; i++)
+		if (rules->item[i].policy == GUARD_CHARGE_DROP)
+			return true;
+	return cfg->policy == GUARD_CHARGE_DROP;
+}
+
+static int cpu_root(char *ret, size_t size, struct err *e)
+{
+	if (cgroup_mount_point("cpu", ret, size) || cgroup_mount_point("", ret, size))
+		return 0;
+	return err_say(e, ENOENT, "no hierarchy of cgroups is mounted that has their CPU time");
+}
+
+static const char *state_dir(const struct guard_cfg *cfg, char *usual, size_t size)
+{
+	guard_state_dir(usual, size);
+	return *cfg->state_dir ? cfg->state_dir : usual;
+}
+
+static void say_restored(const struct guard_state *state, FILE *out)
+{
+	uint32_t n = guard_state_n_restored(state);
+
+	if (n)
+		fprintf(out, "tare: guard: %u cgroup%s put back as %s before a guard that ended\n",
+			n, n == 1 ? "" : "s", n == 1 ? "it was" : "they were");
+}
+
+static int restore(const struct guard_cfg *cfg)
+{
+	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
+	struct err e = {0};
+	char usual[4096];
+
+	if (guard_state_open(&state, state_dir(cfg, usual, sizeof(usual)), &e) != 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+	say_restored(state, stdout);
+	return cmd_finish();
+}
+
+/* What a guard that runs is made of. */
+struct guard_run {
+	const struct guard_ask *ask;
+	struct guard *guard;
+	struct billing *billing;
+	int cancel_fd;
+	uint64_t begin_ns;
+};
+
+/* Return: 0 or negative errno of a write. */
+static int report(const struct guard_run *run)
+{
+	_cleanup_(guard_report_fini) struct guard_report r = {0};
+
+	guard_take(run->guard, &r);
+	if (run->ask->quiet)
+		return 0;
+	return run->ask->json_stream ? guard_line(GUARD_INTERVAL, &run->ask->cfg, &r, stdout)
+				     : guard_text(&r, run->begin_ns, stdout);
+}
+
+/* Return: true when a signal came before. */
+static bool wait_until(const struct guard_run *run, uint64_t at_ns, int *ret, struct err *e)
+{
+	struct pollfd p[] = {{.fd = run->cancel_fd, .events = POLLIN},
+		{.fd = charge_fd(run->billing->charge), .events = POLLIN}};
+	int left_ms;
+
+	while (*ret == 0 && (left_ms = clock_left_ms(at_ns)) > 0) {
+		if (poll(p, ARRAY_SIZE(p), left_ms) <= 0)
+			continue;
+		if (p[0].revents)
+			return true;
+		*ret = charge_scan(run->billing->charge, e);
+	}
+	return false;
+}
+
+static int work(const struct guard_run *run, struct err *e)
+{
+	const struct guard_cfg *cfg = &run->ask->cfg;
+	const uint64_t end_ns = cfg->duration_ns ? run->begin_ns + cfg->duration_ns : UINT64_MAX;
+	uint64_t step_ns = run->begin_ns, report_ns = run->begin_ns + cfg->interval_ns;
+	int r = 0;
+
+	while (step_ns < end_ns) {
+		/* Late by more than a step: the next one is a whole one again. */
+		step_ns = MAX(step_ns + cfg->step_ns, clock_now_ns());
+		if (wait_until(run, MIN(step_ns, end_ns), &r, e) || r < 0)
+			break;
+		r = guard_step(run->guard, e);
+		if (r < 0)
+			break;
+		if (step_ns < report_ns && step_ns < end_ns)
+			continue;
+		report_ns += cfg->interval_ns;
+		if (report(run) < 0)
+			break; /* said at the end */
+	}
+	return r;
+}
+
+/* Everything is open: until it is over. */
+static int run_guard(const struct guard_ask *ask, const struct guard_args *args,
+	struct billing *billing, int cancel_fd)
+{
+	_cleanup_(guard_freep) struct guard *g = guard_new(args);
+	const struct guard_run run = {ask, g, billing, cancel_fd, clock_now_ns()};
+	struct err e = {0};
+	int r;
+
+	if (ask->json_stream)
+		(void)guard_line(GUARD_START, &ask->cfg, NULL, stdout); /* said at the end */
+	r = work(&run, &e);
+	if (r < 0)
+		return cmd_fail(EXIT_RUN, "guard: %s", e.text);
+	if (ask->json_stream)
+		(void)guard_line(GUARD_END, &ask->cfg, NULL, stdout);
+	return cmd_finish();
+}
+
+static int open_billing(struct billing *ret, const struct charge_asked *asked)
+{
+	struct err e = {0};
+	int r = charge_open(&ret->charge, &asked->cfg, &e);
+
+	if (r == -ENOENT)
+		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
+	return r != 0 ? cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text) : EXIT_DONE;
+}
+
+static int guard_with(const struct guard_ask *ask, const struct guard_rules *rules,
+	const struct charge_asked *asked)
+{
+	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
+	_cleanup_(billing_fini) struct billing billing = {0};
+	_cleanup_(closep) int cancel_fd = -1;
+	struct guard_source source = {.ctx = &billing, .bill = next_bill};
+	char usual[4096], root[512];
+	struct guard_args args = {.cfg = &ask->cfg,
+		.rules = rules,
+		.source = &source,
+		.cpu_root = root};
+	struct err e = {0};
+	int r = cpu_root(root, sizeof(root), &e);
+
+	if (r == 0)
+		r = guard_state_open(&state, state_dir(&ask->cfg, usual, sizeof(usual)), &e);
+	if (r != 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+	say_restored(state, stderr);
+	cancel_fd = signals_open(&e);
+	if (cancel_fd < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+	r = open_billing(&billing, asked);
+	if (r != EXIT_DONE)
+		return r;
+	source.irq_time = charge_kernel(billing.charge)->irq_time;
+	args.state = state;
+	r = run_guard(ask, &args, &billing, cancel_fd);
+	if (guard_state_close(take_ptr(state), &e) < 0)
+		return cmd_fail(EXIT_RUN, "guard: not put back as it was: %s", e.text);
+	return r;
+}
+
+static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
+{
+	_cleanup_(guard_rules_fini) struct guard_rules rules = {0};
+	_cleanup_(freep) struct charge_asked *asked = xcalloc(1, sizeof(*asked));
+	struct err e = {0};
+
+	(void)argc;
+	(void)argv;
+	(void)args;
+	(void)n_args;
+	if (cfg->guard.restore)
+		return restore(&cfg->guard.cfg);
+	if (read_rules(&rules, &cfg->guard.cfg, &e) < 0 ||
+		charge_ask(asked, &cfg->guard.find, &e) < 0)
+		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
+	if (any_drops(&rules, &cfg->guard.cfg))
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: this tare cannot drop packets");
+	return guard_with(&cfg->guard, &rules, asked);
+}
+
+const struct command command_guard = {
+	.name = "guard",
+	.summary = "have containers pay for the network's CPU time: quotas by who used it",
+	.args = "",
+	.description =
+		"Bills softirq time to containers as tare charge does, and acts on it: what the "
+		"kernel did for a container in others' time is taken off its CPU quota, and what "
+		"it lost to others in its own time is given back. A container that floods its "
+		"neighbours so spends its own budget on it.\n"
+		"\n"
+		"The policy observe touches nothing and is the default; charge sets the quota "
+		"(cpu.cfs_quota_us, or cpu.max); charge+drop also drops packets early once the "
+		"budget is spent. A rule names who: WHO:POLICY, with WHO a name or a pattern "
+		"of it (web-*; of a pod also namespace/name), kind:pattern (docker:*), an id or "
+		"its first 12 digits, or a cgroup's path, which begins with a slash. The first "
+		"rule that fits counts; who fits none has --policy. The budget is the container's "
+		"own quota, or less by cpus=0.2 (or 200m). Who has neither can't be charged.\n"
+		"\n"
+		"While it is guarded, a cgroup's period is 20 ms or less where its budget allows, "
+		"as every write of a quota hands out a fresh one. The kernel's least quota, 1 ms "
+		"in a period, is left to everybody.\n"
+		"\n"
+		"It fails open: quotas and periods are put back when the guard ends, by a "
+		"process beside it when it is killed, and when both were killed by the next guard "
+		"or by tare guard --restore, which does no more than that and belongs into "
+		"ExecStopPost= of a service. A quota that somebody sets meanwhile is the "
+		"container's new one. A second guard refuses.",
+	.examples = {"tare guard --policy charge\nevery container pays",
+		"tare guard --container 'web-*:charge,cpus=0.5;docker:*:observe'\n"
+		"some pay, with a budget of half a CPU",
+		"tare guard --config /etc/tare/guard.conf --json-stream\nrules of a file",
+		"tare guard --restore\nafter a guard was killed with all that belongs to it"},
+	.defaults = guard_defaults,
+	.groups = guard_groups,
+	.run = guard_main,
+};

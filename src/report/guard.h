@@ -1,0 +1,27 @@
+/* What the guard does, as it happens: lines of text, or one JSON object per line. */
+#pragma once
+
+#include "guard/guard.h"
+
+#include <stdio.h>
+
+/*
+ * Who is guarded, and who would be charged or credited. @begin_ns: of the first interval.
+ *
+ * Return: 0, or the negative errno of a write that failed.
+ */
+int guard_text(const struct guard_report *r, uint64_t begin_ns, FILE *out);
+
+enum guard_event {
+	GUARD_START,
+	GUARD_INTERVAL,
+	GUARD_END,
+	GUARD_EVENT_N,
+};
+/* @r: of an interval; NULL: none. Return: as guard_text(). */
+int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct guard_report *r,
+	FILE *out);
+/* JSON Schema of such a line. */
+int report_guard_schema(FILE *out);
+
+#define REPORT_GUARD_SCHEMA_VERSION 1

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""tare guard on cgroups of the test's own: quotas while it runs, and as they were after it, however it ends.
+
+usage: guard.py TARE SOURCE_ROOT
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from tap import Tap, skip_all  # noqa: E402
+
+TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+DEADLINE_S = 20
+V1 = pathlib.Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").exists()
+TOP = pathlib.Path("/sys/fs/cgroup/cpu" if V1 else "/sys/fs/cgroup")
+
+
+def set_quota(group, quota, period):
+    """-1: none"""
+    if V1:
+        (group / "cpu.cfs_period_us").write_text(str(period))
+        (group / "cpu.cfs_quota_us").write_text(str(quota))
+    else:
+        (group / "cpu.max").write_text(f"{'max' if quota < 0 else quota} {period}")
+
+
+def get_quota(group):
+    if V1:
+        return tuple(int((group / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+    quota, period = (group / "cpu.max").read_text().split()
+    return -1 if quota == "max" else int(quota), int(period)
+
+
+class Scene:
+    """A cgroup with a sleeper in it, and a directory for the guard's state."""
+
+    def __init__(self, stack, quota=20000):
+        self.group = TOP / f"tare-test-guard-cli-{os.getpid()}"
+        self.group.mkdir()
+        stack.callback(self.remove)
+        self.sleeper = subprocess.Popen(["sleep", "1000"])
+        stack.callback(self.end_sleeper)
+        set_quota(self.group, quota, 100000)
+        (self.group / "cgroup.procs").write_text(str(self.sleeper.pid))
+        self.state = stack.enter_context(tempfile.TemporaryDirectory())
+
+    def end_sleeper(self):
+        self.sleeper.kill()
+        self.sleeper.wait()
+
+    def remove(self):
+        until(lambda: self.try_remove(), "the cgroup can be removed")
+
+    def try_remove(self):
+        try:
+            self.group.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        return True
+
+    def words(self, *more):
+        return [TARE, "guard", "--state-dir", self.state, "--only", "--cgroup", str(self.group),
+                "--interval", "200ms", *more]
+
+    def start(self, stack, *more):
+        p = subprocess.Popen(self.words(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (p.kill(), p.communicate()))
+        return p
+
+    def guarded(self):
+        return get_quota(self.group)[1] == 20000
+
+    def run(self, *more):
+        return subprocess.run(self.words(*more), capture_output=True, text=True, check=False, timeout=60)
+
+
+def until(test, what):
+    end = time.monotonic() + DEADLINE_S
+    while not test():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.005)
+
+
+def lines(p):
+    return [json.loads(line) for line in p.stdout.splitlines()]
+
+
+def observe_touches_nothing():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.run("--json-stream", "--duration", "400ms")
+        assert p.returncode == 0, p.stderr
+        assert get_quota(s.group) == (20000, 100000)
+        all_lines = lines(p)
+        assert [x["event"] for x in all_lines][::len(all_lines) - 1] == ["start", "end"]
+        for x in all_lines:
+            for c in x["containers"]:
+                assert c["policy"] == "observe" and not c["guarded"], c
+        check_schema(all_lines)
+
+
+def check_schema(all_lines):
+    text = subprocess.run([TARE, "doc", "guard-schema"], capture_output=True, text=True, check=True).stdout
+    assert text == (ROOT / "docs/schema/tare-guard-1.json").read_text(), \
+        "run: tare doc guard-schema > docs/schema/tare-guard-1.json"
+    try:
+        import jsonschema
+    except ImportError:
+        return
+    validator = jsonschema.Draft202012Validator(json.loads(text))
+    for x in all_lines:
+        validator.validate(x)
+
+
+def charge_then_sigterm():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start(stack, "--policy", "charge", "--json-stream")
+        until(s.guarded, "the guard has the cgroup")
+        assert get_quota(s.group) == (4000, 20000)
+        while True:
+            row = json.loads(p.stdout.readline())
+            if row["containers"] and row["containers"][0]["guarded"]:
+                break
+        assert row["containers"][0]["budget_cpus"] == 0.2, row
+        check_schema([row])
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(DEADLINE_S) == 0
+        assert get_quota(s.group) == (20000, 100000)
+        assert os.listdir(s.state) == ["lock"]
+
+
+def killed():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        for _ in range(3):
+            p = s.start(stack, "--policy", "charge")
+            until(s.guarded, "the guard has the cgroup")
+            p.kill()
+            p.wait()
+            until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+            assert get_quota(s.group) == (20000, 100000)
+
+
+def killed_with_the_process_beside_it():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start(stack, "--policy", "charge")
+        until(s.guarded, "the guard has the cgroup")
+        children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+        beside = [c for c in children if "tare-guard-end" in pathlib.Path(f"/proc/{c}/comm").read_text()]
+        assert len(beside) == 1, children
+        os.kill(int(beside[0]), signal.SIGKILL)
+        p.kill()
+        p.wait()
+        assert get_quota(s.group) == (4000, 20000), "nobody is left to put it back"
+        back = s.run("--restore")
+        assert (back.returncode, back.stdout) == (
+            0, "tare: guard: 1 cgroup put back as it was before a guard that ended\n"), back
+        assert get_quota(s.group) == (20000, 100000)
+        again = s.run("--restore")
+        assert (again.returncode, again.stdout) == (0, ""), again
+
+
+def second_refuses():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start(stack, "--policy", "charge")
+        until(s.guarded, "the guard has the cgroup")
+        for more in ([], ["--restore"]):
+            second = s.run(*more)
+            assert second.returncode == 3, second
+            assert second.stderr == \
+                f"tare: guard: {s.state}: another guard is at work: process {p.pid}\n", second
+        assert get_quota(s.group) == (4000, 20000)
+
+
+def removed_meanwhile():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start(stack, "--policy", "charge", "--json-stream")
+        until(s.guarded, "the guard has the cgroup")
+        s.end_sleeper()
+        s.remove()
+        while True:
+            row = json.loads(p.stdout.readline())
+            if not row["containers"] or row["containers"][0]["gone"]:
+                break
+        assert p.poll() is None
+        p.send_signal(signal.SIGINT)
+        assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+
+
+def no_quota():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack, quota=-1)
+        p = s.run("--policy", "charge", "--duration", "400ms")
+        assert p.returncode == 0, p
+        assert "nothing to charge against" in p.stdout, p
+        assert get_quota(s.group) == (-1, 100000)
+        p = s.start(stack, "--container", "*:charge,cpus=0.5")
+        until(lambda: get_quota(s.group) == (10000, 20000), "it has the budget that was asked for")
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(DEADLINE_S) == 0
+        assert get_quota(s.group) == (-1, 100000)
+
+
+def damaged_state():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        (pathlib.Path(s.state) / "state").write_text("tare-guard-state 1\nboot x\ncgroup 1 2000 ")
+        for more in (["--policy", "charge"], ["--restore"]):
+            p = s.run(*more)
+            assert p.returncode == 3 and "'state': damaged: " in p.stderr, p
+        assert get_quota(s.group) == (20000, 100000)
+
+
+def main():
+    tap = Tap()
+    if os.geteuid() != 0:
+        skip_all("needs root")
+    try:
+        with contextlib.ExitStack() as stack:
+            p = Scene(stack).run("--duration", "100ms")
+    except OSError as e:
+        skip_all(f"no cgroup with a CPU quota can be made: {e}")
+    if p.returncode == 3:
+        skip_all(p.stderr.strip())
+    tap.check("observe touches nothing", observe_touches_nothing)
+    tap.check("charge has the quota until SIGTERM", charge_then_sigterm)
+    tap.check("kill -9: quotas are put back by the process beside it", killed)
+    tap.check("kill -9 of both: by --restore", killed_with_the_process_beside_it)
+    tap.check("a second guard refuses", second_refuses)
+    tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
+    tap.check("no quota, nothing to charge against", no_quota)
+    tap.check("a damaged state file is refused", damaged_state)
+    tap.done()
+
+
+main()
