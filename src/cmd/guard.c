@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "charge/bill.h"
 #include "cmd/table.h"
+#include "guard/early.h"
 #include "report/guard.h"
 #include "sys/cgroup.h"
 #include "sys/signals.h"
@@ -202,6 +203,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 {
 	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
 	_cleanup_(billing_fini) struct billing billing = {0};
+	_cleanup_(early_closep) struct early *early = NULL;
 	_cleanup_(closep) int cancel_fd = -1;
 	struct guard_source source = {.ctx = &billing, .bill = next_bill};
 	char usual[4096], root[512];
@@ -223,6 +225,12 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	r = open_billing(&billing, asked);
 	if (r != EXIT_DONE)
 		return r;
+	if (asked->cfg.enforce) {
+		if (early_open(&early, charge_softirq(billing.charge), ask->cfg.nics, &e) != 0)
+			return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+		args.drop = &early_ops;
+		args.drop_ctx = early;
+	}
 	source.irq_time = charge_kernel(billing.charge)->irq_time;
 	args.state = state;
 	r = run_guard(ask, &args, &billing, cancel_fd);
@@ -246,8 +254,7 @@ static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	if (read_rules(&rules, &cfg->guard.cfg, &e) < 0 ||
 		charge_ask(asked, &cfg->guard.find, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
-	if (any_drops(&rules, &cfg->guard.cfg))
-		return cmd_fail(EXIT_ENVIRONMENT, "guard: this tare cannot drop packets");
+	asked->cfg.enforce = any_drops(&rules, &cfg->guard.cfg);
 	return guard_with(&cfg->guard, &rules, asked);
 }
 
@@ -263,7 +270,9 @@ const struct command command_guard = {
 		"\n"
 		"The policy observe touches nothing and is the default; charge sets the quota "
 		"(cpu.cfs_quota_us, or cpu.max); charge+drop also drops packets early once the "
-		"budget is spent. A rule names who: WHO:POLICY, with WHO a name or a pattern "
+		"budget is spent: at the host's half of the container's veth, and at --nic, by the "
+		"container's addresses, where it costs less. A rule names who: "
+		"WHO:POLICY, with WHO a name or a pattern "
 		"of it (web-*; of a pod also namespace/name), kind:pattern (docker:*), an id or "
 		"its first 12 digits, or a cgroup's path, which begins with a slash. The first "
 		"rule that fits counts; who fits none has --policy. The budget is the container's "

@@ -26,6 +26,8 @@ const struct opt guard_opts[] = {
 		"what an interrupt costs beside the softirq that it raises, as measured here; 0: "
 		"left out",
 		.unit = NUM_DURATION, .min = 1, .max = NSEC_PER_MSEC, .zero_ok = true),
+	OPT_STR(struct guard_cfg, nics, "nic", 0, "<list>",
+		"devices by which packets come in: charge+drop drops there, where it costs least"),
 	OPT_STR(struct guard_cfg, state_dir, "state-dir", 0, "<dir>",
 		"where it is noted what quotas were; else /run/tare/guard, or below "
 		"$XDG_RUNTIME_DIR"),

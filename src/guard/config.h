@@ -24,7 +24,8 @@ enum guard_policy {
 };
 extern const char *const guard_policy_name[GUARD_POLICY_N];
 
-#define GUARD_MAX_PORTS  32
+/* Each counts for TCP and for UDP: bpf/drop.h, DROP_PORTS_PER_OWNER. */
+#define GUARD_MAX_PORTS  6
 #define GUARD_IRQ_UNSAID UINT64_MAX
 
 struct guard_rule {

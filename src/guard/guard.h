@@ -24,6 +24,7 @@ struct guard_cfg {
 	uint64_t irq_ns; /* what an interrupt costs beside the softirq that it raises; 0: unknown */
 	char container[2048]; /* rules, parted by ";" */
 	char config[256];     /* a file of rules; "": none */
+	char nics[256];       /* devices that packets for containers come in by, with commas */
 	char state_dir[256];  /* "": guard_state_dir() */
 };
 extern const struct guard_cfg guard_cfg_default;

@@ -215,6 +215,31 @@ def no_quota():
         assert get_quota(s.group) == (-1, 100000)
 
 
+def drop_goes_with_it():
+    """programs hang on links, which go with the process"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        device = f"tgd{os.getpid() % 100000}"
+        inside = ["unshare", "-n", "sh", "-ec",
+                  f"ip link add {device} type veth peer name {device}p; ip link set {device} up; exec \"$@\"", "sh"]
+        p = subprocess.Popen(inside + s.words("--container", "*:charge+drop,protect=22", "--nic", device,
+                                              "--json-stream"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (p.kill(), p.communicate()))
+        until(s.guarded, "the guard has the cgroup")
+        while True:
+            row = json.loads(p.stdout.readline())
+            if row["containers"] and row["containers"][0]["guarded"]:
+                break
+        assert row["containers"][0]["policy"] == "charge+drop" and not row["containers"][0]["why"], row
+        check_schema([row])
+        p.kill()
+        p.wait()
+        until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+        assert get_quota(s.group) == (20000, 100000)
+        bad = s.run("--policy", "charge+drop", "--nic", "nosuch0")
+        assert (bad.returncode, bad.stderr) == (3, "tare: guard: device 'nosuch0': No such device\n"), bad
+
+
 def damaged_state():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -243,6 +268,7 @@ def main():
     tap.check("a second guard refuses", second_refuses)
     tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
     tap.check("no quota, nothing to charge against", no_quota)
+    tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
     tap.check("a damaged state file is refused", damaged_state)
     tap.done()
 
