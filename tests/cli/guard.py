@@ -143,7 +143,7 @@ def charge_then_sigterm():
 def killed():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
-        for _ in range(3):
+        for _ in range(2):
             p = s.start(stack, "--policy", "charge")
             until(s.guarded, "the guard has the cgroup")
             p.kill()
