@@ -1,5 +1,6 @@
 /* What is generated from the option and field tables for the package and the tests. */
 #include "base/cleanup.h"
+#include "base/macro.h"
 #include "base/mem.h"
 #include "cmd/iperf_man.h"
 #include "cmd/table.h"
@@ -21,60 +22,76 @@ static void doc_groups(struct opt_group *ret, struct cmd_cfg *cfg)
 	ret[0] = (struct opt_group){0};
 }
 
-static void lab_schema(void)
+static int lab_schema(FILE *out)
 {
 	struct opt_group groups[CMD_MAX_GROUPS] = {0};
 	_cleanup_(freep) struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 
 	cmd_cfg_init(cfg, &command_compare, groups);
-	(void)report_lab_schema(groups, stdout); /* what can't be written is said at the end */
+	return report_lab_schema(groups, out);
+}
+
+static int completion(FILE *out)
+{
+	help_completion(out);
+	return 0;
+}
+
+/* What can't be written is said at the end, whoever notices it. */
+static const struct doc {
+	const char *name;
+	int (*print)(FILE *out);
+} table[] = {
+	{"schema", report_schema},
+	{"lab-schema", lab_schema},
+	{"search-schema", report_search_schema},
+	{"dns-schema", report_dns_schema},
+	{"frames-schema", frames_schema},
+	{"rfc2544-schema", report_rfc2544_schema},
+	{"density-schema", report_density_schema},
+	{"penalty-schema", report_penalty_schema},
+	{"charge-schema", report_charge_schema},
+	{"charge-stream-schema", report_charge_stream_schema},
+	{"guard-schema", report_guard_schema},
+	{"result", report_result_page},
+	{"completion", completion},
+};
+
+static const struct doc *doc_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+static int man_run(char **args, int n_args)
+{
+	const struct command *c = n_args > 1 ? command_find(args[1]) : NULL;
+
+	if (n_args == 2 && strcmp(args[1], "iperf3") == 0)
+		iperf_man(stdout);
+	else if (n_args == 1 || (n_args == 2 && c))
+		help_man(c, stdout);
+	else
+		return cmd_fail(EXIT_USAGE, "doc: no page of '%s' (see tare --help)",
+			args[n_args - 1]);
+	return cmd_finish();
 }
 
 static int doc_run(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
 {
-	const char *what = n_args ? args[0] : "";
-	const struct command *c = n_args > 1 ? command_find(args[1]) : NULL;
+	const struct doc *doc = n_args == 1 ? doc_find(args[0]) : NULL;
 
 	(void)cfg;
 	(void)argc;
 	(void)argv;
-	if (strcmp(what, "schema") == 0 && n_args == 1)
-		report_schema(stdout);
-	else if (strcmp(what, "lab-schema") == 0 && n_args == 1)
-		lab_schema();
-	else if (strcmp(what, "search-schema") == 0 && n_args == 1)
-		(void)report_search_schema(stdout); /* what can't be written is said at the end */
-	else if (strcmp(what, "dns-schema") == 0 && n_args == 1)
-		(void)report_dns_schema(stdout); /* the same */
-	else if (strcmp(what, "frames-schema") == 0 && n_args == 1)
-		(void)frames_schema(stdout);
-	else if (strcmp(what, "rfc2544-schema") == 0 && n_args == 1)
-		(void)report_rfc2544_schema(stdout);
-	else if (strcmp(what, "density-schema") == 0 && n_args == 1)
-		(void)report_density_schema(stdout);
-	else if (strcmp(what, "penalty-schema") == 0 && n_args == 1)
-		(void)report_penalty_schema(stdout);
-	else if (strcmp(what, "charge-schema") == 0 && n_args == 1)
-		(void)report_charge_schema(stdout);
-	else if (strcmp(what, "charge-stream-schema") == 0 && n_args == 1)
-		(void)report_charge_stream_schema(stdout);
-	else if (strcmp(what, "guard-schema") == 0 && n_args == 1)
-		(void)report_guard_schema(stdout);
-	else if (strcmp(what, "result") == 0 && n_args == 1)
-		report_result_page(stdout);
-	else if (strcmp(what, "completion") == 0 && n_args == 1)
-		help_completion(stdout);
-	else if (strcmp(what, "man") == 0 && n_args == 2 && strcmp(args[1], "iperf3") == 0)
-		iperf_man(stdout);
-	else if (strcmp(what, "man") == 0 && (n_args == 1 || (n_args == 2 && c)))
-		help_man(c, stdout);
-	else
-		return cmd_fail(EXIT_USAGE,
-			"doc: expected schema, lab-schema, search-schema, dns-schema, "
-			"frames-schema, rfc2544-schema, density-schema, penalty-schema, "
-			"charge-schema, charge-stream-schema, guard-schema, result, completion, "
-			"man or man COMMAND, not '%s'",
+	if (n_args && strcmp(args[0], "man") == 0)
+		return man_run(args, n_args);
+	if (!doc)
+		return cmd_fail(EXIT_USAGE, "doc: no document '%s' (see tare doc --help)",
 			n_args ? args[n_args - 1] : "");
+	(void)doc->print(stdout);
 	return cmd_finish();
 }
 

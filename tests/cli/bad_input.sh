@@ -227,11 +227,11 @@ search --search binary --step 1e-3 | search: --step: '1e-3' is not a rate a seco
 search --search binary-lv --repeat-max 0 | search: --repeat-max: '0' is out of range (1 to 1000)
 search --search mrr --trials 0 | search: --trials: '0' is out of range (1 to 10000)
 search --time-max 10 | search: --time-max: '10' is not a time with its unit, such as 500ms or 10s
-doc | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not ''
-doc nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'nosuch'
-doc man nosuch | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'nosuch'
+doc | doc: no document '' (see tare doc --help)
+doc nosuch | doc: no document 'nosuch' (see tare doc --help)
+doc man nosuch | doc: no page of 'nosuch' (see tare --help)
 doc --json | doc: unknown option '--json' (see --help)
-doc schema extra | doc: expected schema, lab-schema, search-schema, dns-schema, frames-schema, rfc2544-schema, density-schema, penalty-schema, charge-schema, charge-stream-schema, guard-schema, result, completion, man or man COMMAND, not 'extra'
+doc schema extra | doc: no document 'extra' (see tare doc --help)
 rfc2544 --path veth --ipv6 --sizes 64 | rfc2544: --sizes: 64 is too small: IPv6 frames are at least of 78 bytes
 rfc2544 | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
 rfc2544 --path veth --sut model | rfc2544: name what is between the ports: --path (see tare list), --ports or --sut
