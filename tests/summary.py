@@ -3,10 +3,11 @@
 
 Usage: summary.py BUILD/meson-logs/testlog.json...
 
-A test that speaks TAP counts once per 'ok'/'not ok' line, any other test once. '# skipped WHAT: WHY' counts as
-skipped, and then 'ok N - WHAT' right after it not as passed; a log that cannot be read counts as failed. With logs
-of several builds each suite carries its build's name. The last line is 'N passed, N failed, N skipped'; the exit
-status is 1 if anything failed or nothing passed.
+A test that speaks TAP counts once per number of its 'ok'/'not ok' lines, any other test once; that a program failed
+in which one of these did, or its group ('not ok 0'), is no failure more. '# skipped WHAT: WHY' counts as skipped, and
+then 'ok N - WHAT' right after it not as passed; a log that cannot be read counts as failed. With logs of several
+builds each suite carries its build's name. The last line is 'N passed, N failed, N skipped'; the exit status is 1 if
+anything failed or nothing passed.
 """
 import collections
 import json
@@ -15,8 +16,10 @@ import re
 import sys
 
 PLAN = re.compile(r'^1\.\.(\d+)[ \t]*(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
-POINT = re.compile(r'^(not )?ok\b.*?(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
+POINT = re.compile(r'^(not )?ok\b(?:[ \t]+(\d+))?.*?(?:#[ \t]*skip\S*[ \t]*(.*))?$', re.M | re.I)
 PART = re.compile(r'^# skipped (.*?): (.*)\n(?:ok \d+ - (.*))?', re.M)
+# A failed point between the comments on it: cmocka's assertion comes after it, what a test says itself before.
+FAILED = re.compile(r'(?:^#.*\n)*^not ok\b(?!.*#[ \t]*skip).*\n?(?:^#(?!.*\bnot ok\b).*\n?)*', re.M | re.I)
 TAIL_LINES = 15
 
 Outcome = collections.namedtuple('Outcome', 'passed failed skip_reasons')
@@ -32,14 +35,27 @@ def skip_reason(point, out):
     before = last_line(out[:point.start()])
     if point[1] and before.startswith('# ') and ': error: ' not in before:
         return before[2:]
-    return point[2].strip() or 'no reason given'
+    return point[3].strip() or 'no reason given'
+
+
+def points_of(out):
+    """One a number, the failed one of several: a child that exits with its parent's buffer says it all again."""
+    points = {}
+    for at, m in enumerate(POINT.finditer(out)):
+        key = m[2] or f'at {at}'
+        if key not in points or (m[1] and not points[key][1]):
+            points[key] = m
+    group = points.pop('0', None)
+    if group and group[1] and not any(m[1] for m in points.values()):
+        points['0'] = group
+    return list(points.values())
 
 
 def tap_outcome(result, out):
-    points = list(POINT.finditer(out))
-    plans = list(PLAN.finditer(out))
-    reasons = [skip_reason(m, out) for m in points if m[2] is not None]
-    failed = sum(1 for m in points if m[1] and m[2] is None)
+    points = points_of(out)
+    plans = list({m[0]: m for m in PLAN.finditer(out)}.values())
+    reasons = [skip_reason(m, out) for m in points if m[3] is not None]
+    failed = sum(1 for m in points if m[1] and m[3] is None)
     passed = len(points) - len(reasons) - failed
     reasons += [m[2].strip() or 'no reason given' for m in plans if m[2] is not None]
     parts = PART.findall(out)
@@ -91,10 +107,20 @@ def print_table(suites):
         print(f'{name:<24} {passed:>7} {failed:>7} {skipped:>7}')
 
 
+def shortened(text):
+    """Both ends of it: an error of the program's own stands before what a sanitizer has to say, its sum at the end."""
+    lines = text.strip('\n').splitlines()
+    if len(lines) <= 2 * TAIL_LINES:
+        return lines
+    return [*lines[:TAIL_LINES], f'... {len(lines) - 2 * TAIL_LINES} lines ...', *lines[-TAIL_LINES:]]
+
+
 def print_failure(name, test):
     print(f"\nfailed: {name} ({test['result']}, exit status {test.get('returncode')})")
-    text = (test.get('stdout') or '') + (test.get('stderr') or '')
-    for line in text.rstrip().splitlines()[-TAIL_LINES:]:
+    out, err = test.get('stdout') or '', test.get('stderr') or ''
+    points = FAILED.findall(out)
+    parts = [shortened(x) for x in points] or [out.rstrip().splitlines()[-TAIL_LINES:]]
+    for line in sum(parts, []) + shortened(err):
         print('    ' + line)
 
 
