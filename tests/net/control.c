@@ -312,8 +312,8 @@ static void survives_odd_requests(void **state)
 		else if (!doc_is_str(doc_get(d, "type"), "error"))
 			print_message("# %s: accepted\n", bad[i]);
 		n_bad += !d || !doc_is_str(doc_get(d, "type"), "error");
-		spawn_reap(p.pid);
 		chan_close(&p.chan);
+		spawn_reap(p.pid);
 	}
 	assert_int_equal(n_bad, 0);
 }

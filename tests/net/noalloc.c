@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SPAN_NS (100 * NSEC_PER_MSEC)
+#define SPAN_NS (50 * NSEC_PER_MSEC)
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);

@@ -165,6 +165,45 @@ static void outcome_free(struct outcome *o)
 	free(o);
 }
 
+/* One that mostly waits is played beside the others. */
+struct game {
+	struct script near, far;
+	bool exact;
+	const char *who, *words; /* of the error */
+	pthread_t thread;
+	struct outcome *out;
+	int r;
+};
+
+static void *game_play(void *arg)
+{
+	struct game *g = arg;
+
+	g->out = outcome_new();
+	g->r = play(&g->near, &g->far, g->exact, -1, g->out);
+	return NULL;
+}
+
+static void game_start(struct game *g)
+{
+	assert_int_equal(pthread_create(&g->thread, NULL, game_play, g), 0);
+}
+
+/* Return: whether it failed as it should. */
+static bool game_end(struct game *g)
+{
+	bool good;
+
+	pthread_join(g->thread, NULL);
+	good = g->r < 0 && g->r != -ECANCELED && strstr(g->out->err.text, g->who) &&
+	       strstr(g->out->err.text, g->words);
+	if (!good)
+		print_message("# %d, %s; instead of: %s ... %s\n", g->r, g->out->err.text, g->who,
+			g->words);
+	outcome_free(g->out);
+	return good;
+}
+
 static void ends_of_different_length(void **state)
 {
 	const struct script near = {
@@ -188,63 +227,60 @@ static void ends_of_different_length(void **state)
 }
 
 /* All is sent, but something was lost: after a while the rest is no longer waited for. */
+static struct game lost = {.near = {.words = {DONE}, .stays = true},
+	.far = {.words = {INTERVAL("0", "0", "10")}, .stays = true},
+	.exact = true,
+	.who = "agent far",
+	.words = ""};
+
+static struct game bad_words[] = {
+	{{.words = {INTERVAL("1", "0", "1")}}, {.stays = true}, false, "agent near",
+		"instead of 0"},
+	{{.stays = true}, {.words = {INTERVAL("0", "5", "5")}}, false, "agent far", "before it"},
+	{{.stays = true}, {.words = {INTERVAL("-1", "0", "1")}}, false, "agent far", "'n'"},
+	{{.stays = true}, {.words = {INTERVAL("0", "\"0\"", "1")}}, false, "agent far", "begin_ns"},
+	{{.stays = true}, {.words = {INTERVAL("0", "0", "1e9")}}, false, "agent far", "end_ns"},
+	{{.stays = true}, {.words = {"{\"type\":\"interval\"}"}}, false, "agent far", "'n'"},
+	{{.stays = true}, {.words = {DONE, DONE}}, false, "agent far", "does not fit"},
+	{{.stays = true}, {.words = {DONE, INTERVAL("0", "0", "1")}}, false, "agent far", "fit"},
+	{{.stays = true}, {.words = {SENT}}, false, "agent far", "does not fit"},
+	{{.stays = true}, {.words = {OK}}, false, "agent far", "does not fit"},
+	{{.stays = true}, {.words = {"{}"}}, false, "agent far", "does not fit"},
+	{{.stays = true}, {.words = {"{\"type\":\"finish\"}"}}, false, "agent far", "does not fit"},
+	{{.stays = true}, {.words = {"{\"type\":\"error\",\"text\":\"no\"}"}}, false, "agent far",
+		"no"},
+	{{.words = {DONE}, .stays = true}, {.words = {NULL}}, false, "agent far", "closed"},
+	{{.words = {DONE, OK}}, {.words = {DONE}}, false, "agent far", "closed"},
+	{{.words = {DONE, DONE}}, {.words = {DONE}, .stays = true}, false, "agent near",
+		"nor error"},
+	/* The one that died is the cause of what the other one says. */
+	{{.words = {"{\"type\":\"error\",\"text\":\"no\"}"}, .stays = true}, {.words = {NULL}},
+		false, "agent far", "closed"},
+};
+
+static int start_games(void **state)
+{
+	(void)state;
+	game_start(&lost);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_words); i++)
+		game_start(&bad_words[i]);
+	return 0;
+}
+
 static void exact_amount_that_never_arrives(void **state)
 {
-	const struct script near = {.words = {DONE}, .stays = true};
-	const struct script far = {.words = {INTERVAL("0", "0", "10")}, .stays = true};
-	struct outcome *o = outcome_new();
-
 	(void)state;
-	assert_int_equal(play(&near, &far, true, -1, o), -ETIMEDOUT);
-	assert_non_null(strstr(o->err.text, "agent far"));
-	outcome_free(o);
+	assert_true(game_end(&lost));
+	assert_int_equal(lost.r, -ETIMEDOUT);
 }
 
 static void bad_words_are_named(void **state)
 {
-	static const struct {
-		struct script near, far;
-		const char *who, *words;
-	} c[] = {
-		{{.words = {INTERVAL("1", "0", "1")}}, {.stays = true}, "agent near",
-			"instead of 0"},
-		{{.stays = true}, {.words = {INTERVAL("0", "5", "5")}}, "agent far", "before it"},
-		{{.stays = true}, {.words = {INTERVAL("-1", "0", "1")}}, "agent far", "'n'"},
-		{{.stays = true}, {.words = {INTERVAL("0", "\"0\"", "1")}}, "agent far",
-			"begin_ns"},
-		{{.stays = true}, {.words = {INTERVAL("0", "0", "1e9")}}, "agent far", "end_ns"},
-		{{.stays = true}, {.words = {"{\"type\":\"interval\"}"}}, "agent far", "'n'"},
-		{{.stays = true}, {.words = {DONE, DONE}}, "agent far", "does not fit"},
-		{{.stays = true}, {.words = {DONE, INTERVAL("0", "0", "1")}}, "agent far", "fit"},
-		{{.stays = true}, {.words = {SENT}}, "agent far", "does not fit"},
-		{{.stays = true}, {.words = {OK}}, "agent far", "does not fit"},
-		{{.stays = true}, {.words = {"{}"}}, "agent far", "does not fit"},
-		{{.stays = true}, {.words = {"{\"type\":\"finish\"}"}}, "agent far",
-			"does not fit"},
-		{{.stays = true}, {.words = {"{\"type\":\"error\",\"text\":\"no\"}"}}, "agent far",
-			"no"},
-		{{.words = {DONE}, .stays = true}, {.words = {NULL}}, "agent far", "closed"},
-		{{.words = {DONE, OK}}, {.words = {DONE}}, "agent far", "closed"},
-		{{.words = {DONE, DONE}}, {.words = {DONE}, .stays = true}, "agent near",
-			"nor error"},
-		/* The one that died is the cause of what the other one says. */
-		{{.words = {"{\"type\":\"error\",\"text\":\"no\"}"}, .stays = true},
-			{.words = {NULL}}, "agent far", "closed"},
-	};
 	uint32_t n_bad = 0;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
-		struct outcome *o = outcome_new();
-		int r = play(&c[i].near, &c[i].far, false, -1, o);
-		bool good = r < 0 && r != -ECANCELED && strstr(o->err.text, c[i].who) &&
-			    strstr(o->err.text, c[i].words);
-
-		if (!good)
-			print_message("# case %zu: %d, %s\n", i, r, o->err.text);
-		n_bad += !good;
-		outcome_free(o);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad_words); i++)
+		n_bad += !game_end(&bad_words[i]);
 	assert_int_equal(n_bad, 0);
 }
 
@@ -410,13 +446,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_of_different_length),
-		cmocka_unit_test(exact_amount_that_never_arrives),
-		cmocka_unit_test(bad_words_are_named),
 		cmocka_unit_test(interrupted_twice),
 		cmocka_unit_test(intervals_are_bounded),
+		cmocka_unit_test(bad_words_are_named),
+		cmocka_unit_test(exact_amount_that_never_arrives),
+		/* Forks, so when no game is left. */
 		cmocka_unit_test(a_server_keeps_to_its_limits),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, start_games, NULL);
 }
