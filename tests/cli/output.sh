@@ -5,6 +5,18 @@ tare=$1
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
 
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/tap"
+tap_folder=$dir/tap
+# Every path is built for such a list, which is waiting: beside the rest, and each is asked for once.
+listed() { # KIND WORDS...
+  "$tare" list "${@:2}" >"$dir/list-$1" &
+}
+listed all
+listed verbose paths --verbose
+listed paths paths
+
 short=(run --path veth --load rr:proto=tcp --time 50ms --warmup 10ms --repeat-min 2 --repeat-max 2)
 
 # fails STATUS PATTERN COMMAND...: exit status and something on stderr
@@ -18,22 +30,21 @@ fails() {
 prints() {
   local pattern=$1 out err status=0
   shift
-  out=$("$tare" "$@" 2>/dev/null) || status=$?
-  err=$("$tare" "$@" 2>&1 >/dev/null)
+  out=$("$tare" "$@" 2>"$dir/err") || status=$?
+  err=$(<"$dir/err")
   is "$status" 0 && is "$err" "" && has "$out" "$pattern"
 }
 to_full_disk() { "$tare" "$@" >/dev/full; }
 to_nowhere() { "$tare" "$@" >&-; }
 # The reader is gone before the first byte is written.
 to_closed_pipe() {
-  local dir status=0
-  dir=$(mktemp -d)
+  local status=0
   mkfifo "$dir/pipe"
   exec 3<>"$dir/pipe"
   exec 4>"$dir/pipe" 3>&-
   "$tare" "$@" >&4 4>&- || status=$?
   exec 4>&-
-  rm -r "$dir"
+  rm "$dir/pipe"
   return "$status"
 }
 # on_terminal WORDS...: what a terminal shows of stderr
@@ -48,42 +59,45 @@ reason=$("$tare" "${short[@]}" --quiet 2>&1 >/dev/null) || can_run=no
 if [ "$can_run" = yes ]; then
   for form in "" --json --csv; do
     words=("${short[@]}" --quiet ${form:+"$form"})
-    ok "full disk, ${form:-text}" fails 3 'cannot write the report: No space left' \
+    later "full disk, ${form:-text}" fails 3 'cannot write the report: No space left' \
       to_full_disk "${words[@]}"
-    ok "closed stdout, ${form:-text}" fails 3 'cannot write the report: Bad file descriptor' \
+    later "closed stdout, ${form:-text}" fails 3 'cannot write the report: Bad file descriptor' \
       to_nowhere "${words[@]}"
-    ok "reader gone, ${form:-text}" fails 3 'cannot write the report: Broken pipe' \
+    later "reader gone, ${form:-text}" fails 3 'cannot write the report: Broken pipe' \
       to_closed_pipe "${words[@]}"
+    together
   done
   no_streams() { has "$("$tare" "${short[@]}" --json <&- 2>&-)" '"complete": true'; }
-  ok "closed stdin and stderr: all the same" no_streams
-  ok "--quiet: nothing on stderr" prints '^Linux' "${short[@]}" --quiet
+  later "closed stdin and stderr: all the same" no_streams
+  later "--quiet: nothing on stderr" prints '^Linux' "${short[@]}" --quiet
+  "$tare" "${short[@]}" --json >"$dir/out" 2>"$dir/progress" || true
+  together
   lines() {
     local err
-    err=$("$tare" "${short[@]}" 2>&1 >/dev/null)
+    err=$(<"$dir/progress")
     is "$(grep -c '^tare: trial [1-4] of at most 4: rr-tcp on ' <<<"$err")" 4 &&
       is "$(tr -cd '\r\033' <<<"$err")" ""
   }
   ok "progress is a line per trial on stderr" lines
-  pure() { "$tare" "${short[@]}" --json 2>/dev/null | /usr/bin/python3 -m json.tool >/dev/null; }
-  ok "progress is not on stdout" pure
+  ok "progress is not on stdout" /usr/bin/python3 -m json.tool "$dir/out"
   bar() {
     local err
     err=$(on_terminal "${short[@]}")
     has "$err" $'\r' && has "$(tr '\r' '\n' <<<"$err")" '\[#+\.*\] [0-9] of at most 4 trials'
   }
-  ok "progress is a bar on a terminal" bar
+  later "progress is a bar on a terminal" bar
   quiet_there() { is "$(on_terminal "${short[@]}" --quiet)" ""; }
-  ok "--quiet: nothing on a terminal either" quiet_there
+  later "--quiet: nothing on a terminal either" quiet_there
   condition() { fails 1 '^$' "$tare" "${short[@]}" --quiet --fail-width --width 0.01%; }
-  ok "--fail-width: exit status 1" condition
+  later "--fail-width: exit status 1" condition
   failing() {
     local out status=0
     out=$("$tare" run --path veth --load stream:dir=tx --congestion nosuch --quick --quiet) ||
       status=$?
     is "$status" 4 && has "$out" "stream-tx on veth failed: .*congestion control 'nosuch'"
   }
-  ok "a failed trial: exit status 4, reason in the report" failing
+  later "a failed trial: exit status 4, reason in the report" failing
+  together
 else
   skip "output of a run" "$reason"
 fi
@@ -112,12 +126,12 @@ for words in --help --version 'compare --help' 'list loads' 'doc schema' 'doc ma
   ok "reader gone, ${words[*]}" fails 3 'cannot write the output' to_closed_pipe "${words[@]}"
 done
 completion=$("$tare" doc completion)
-# Every path is built for such a list: each is asked for once.
-declare -A list=([all]=$("$tare" list))
-for kind in paths loads meters senders receivers scenarios resources; do
+wait
+declare -A list=([all]=$(<"$dir/list-all") [paths]=$(<"$dir/list-paths"))
+for kind in loads meters senders receivers scenarios resources; do
   list[$kind]=$("$tare" list "$kind")
 done
-verbose=$("$tare" list paths --verbose)
+verbose=$(<"$dir/list-verbose")
 # rows KIND: names in a list, each with whether it works here, without what argument they take
 rows() { sed -En 's/^ +([a-z0-9-]+)(:<[a-z]+>)? +(yes|no) .*/\1/p' <<<"${list[$1]}"; }
 # offered OPTION: the words that the completion has for it

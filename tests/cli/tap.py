@@ -33,6 +33,11 @@ class Tap:
         sys.exit(self.bad > 0)
 
 
+def in_background(pool, test, *args):
+    """A test that mostly waits runs beside the others; to be checked at its turn."""
+    return pool.submit(test, *args).result
+
+
 def skip_all(reason):
     print(f"1..0 # SKIP {reason}")
     sys.exit(0)

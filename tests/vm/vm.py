@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "cli"))
 from procs import await_qemu, interrupted_while_booting, killed  # noqa: E402
-from tap import QUICK, Tap, skip_all, strict_json  # noqa: E402
+from tap import QUICK, Tap, in_background, skip_all, strict_json  # noqa: E402
 
 TARE = os.path.abspath(sys.argv[1])
 RUN_S = 150  # on a busy machine; a boot that hangs is given up earlier
@@ -147,12 +147,6 @@ def mtu_of_a_nic():
     """What a NIC can't do makes its path unavailable, in the guest's words."""
     done, _ = run("run", "--path", "vm-rtl8139", "--mtu", "9000", "--load", "rr", *TCG)
     assert done.returncode == 3 and "MTU of 9000" in done.stdout + done.stderr, done.stdout + done.stderr
-
-
-def in_background(pool, test):
-    """A test that mostly waits runs beside the others; to be checked at its turn."""
-    future = pool.submit(test)
-    return lambda: future.result()
 
 
 def main():
