@@ -3,7 +3,7 @@
 
 TAP. Usage: leak.py TARE [PATHS [SEED]]
 With PATHS, on these instead of veth: signals only, and fewer. LEAK_SIGNALS of the environment: how many.
-As root, runs in a pid and network namespace of its own, so that others on the machine are not counted.
+Runs in a pid namespace of its own, as root in a network namespace, too: others on the machine are not counted.
 """
 import ctypes
 import os
@@ -185,8 +185,9 @@ def check_failures(tap, m):
 
 def alone():
     """Re-executes itself in namespaces of its own where that is allowed."""
-    wrap = ['unshare', '--pid', '--fork', '--mount-proc', '--net']
-    if os.environ.get('LEAK_ALONE') or os.geteuid() != 0 or not shutil.which('unshare'):
+    wrap = ['unshare', '--pid', '--fork', '--mount-proc']
+    wrap += ['--net'] if os.geteuid() == 0 else ['--user', '--map-current-user']
+    if os.environ.get('LEAK_ALONE') or not shutil.which('unshare'):
         return
     if subprocess.run(wrap + ['true'], capture_output=True, check=False).returncode == 0:
         os.environ['LEAK_ALONE'] = '1'
