@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 meson=/usr/bin/meson
 [[ -x $meson ]] || meson=meson
 logs=()
+beside= # process group of what runs in the background
 
 build() { # DIR CC SETUP_ARGS...
 	local dir=$1 cc=$2
@@ -24,11 +25,8 @@ build() { # DIR CC SETUP_ARGS...
 	elif [[ $dir == build ]]; then # as make left it
 		"$meson" configure "$dir" -Dwerror=true > /dev/null || return
 	fi
-	if [[ $dir == build-clang ]]; then
-		ninja -C "$dir" --quiet src/cmd/tare
-	else
-		ninja -C "$dir" --quiet
-	fi
+	# Guests that boot beside it have the CPU first.
+	nice ninja -C "$dir" --quiet
 }
 
 # A missing log counts as a failed test, so a build that fails names one that is not there.
@@ -46,19 +44,55 @@ run() { # DIR LOG MESON_TEST_ARGS...
 	"$meson" test -C "$dir" --no-rebuild --logbase "$2" "${@:3}" || true
 }
 
+# As run, in the background; end_beside shows what it said.
+run_beside() {
+	echo "== test $1, $2, in the background"
+	logs+=("$1/meson-logs/$2.json")
+	beside_said=$1/meson-logs/$2.out
+	set -m # a process group of its own, in which SIGINT is not ignored
+	{
+		trap : TERM # meson ends the tests, and is waited for
+		run "$@"
+	} > "$beside_said" 2>&1 &
+	beside=$!
+	set +m
+}
+
+end_beside() {
+	[[ $beside ]] || return 0
+	wait "$beside" || true
+	beside=
+	cat "$beside_said"
+}
+
+stop_beside() {
+	[[ $beside ]] || return 0
+	kill -TERM -- "-$beside" || true
+	wait "$beside" || true
+}
+
+trap stop_beside EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 scripts/deps.sh check "$@" || echo "check: going on; what lacks its tool is skipped or fails"
-measured=(net cli)
+guests=no
 if [[ " $* " == *" vm "* ]]; then
 	scripts/guest-kernel.sh || echo "check: going on; without a kernel for guests, what boots one is skipped"
-	measured+=(vm)
+	guests=yes
 else
 	echo "check: guests of QEMU are not tested: make check-vm, or make check-all for all in one"
 fi
 
-# Tests share the CPUs: those that measure run one at a time.
+# Tests share the CPUs: of net and cli those that mostly wait run two at a time, those that measure alone (the
+# lists in their meson.build). Guests, of whom nothing is measured, are tested beside the next build.
 if build build gcc --werror; then
 	run build parallel --no-suite net --no-suite cli --no-suite vm
-	run build serial "${measured[@]/#/--suite=}" --num-processes 1
+	run build serial --suite net --suite cli --num-processes 2
+	if [[ $guests == yes ]]; then
+		run_beside build vm --suite vm --num-processes 2
+	fi
 else
 	broken build
 fi
@@ -66,10 +100,12 @@ export ASAN_OPTIONS=abort_on_error=1:halt_on_error=1
 export UBSAN_OPTIONS=abort_on_error=1:halt_on_error=1:print_stacktrace=1
 if build build-san clang --native-file dev.ini; then
 	run build-san san-parallel --suite unit --suite fuzz-smoke --timeout-multiplier 3
-	run build-san san-serial --suite net --no-suite once --num-processes 1 --timeout-multiplier 3
+	end_beside
+	run build-san san-serial --suite net --no-suite once --num-processes 2 --timeout-multiplier 3
 else
 	broken build-san
 fi
+end_beside
 
 echo
-exec tests/summary.py "${logs[@]}"
+tests/summary.py "${logs[@]}"
