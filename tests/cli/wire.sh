@@ -59,13 +59,22 @@ for p in run["paths"]:
     print(p["name"], p["status"], len(loads), p["reason"], *p["notes"])
 EOF
 }
-# On a busy machine not each of such short trials has a number.
+# On a busy machine not each of such short trials has a number: then it is done again, but not for ever.
+all_measured() { [ "$(describe | grep -cE '^(native|hostnet|nat|macvlan) ok 2 ')" -eq 4 ]; }
 compared() {
-  local status=0
+  local status=0 try
+  for try in 1 2 3; do
+    status=0
+    compare_once || status=$?
+    echo "try $try: status $status"
+    ! all_measured || break
+  done
+  [ $status = 0 ] || is $status 4
+}
+compare_once() {
   "$tare" compare "${on[@]}" --wire-addr 192.0.2.20-192.0.2.22/24,192.0.2.30/24 \
     --path hostnet,nat,macvlan,bridge,nat-notrack,nat-iptables "${short[@]}" \
-    --load stream:dir=tx,rr:proto=tcp --json >/run/out.json || status=$?
-  [ $status = 0 ] || is $status 4
+    --load stream:dir=tx,rr:proto=tcp --json >/run/out.json
 }
 before=$(state)
 ok "compare on a device" compared
