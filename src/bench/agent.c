@@ -104,6 +104,11 @@ static int do_hello(struct agent *a, const struct doc *in, struct doc *out, stru
 	return 0;
 }
 
+static bool may_arm(const struct agent *a, const struct meter_ops *m)
+{
+	return !m->on_demand || !a->limits.confined;
+}
+
 static int arm_one(struct agent *a, const struct doc *name, struct err *e)
 {
 	for (enum meter_id i = 0; i < METER_N; i++) {
@@ -112,6 +117,8 @@ static int arm_one(struct agent *a, const struct doc *name, struct err *e)
 
 		if (!doc_is_str(name, m->name) || a->meter_state[i])
 			continue;
+		if (!may_arm(a, m))
+			return err_say(e, EPERM, "meter '%s' is not to be had here", m->name);
 		a->meter_state[i] = xcalloc(1, m->state_bytes);
 		r = m->open ? m->open(a->meter_state[i], e) : 0;
 		return r == 0 ? 0 : err_wrap(e, "meter '%s'", m->name);
@@ -178,18 +185,23 @@ static int do_describe(struct agent *a, const struct doc *in, struct doc *out, s
 	_cleanup_(freep) struct env *env = xcalloc(1, sizeof(*env));
 	struct doc *record = doc_object();
 	struct doc *meters = doc_array();
+	bool on_demand = false;
+	int r = doc_get(in, "on_demand") ? doc_get_bool(in, "on_demand", &on_demand, e) : 0;
 
-	(void)in;
-	(void)e;
+	if (r < 0)
+		return r;
 	env_read(env, -1);
 	/* Which guests a server's machine has is none of its clients' business. */
 	if (a->feed)
 		str_set(env->guest_nics, "not told");
 	doc_put_fields(record, env_fields, env);
 	doc_put(out, "env", record);
-	for (enum meter_id i = 0; i < METER_N; i++)
-		if (meter_table[i]->probe(NULL) == 0)
-			doc_append_str(meters, meter_table[i]->name);
+	for (enum meter_id i = 0; i < METER_N; i++) {
+		const struct meter_ops *m = meter_table[i];
+
+		if ((on_demand || !m->on_demand) && may_arm(a, m) && m->probe(NULL) == 0)
+			doc_append_str(meters, m->name);
+	}
 	doc_put(out, "meters", meters);
 	doc_put_u64(out, "max_span_ns", a->limits.max_span_ns);
 	doc_put_u64(out, "max_flows", a->limits.max_flows);

@@ -10,13 +10,14 @@
  * state is an error. End-of-file at any moment ends the agent.
  *
  *	hello    {protocol}                         -> {protocol, version, machine_id}
- *	describe {}                                 -> {env, meters, max_span_ns, max_flows}
+ *	describe {on_demand}                        -> {env, meters, max_span_ns, max_flows}
  *	prepare  {load, near, config, opener, any, port, cpus, meters} -> {port}
  *	connect  {addr, port, token, timeout_ns}    -> {}
  *	connect_under {the same}                    -> {}, for the load that the first runs under
  *	run      {begin_ns, end_ns, interval_ns}    -> {report, meters, hist}
  *	run      {in_ns, span_ns, interval_ns}      the same, from when it is received on
  *
+ * on_demand: are meters to be told that are armed on demand only? They are dear to look for.
  * opener says who opens the data sockets: the end that drives a leg ("driver") or always near
  * ("near"). token is 16 bytes in hex that make the opener's connections known to a server, or "".
  * port, answered, is the one that a load listens on, or 0. A server's agent says {"type":
@@ -36,6 +37,7 @@ struct agent_limits {
 	uint64_t max_buffer_bytes; /* blocks or messages of all flows of this end together */
 	uint64_t idle_ns;          /* how long the controller may be silent between requests */
 	uint32_t max_flows;
+	bool confined;            /* no meter that loads programs into the kernel */
 	struct gate *shared_gate; /* the rate of all sessions together, see load/gate.h; borrowed */
 };
 

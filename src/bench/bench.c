@@ -20,6 +20,9 @@
 /* Idle time is printed in 10 ms units: long enough for +-2 % of a CPU. */
 #define BACKGROUND_MS 500
 
+/* Of the trial for meter softirq: thousands of softirqs at 100,000 packets/s. */
+#define EXTRA_MIN_NS (100 * NSEC_PER_MSEC)
+
 struct bench {
 	struct run *run;
 	const struct bench_hooks *hooks;
@@ -27,6 +30,8 @@ struct bench {
 	struct remote_cfg remote[RUN_MAX_PATHS];
 	struct janitor *janitor;
 	bool meters[METER_N];
+	void *softirq; /* meter softirq, open; NULL: it is not */
+	bool extra;    /* the round after the measured ones, for meter softirq, is under way */
 	uint64_t begin_ns;
 	uint32_t expected;
 	bool cancelled;
@@ -59,8 +64,11 @@ static void probe_meters(struct bench *b)
 	for (enum meter_id i = 0; i < METER_N; i++) {
 		char limit[600];
 		struct err e = {0};
-		int r = meter_table[i]->probe(&e);
+		int r;
 
+		if (meter_table[i]->on_demand && b->run->bench.softirq == BENCH_SOFTIRQ_OFF)
+			continue;
+		r = meter_table[i]->probe(&e);
 		b->meters[i] = r == 0;
 		if (r == 0)
 			continue;
@@ -271,6 +279,16 @@ static void restart_agents(struct bench *b, uint32_t path)
 	str_set(p->reason, e.text);
 }
 
+/* The accounting counts nanoseconds, not ticks: half of the time is enough for it. */
+static struct bench_cfg cfg_for(const struct bench *b, const struct trial *t)
+{
+	struct bench_cfg cfg = b->run->bench;
+
+	if (t->extra && cfg.time_ns)
+		cfg.time_ns = MAX(cfg.time_ns / 2, MIN(cfg.time_ns, (uint64_t)EXTRA_MIN_NS));
+	return cfg;
+}
+
 /*
  * A trial may fail for a reason that has nothing to do with the path: a machine so busy that an
  * end got no CPU in the whole span. One more attempt, with new agents, tells that apart; what it
@@ -279,12 +297,17 @@ static void restart_agents(struct bench *b, uint32_t path)
 static int attempt(struct bench *b, struct trial *t)
 {
 	uint32_t most = run_is_remote(b->run) ? 1 : 2;
+	const struct bench_cfg cfg = cfg_for(b, t);
+	bool meters[METER_N];
 	int r;
+
+	memcpy(meters, b->meters, sizeof(meters));
+	meters[METER_SOFTIRQ] = t->metered;
+	b->site[t->path]->softirq = b->softirq;
 
 	do {
 		t->attempts++;
-		r = site_trial(b->site[t->path], &b->run->load[t->load], &b->run->bench, b->meters,
-			t);
+		r = site_trial(b->site[t->path], &b->run->load[t->load], &cfg, meters, t);
 		if (r == 0 && t->status == STATUS_FAILED && b->expected > 1)
 			restart_agents(b, t->path);
 	} while (r == 0 && t->status == STATUS_FAILED && t->attempts < most && b->site[t->path]);
@@ -307,20 +330,24 @@ static void run_trial(struct bench *b, uint32_t load, uint32_t path, uint32_t ro
 	t->load = load;
 	t->path = path;
 	t->round = round;
+	t->extra = b->extra;
+	t->metered = b->softirq != NULL;
 	r = attempt(b, t);
 	b->cancelled = b->cancelled || r != 0;
 	if (b->cancelled && r != SITE_STOPPED) {
 		drop_trial(run, t);
 		return;
 	}
-	if (t->status != STATUS_OK)
+	if (t->status != STATUS_OK && !t->extra)
 		run_cell(run, load, path)->stop = STOP_FAILED;
 	report_progress(b, t);
 }
 
 static bool is_open(const struct bench *b, uint32_t load, uint32_t path)
 {
-	return b->site[path] && run_cell(b->run, load, path)->stop == STOP_NONE;
+	enum stop_reason stop = run_cell(b->run, load, path)->stop;
+
+	return b->site[path] && (b->extra ? stop != STOP_FAILED : stop == STOP_NONE);
 }
 
 /* Is native the only path there is? Then it is measured for its own sake. */
@@ -432,12 +459,44 @@ static void close_rest(struct bench *b)
 	}
 }
 
+/* Is there a trial more of each cell? Where the meter can't be had there is none. */
+static bool has_extra(const struct bench *b)
+{
+	return b->meters[METER_SOFTIRQ] && b->run->bench.softirq == BENCH_SOFTIRQ_EXTRA;
+}
+
+/* From here on each packet on this machine costs more. */
+static bool arm_softirq(struct bench *b)
+{
+	const struct meter_ops *m = meter_table[METER_SOFTIRQ];
+	_cleanup_(freep) void *state = xcalloc(1, m->state_bytes);
+	struct err e = {0};
+	char limit[600];
+
+	if (m->open(state, &e) == 0) {
+		b->softirq = take_ptr(state);
+		return true;
+	}
+	m->close(state);
+	snprintf(limit, sizeof(limit), "meter softirq failed: %s", e.text);
+	run_add_limit(b->run, limit);
+	return false;
+}
+
+static void disarm_softirq(struct bench *b)
+{
+	if (b->softirq)
+		meter_table[METER_SOFTIRQ]->close(b->softirq);
+	free(b->softirq);
+	b->softirq = NULL;
+}
+
 static bool time_is_up(const struct bench *b, uint32_t rounds)
 {
 	uint64_t elapsed_ns = clock_now_ns() - b->begin_ns;
 	uint64_t max_ns = b->run->bench.time_max_ns;
 
-	return max_ns && elapsed_ns + elapsed_ns / rounds > max_ns;
+	return max_ns && elapsed_ns + elapsed_ns / rounds * (1 + has_extra(b)) > max_ns;
 }
 
 /* What the machine does without us: it will be inside every CPU figure. */
@@ -457,21 +516,26 @@ static double background_cpus(void)
 static void run_rounds(struct bench *b)
 {
 	struct run *run = b->run;
+	uint32_t round = 0;
 	bool more = true;
 
 	run->background_cpus = background_cpus();
+	if (run->bench.softirq == BENCH_SOFTIRQ_ALL && b->meters[METER_SOFTIRQ])
+		(void)arm_softirq(b); /* the limits say why not */
 	b->begin_ns = clock_now_ns();
-	b->expected = run->n_paths * run->n_loads * run->bench.repeat_max;
+	b->expected = run->n_paths * run->n_loads * (run->bench.repeat_max + has_extra(b));
 	run_summarise(run);
 	report_progress(b, NULL);
-	for (uint32_t round = 0; more && !b->cancelled; round++) {
+	while (more && !b->cancelled) {
+		run_round(b, round++);
+		more = !b->cancelled && close_cells(b, round) && !time_is_up(b, round);
+	}
+	close_rest(b);
+	if (has_extra(b) && !b->cancelled && arm_softirq(b)) {
+		b->extra = true;
 		run_round(b, round);
-		more = !b->cancelled && close_cells(b, round + 1);
-		if (more && time_is_up(b, round + 1))
-			break;
 	}
 	run_summarise(run);
-	close_rest(b);
 	run->complete = !b->cancelled;
 }
 
@@ -502,6 +566,7 @@ int bench_run(struct run *run, const struct bench_hooks *hooks, struct err *e)
 	if (r == 0) {
 		fit_datagrams(&b);
 		run_rounds(&b);
+		disarm_softirq(&b);
 	}
 	for (uint32_t i = 0; i < run->n_paths; i++)
 		close_site(&b, i);

@@ -156,11 +156,15 @@ static int read_traits(const struct doc *answer, struct endpoint_traits *ret, st
 	return r;
 }
 
-int endpoint_describe(struct endpoint *ep, struct endpoint_traits *ret, struct err *e)
+int endpoint_describe(struct endpoint *ep, bool on_demand, struct endpoint_traits *ret,
+	struct err *e)
 {
+	_cleanup_(doc_freep) struct doc *msg = request("describe");
 	_cleanup_(doc_freep) struct doc *answer = NULL;
-	int r = endpoint_say(ep, "describe", e);
+	int r;
 
+	doc_put_bool(msg, "on_demand", on_demand);
+	r = send_request(ep, msg, e);
 	*ret = (struct endpoint_traits){0};
 	if (r == 0)
 		r = wait_answer(ep, "describing itself", clock_now_ns() + ANSWER_NS, &answer, e);

@@ -38,7 +38,9 @@ struct endpoint_traits {
 	uint64_t max_span_ns;
 	uint64_t max_flows;
 };
-int endpoint_describe(struct endpoint *ep, struct endpoint_traits *ret, struct err *e) must_check_;
+/* @on_demand: meters, too, that are armed on demand only */
+int endpoint_describe(struct endpoint *ep, bool on_demand, struct endpoint_traits *ret,
+	struct err *e) must_check_;
 
 struct endpoint_prepare {
 	const struct load_ops *load;

@@ -36,6 +36,10 @@ const struct field trial_fields[] = {
 	FIELD_U64(struct trial, span_ns, "ns",
 		"planned length of the counted span; its real length for an exact amount and when "
 		"interrupted"),
+	FIELD_BOOL(struct trial, metered,
+		"meter softirq was armed, whose cost is in the trial's numbers"),
+	FIELD_BOOL(struct trial, extra,
+		"one more, for meter softirq: in no other number of its cell"),
 	FIELD_BOOL(struct trial, interrupted,
 		"ended early by the user; its numbers are of the shorter span"),
 	FIELD_STR(struct trial, near_cpus, "CPUs that near's threads were pinned to; empty: none"),

@@ -311,6 +311,73 @@ static double cycles_per_packet(const struct trial *t)
 	return over(cycles_per_s(t), received(t));
 }
 
+/* Near's reading is of this machine; of two machines far has one of its own. */
+static bool softirq_at_far(const struct trial *t)
+{
+	return !t->same_machine && !t->far_guest && t->far.readings.valid[METER_SOFTIRQ];
+}
+
+static double softirq_of(const struct end_report *end, enum softirq_of of)
+{
+	const struct softirq_reading *x = &end->readings.softirq;
+	const struct softirq_share *s = &x->of[of];
+
+	return (double)(s->rx_ns + s->tx_ns + s->other_ns + s->thread_ns) * 1e9 /
+	       (double)x->span_ns;
+}
+
+/* An end's is where its namespace is; host and overhead are of all machines, or not measured. */
+static double softirq_ns_per_s(const struct trial *t, enum softirq_of of)
+{
+	const struct softirq_reading *near = &t->near.readings.softirq;
+	bool at_far = softirq_at_far(t);
+
+	if (!t->near.readings.valid[METER_SOFTIRQ])
+		return NAN;
+	if (of == SOFTIRQ_OF_NEAR)
+		return near->near_known ? softirq_of(&t->near, of) : NAN;
+	if (of == SOFTIRQ_OF_FAR && at_far)
+		return softirq_of(&t->far, of);
+	if (of == SOFTIRQ_OF_FAR)
+		return near->far_known ? softirq_of(&t->near, of) : NAN;
+	if (at_far)
+		return softirq_of(&t->near, of) + softirq_of(&t->far, of);
+	return t->same_machine ? softirq_of(&t->near, of) : NAN;
+}
+
+/* The load's threads without softirqs that ran in their time. */
+static double process_ns_per_s(const struct trial *t)
+{
+	const struct softirq_reading *x = &t->near.readings.softirq;
+	double inside;
+
+	if (!t->near.readings.valid[METER_SOFTIRQ] || !t->same_machine || !x->context_known)
+		return NAN;
+	inside = (double)(x->of[SOFTIRQ_OF_NEAR].context_ns + x->of[SOFTIRQ_OF_FAR].context_ns) *
+		 1e9 / (double)x->span_ns;
+	return threads_cpus(t) * 1e9 - (x->irq_time ? 0 : inside);
+}
+
+/* Functions of each unit, for the rows below. */
+#define PER_UNIT(name, ns_per_s)                                                                   \
+	static double name##_ns_per_byte(const struct trial *t)                                    \
+	{                                                                                          \
+		return over(ns_per_s, bytes_per_s(t));                                             \
+	}                                                                                          \
+	static double name##_ns_per_transaction(const struct trial *t)                             \
+	{                                                                                          \
+		return over(ns_per_s, transactions_per_s(t));                                      \
+	}                                                                                          \
+	static double name##_ns_per_packet(const struct trial *t)                                  \
+	{                                                                                          \
+		return over(ns_per_s, received(t));                                                \
+	}
+PER_UNIT(softirq_near, softirq_ns_per_s(t, SOFTIRQ_OF_NEAR))
+PER_UNIT(softirq_far, softirq_ns_per_s(t, SOFTIRQ_OF_FAR))
+PER_UNIT(softirq_host, softirq_ns_per_s(t, SOFTIRQ_OF_HOST))
+PER_UNIT(softirq_overhead, softirq_ns_per_s(t, SOFTIRQ_OF_OVERHEAD))
+PER_UNIT(process, process_ns_per_s(t))
+
 #define BULK         (1U << LOAD_KIND_BULK)
 #define TRANSACTIONS (1U << LOAD_KIND_TRANSACTIONS)
 #define PACKETS      (1U << LOAD_KIND_PACKETS)
@@ -343,6 +410,15 @@ static double unanswered_ratio(const struct trial *t)
 {
 	return (double)(t->near.unanswered + t->near.lost) / due(t);
 }
+
+#define METERED_ROW(ID, UNIT, id, unit_of, unit_text, kind, what)                                  \
+	[METRIC_##ID##_NS_PER_##UNIT] = {#id "_ns_per_" #unit_of, unit_text,                       \
+		what " per " #unit_of, .kinds = kind, .metered = true,                             \
+		.value = id##_ns_per_##unit_of}
+#define METERED_ROWS(ID, id, what)                                                                 \
+	METERED_ROW(ID, BYTE, id, byte, "ns/byte", BULK, what),                                    \
+		METERED_ROW(ID, TRANSACTION, id, transaction, "ns", TRANSACTIONS, what),           \
+		METERED_ROW(ID, PACKET, id, packet, "ns", PACKETS, what)
 
 const struct metric metric_table[METRIC_N] = {
 	[METRIC_GOODPUT_BPS] = {"goodput_bps", "bit/s",
@@ -437,11 +513,40 @@ const struct metric metric_table[METRIC_N] = {
 	[METRIC_UNANSWERED_RATIO] = {"unanswered_ratio", "",
 		"open loop: share of the requests due in the span without an answer at the stop",
 		.kinds = TRANSACTIONS, .value = unanswered_ratio},
+	METERED_ROWS(SOFTIRQ_NEAR, softirq_near,
+		"meter softirq: network softirqs' time billed to near"),
+	METERED_ROWS(SOFTIRQ_FAR, softirq_far,
+		"meter softirq: network softirqs' time billed to far, the host's work on packets "
+		"that reach it included,"),
+	METERED_ROWS(SOFTIRQ_HOST, softirq_host,
+		"meter softirq: network softirqs' time billed to the host"),
+	METERED_ROWS(SOFTIRQ_OVERHEAD, softirq_overhead,
+		"meter softirq: network softirqs' time that is nobody's"),
+	METERED_ROWS(PROCESS, process,
+		"meter softirq: CPU time of the load's threads, without softirqs in their time,"),
 };
 
 bool metric_applies(const struct metric *m, enum load_kind kind)
 {
 	return m->kinds & 1U << kind;
+}
+
+const char *const metric_part_name[] = {"near", "far", "host", "overhead", "process"};
+static_assert(ARRAY_SIZE(metric_part_name) == METRIC_N_PARTS);
+
+enum metric_id metric_part(enum load_kind kind, uint32_t part)
+{
+	static const enum metric_id first[] = {
+		[LOAD_KIND_BULK] = METRIC_SOFTIRQ_NEAR_NS_PER_BYTE,
+		[LOAD_KIND_TRANSACTIONS] = METRIC_SOFTIRQ_NEAR_NS_PER_TRANSACTION,
+		[LOAD_KIND_PACKETS] = METRIC_SOFTIRQ_NEAR_NS_PER_PACKET,
+	};
+	static_assert(ARRAY_SIZE(first) == LOAD_KIND_N);
+	static_assert(
+		METRIC_PROCESS_NS_PER_BYTE - METRIC_SOFTIRQ_NEAR_NS_PER_BYTE + 1 == METRIC_N_PARTS);
+
+	assert(part < METRIC_N_PARTS);
+	return first[kind] + part;
 }
 
 const struct metric_percentile metric_percentile[] = {

@@ -40,6 +40,22 @@ enum metric_id {
 	METRIC_UNDER_BPS,
 	METRIC_LATE_RATIO,
 	METRIC_UNANSWERED_RATIO,
+	/* Of trials with meter softirq; of each unit in this order. */
+	METRIC_SOFTIRQ_NEAR_NS_PER_BYTE,
+	METRIC_SOFTIRQ_FAR_NS_PER_BYTE,
+	METRIC_SOFTIRQ_HOST_NS_PER_BYTE,
+	METRIC_SOFTIRQ_OVERHEAD_NS_PER_BYTE,
+	METRIC_PROCESS_NS_PER_BYTE,
+	METRIC_SOFTIRQ_NEAR_NS_PER_TRANSACTION,
+	METRIC_SOFTIRQ_FAR_NS_PER_TRANSACTION,
+	METRIC_SOFTIRQ_HOST_NS_PER_TRANSACTION,
+	METRIC_SOFTIRQ_OVERHEAD_NS_PER_TRANSACTION,
+	METRIC_PROCESS_NS_PER_TRANSACTION,
+	METRIC_SOFTIRQ_NEAR_NS_PER_PACKET,
+	METRIC_SOFTIRQ_FAR_NS_PER_PACKET,
+	METRIC_SOFTIRQ_HOST_NS_PER_PACKET,
+	METRIC_SOFTIRQ_OVERHEAD_NS_PER_PACKET,
+	METRIC_PROCESS_NS_PER_PACKET,
 	METRIC_N,
 };
 
@@ -49,12 +65,19 @@ struct metric {
 	const char *doc;
 	uint32_t kinds;                         /* bit per enum load_kind it is a number of */
 	bool decides;                           /* its ratio must be as narrow as --width */
+	bool metered;                           /* made from meter softirq: extra trials count */
 	double (*value)(const struct trial *t); /* NAN: not measured */
 };
 extern const struct metric metric_table[METRIC_N];
 
 /* Does this number apply to loads of that kind? */
 bool metric_applies(const struct metric *m, enum load_kind kind);
+
+/* The parts of CPU time that meter softirq tells apart: near, far, host, overhead, process. */
+#define METRIC_N_PARTS 5
+extern const char *const metric_part_name[METRIC_N_PARTS];
+/* The number of a part that loads of that kind have. */
+enum metric_id metric_part(enum load_kind kind, uint32_t part);
 
 /* Percentiles reported of what a load has timed, from merged histograms. */
 struct metric_percentile {

@@ -15,6 +15,7 @@ const struct bench_cfg bench_cfg_default = {
 	.repeat_min = 4,
 	.repeat_max = 8,
 	.time_max_ns = 75 * NSEC_PER_SEC,
+	.softirq = BENCH_SOFTIRQ_EXTRA,
 };
 
 const struct bench_cfg bench_cfg_quick = {
@@ -45,6 +46,7 @@ const struct opt bench_opts[] = {
 		"where threads run: apart, on half of the CPUs each; together, on one; none, "
 		"anywhere; auto, together for rr and crr with one transaction at a time, else "
 		"apart"),
+	BENCH_SOFTIRQ_OPT,
 	OPT_END,
 };
 

@@ -9,6 +9,7 @@ static const size_t reading_offset[] = {
 	[METER_CYCLES] = offsetof(struct readings, cycles),
 	[METER_DROPS] = offsetof(struct readings, drops),
 	[METER_IRQS] = offsetof(struct readings, irqs),
+	[METER_SOFTIRQ] = offsetof(struct readings, softirq),
 };
 static_assert(ARRAY_SIZE(reading_offset) == METER_N);
 

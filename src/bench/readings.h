@@ -7,6 +7,7 @@
 #include "meter/irqs.h"
 #include "meter/meter.h"
 #include "meter/proc.h"
+#include "meter/softirq.h"
 #include "meter/tcp.h"
 #include "wire/doc.h"
 
@@ -18,6 +19,7 @@ struct readings {
 	struct cycles_reading cycles;
 	struct drops_reading drops;
 	struct irqs_reading irqs;
+	struct softirq_reading softirq;
 };
 
 /* Where meter @id's reading lives in @r. */

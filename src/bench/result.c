@@ -33,6 +33,13 @@ const char *const bench_pin_name[] = {
 };
 static_assert(ARRAY_SIZE(bench_pin_name) == BENCH_PIN_N);
 
+const char *const bench_softirq_name[] = {
+	[BENCH_SOFTIRQ_OFF] = "off",
+	[BENCH_SOFTIRQ_EXTRA] = "extra",
+	[BENCH_SOFTIRQ_ALL] = "all",
+};
+static_assert(ARRAY_SIZE(bench_softirq_name) == BENCH_SOFTIRQ_N);
+
 void run_free(struct run *run)
 {
 	if (!run)
@@ -114,7 +121,8 @@ static struct metric_value summarise_metric(const struct run *run, const struct 
 
 	for (uint32_t i = 0; i < run->n_trials; i++) {
 		const struct trial *t = &run->trial[i], *native;
-		double v = is_of(t, c->load, c->path) ? m->value(t) : NAN;
+		bool counts = is_of(t, c->load, c->path) && (!t->extra || m->metered);
+		double v = counts ? m->value(t) : NAN;
 
 		if (!isfinite(v))
 			continue;
@@ -137,10 +145,10 @@ static void summarise_cell(const struct run *run, struct cell *c)
 	for (uint32_t i = 0; i < run->n_trials; i++) {
 		const struct trial *t = &run->trial[i];
 
-		if (is_of(t, c->load, c->path))
-			hists_merge(c->hist, t->hist);
-		else
+		if (!is_of(t, c->load, c->path))
 			c->n_failed += t->load == c->load && t->path == c->path;
+		else if (!t->extra)
+			hists_merge(c->hist, t->hist);
 	}
 	for (uint32_t k = 0; k < METRIC_N; k++)
 		c->metric[k] = metric_applies(&metric_table[k], run->load[c->load].ops->kind)

@@ -32,6 +32,15 @@ enum bench_pin {
 };
 extern const char *const bench_pin_name[BENCH_PIN_N];
 
+/* When meter softirq is armed, which costs each packet CPU time. */
+enum bench_softirq {
+	BENCH_SOFTIRQ_OFF,
+	BENCH_SOFTIRQ_EXTRA, /* in one more trial of each cell, which is in no other number */
+	BENCH_SOFTIRQ_ALL,   /* in every trial: its cost is in all numbers */
+	BENCH_SOFTIRQ_N,
+};
+extern const char *const bench_softirq_name[BENCH_SOFTIRQ_N];
+
 struct bench_cfg {
 	uint64_t time_ns;   /* counted span of a trial */
 	uint64_t warmup_ns; /* load before it */
@@ -39,9 +48,14 @@ struct bench_cfg {
 	uint32_t repeat_min, repeat_max;
 	uint64_t time_max_ns; /* no new round after that; 0: none */
 	uint32_t pin;         /* enum bench_pin */
+	uint32_t softirq;     /* enum bench_softirq */
 };
 extern const struct bench_cfg bench_cfg_default, bench_cfg_quick;
 extern const struct opt bench_opts[];
+#define BENCH_SOFTIRQ_OPT                                                                          \
+	OPT_ENUM(struct bench_cfg, softirq, "softirq", 0, bench_softirq_name,                      \
+		"split softirq time by owner, which costs each packet CPU time: extra, in one "    \
+		"more trial of each cell, which is in no other number; all, in every trial; off")
 
 enum status {
 	STATUS_OK,
@@ -94,6 +108,8 @@ struct trial {
 	enum status status;
 	char reason[RESULT_REASON_BYTES]; /* why the last failed attempt failed */
 	uint64_t span_ns; /* planned; of an exact amount, and if interrupted, real */
+	bool metered;     /* meter softirq was armed */
+	bool extra;       /* for that meter only: in no other number of its cell */
 	bool interrupted; /* ended early by the user; what is here is whole */
 	char near_cpus[256], far_cpus[256]; /* where threads were pinned; "": nowhere */
 	bool same_machine;          /* both ends' cpu and cycles readings are one, taken at near */

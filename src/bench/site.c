@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* What an agent of our own takes. */
 #define SITE_MAX_SPAN_NS (24 * 3600 * NSEC_PER_SEC)
@@ -125,6 +126,13 @@ static int check_allowed(const struct endpoint_traits *far, const struct run *ru
 	return 0;
 }
 
+/* Of a server on this machine meter softirq is read here. */
+static bool asks_softirq(const struct site *s, const struct run *run)
+{
+	return run->bench.softirq != BENCH_SOFTIRQ_OFF &&
+	       strcmp(s->near.machine_id, s->far.machine_id) != 0;
+}
+
 /* What the far machine is, and what it can't measure. */
 static int describe_far(struct site *s, struct run *run, struct err *e)
 {
@@ -132,7 +140,7 @@ static int describe_far(struct site *s, struct run *run, struct err *e)
 	int r;
 
 	s->far_traits = xcalloc(1, sizeof(*s->far_traits));
-	r = endpoint_describe(&s->far, s->far_traits, e);
+	r = endpoint_describe(&s->far, run->bench.softirq != BENCH_SOFTIRQ_OFF, s->far_traits, e);
 	if (r < 0)
 		return r;
 	str_set(info->host, s->remote->cfg->host);
@@ -144,7 +152,8 @@ static int describe_far(struct site *s, struct run *run, struct err *e)
 	for (enum meter_id i = 0; i < METER_N; i++) {
 		char limit[128];
 
-		if (s->far_traits->meters[i])
+		if (s->far_traits->meters[i] ||
+			(meter_table[i]->on_demand && !asks_softirq(s, run)))
 			continue;
 		snprintf(limit, sizeof(limit), "meter %s is not available at the far end",
 			meter_table[i]->name);
@@ -190,7 +199,7 @@ static int describe_guest(struct site *s, bool far, struct err *e)
 
 	if (!end->guest)
 		return 0;
-	r = endpoint_describe(far ? &s->far : &s->near, traits, e);
+	r = endpoint_describe(far ? &s->far : &s->near, false, traits, e);
 	memcpy(s->guest_meters[far], traits->meters, sizeof(traits->meters));
 	s->guest_env = traits->env;
 	return r;
@@ -289,11 +298,14 @@ static int prepare(struct site *s, bool far, const struct load_spec *load, const
 	};
 	bool guest = far ? t->far_guest : t->near_guest;
 
+	/* Meters on demand are read by the controller, but for another machine's. */
 	for (enum meter_id i = 0; i < METER_N; i++)
-		p.meters[i] = meters[i] && (!guest || s->guest_meters[far][i]) &&
+		p.meters[i] = meters[i] && !meter_table[i]->on_demand &&
+			      (!guest || s->guest_meters[far][i]) &&
 			      !(far && t->same_machine && meter_table[i]->per_machine);
 	for (enum meter_id i = 0; far && s->far_traits && i < METER_N; i++)
 		p.meters[i] = s->far_traits->meters[i] &&
+			      (meters[i] || !meter_table[i]->on_demand) &&
 			      !(t->same_machine && meter_table[i]->per_machine);
 	return endpoint_prepare(far ? &s->far : &s->near, &p, &s->load_port[far], e);
 }
@@ -430,6 +442,70 @@ static int measure(struct site *s, const struct load_spec *load, const struct be
 	return r == 0 ? check_numbers(t, e) : r;
 }
 
+/* In the hierarchy that the CPU controller is in, of v1 or v2. 0: it has none there. */
+static uint64_t cgroup_id_of(const struct site *s, bool far)
+{
+	const struct cgroup *cg = &s->cgroup[far];
+	const char *dir = s->has_cgroup[far] ? cgroup_with(cg, "cpu.shares") : NULL;
+	struct stat st;
+
+	if (!dir && s->has_cgroup[far])
+		dir = cgroup_with(cg, "cgroup.controllers");
+	return dir && stat(dir, &st) == 0 ? st.st_ino : 0;
+}
+
+/*
+ * Whose devices and processes are an end's on this machine. The peer machine of a path is no
+ * container: the device that its wire comes in by is the host's.
+ */
+static void find_ends(struct site *s)
+{
+	const struct path *p = s->path;
+	bool pods = p && (p->cfg.between == PATH_BETWEEN_PODS || p->ops->no_lab);
+
+	s->ends = (struct softirq_ends){.near = {.netns_fd = -1},
+		.far = {.netns_fd = -1},
+		.number = s->ends.number + 1};
+	s->ends.near.cgroup_id = cgroup_id_of(s, false);
+	s->ends.far.cgroup_id = cgroup_id_of(s, true);
+	if (p) {
+		s->ends.near.netns_fd = p->near.guest ? -1 : p->near.netns_fd;
+		s->ends.near.container = pods || s->remote;
+		s->ends.hop_fd = p->hop_fd;
+		s->ends.n_hops = p->n_hops;
+	} else {
+		s->ends.near.netns_fd = s->remote->near_fd >= 0 ? s->remote->near_fd : SOFTIRQ_HERE;
+	}
+	if (p && !s->remote) {
+		s->ends.far.netns_fd = p->far.guest ? -1 : p->far.netns_fd;
+		s->ends.far.container = true;
+	}
+}
+
+/* The rest of the way is the same for a trial with the meter and one without. */
+static int arm_softirq(struct site *s, struct err *e)
+{
+	int r = s->watch ? 0 : watch_open(&s->watch, s->path, e);
+
+	find_ends(s);
+	if (r == 0)
+		watch_arm(s->watch, s->softirq, &s->ends);
+	return r;
+}
+
+/* Both ends are on one machine, or this is near's: near has the reading. */
+static void take_softirq(struct site *s, struct trial *t)
+{
+	const struct softirq_reading *x = s->watch ? watch_softirq(s->watch) : NULL;
+
+	if (x && t->status == STATUS_OK) {
+		t->near.readings.valid[METER_SOFTIRQ] = true;
+		t->near.readings.softirq = *x;
+	}
+	if (s->watch)
+		watch_disarm(s->watch);
+}
+
 int site_trial(struct site *s, const struct load_spec *load, const struct bench_cfg *cfg,
 	const bool *meters, struct trial *t)
 {
@@ -446,6 +522,8 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	interval_list_fini(&t->intervals);
 
 	r = s->path ? path_rest(s->path, false, &e) : 0;
+	if (r == 0 && s->softirq)
+		r = arm_softirq(s, &e);
 	/* Begun anew with the span; a trial that does not get there is explained by it as well. */
 	if (r == 0 && s->watch)
 		r = watch_begin(s->watch, &e);
@@ -459,6 +537,7 @@ int site_trial(struct site *s, const struct load_spec *load, const struct bench_
 	/* It only explains: when it can't be read, too, nothing is said. */
 	if (r < 0 && s->watch && !t->watch.has_drops && watch_end(s->watch, &t->watch, NULL) < 0)
 		t->watch = (struct watch_report){0};
+	take_softirq(s, t);
 	if (r == -ECANCELED)
 		return r;
 	return t->interrupted ? SITE_STOPPED : 0;

@@ -17,6 +17,8 @@ struct site {
 	struct remote *remote; /* NULL: both ends are here; with a path on a real wire both */
 	struct endpoint near, far;
 	struct watch *watch;                /* NULL: nothing to watch */
+	void *softirq;                      /* the caller's meter softirq; NULL: not armed */
+	struct softirq_ends ends;           /* for it */
 	struct endpoint_traits *far_traits; /* of the remote */
 	bool guest_meters[2][METER_N];      /* those that a guest at near, at far has */
 	struct env guest_env;               /* of a guest that is an end; of two, far's */

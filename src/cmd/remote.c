@@ -45,6 +45,7 @@ static const struct opt trial_opts[] = {
 	OPT_U64(struct bench_cfg, time_max_ns, "time-max", 0, "<time>",
 		"begin no trial that would end later; 0: no limit", .unit = NUM_DURATION,
 		.min = NSEC_PER_SEC, .max = 24 * 3600 * NSEC_PER_SEC, .zero_ok = true),
+	BENCH_SOFTIRQ_OPT,
 	OPT_END,
 };
 

@@ -12,7 +12,9 @@
 
 /* Room for any meter's state between begin and end, and for any reading. */
 #define METER_STATE_BYTES   ((size_t)160 << 10)
-#define METER_READING_BYTES ((size_t)32 << 10)
+#define METER_READING_BYTES ((size_t)40 << 10)
+
+struct softirq_ends;
 
 /* What a meter may look at besides the machine. */
 struct meter_scope {
@@ -20,6 +22,7 @@ struct meter_scope {
 	uint32_t n_tcp_fds;
 	const clockid_t *threads; /* [n_threads] CPU clocks of the load's threads */
 	uint32_t n_threads;
+	const struct softirq_ends *ends; /* for meter softirq; NULL: all here is far's */
 };
 
 struct meter_ops {
@@ -29,6 +32,7 @@ struct meter_ops {
 	size_t reading_bytes;
 	size_t state_bytes;
 	bool per_machine; /* one end suffices when both are on one machine */
+	bool on_demand;   /* it bends other numbers: armed in trials only that are for it */
 
 	/* Return: 0, METER_UNAVAILABLE with the reason in @e, or negative errno. */
 	int (*probe)(struct err *e);
@@ -47,6 +51,7 @@ enum meter_id {
 	METER_CYCLES,
 	METER_DROPS,
 	METER_IRQS,
+	METER_SOFTIRQ,
 	METER_N,
 };
 extern const struct meter_ops *const meter_table[METER_N];

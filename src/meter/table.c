@@ -7,4 +7,5 @@ const struct meter_ops *const meter_table[METER_N] = {
 	[METER_CYCLES] = &meter_cycles,
 	[METER_DROPS] = &meter_drops,
 	[METER_IRQS] = &meter_irqs,
+	[METER_SOFTIRQ] = &meter_softirq,
 };

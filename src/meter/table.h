@@ -9,3 +9,4 @@ extern const struct meter_ops meter_tcp;
 extern const struct meter_ops meter_cycles;
 extern const struct meter_ops meter_drops;
 extern const struct meter_ops meter_irqs;
+extern const struct meter_ops meter_softirq;

@@ -87,6 +87,7 @@ int serve_open(struct server **ret, const struct serve_cfg *cfg, const struct se
 	s->ops = ops;
 	s->epoll_fd = s->listen_fd = s->udp_fd = s->signal_fd = s->log.fd = -1;
 	s->limits = (struct serve_limits){.total_rate_bps = cfg->total_rate_bps,
+		.confined = !cfg->no_sandbox,
 		.max_duration_ns = cfg->max_duration_ns,
 		.max_bytes = cfg->max_bytes,
 		.max_flows = cfg->max_flows,

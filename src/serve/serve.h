@@ -48,6 +48,7 @@ struct serve_limits {
 	uint64_t max_bytes;
 	uint32_t max_flows;
 	uint64_t handshake_ns;
+	bool confined; /* seccomp ends what calls more than was foreseen */
 };
 
 enum serve_proto {

@@ -74,6 +74,7 @@ int sessions_tare(struct serve_session *s, const void *ctx, struct err *e)
 			.max_buffer_bytes = MAX_BUFFER_BYTES,
 			.idle_ns = CONTROLLER_IDLE_NS,
 			.max_flows = s->limits->max_flows,
+			.confined = s->limits->confined,
 			.shared_gate = all->gate}};
 
 	agent_serve(&args);
