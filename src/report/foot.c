@@ -109,6 +109,21 @@ static void foot_ends(const struct run *run, FILE *out)
 			out);
 }
 
+/* What these numbers are of, if there are any. */
+static void foot_softirq(const struct run *run, FILE *out)
+{
+	for (uint32_t i = 0; i < run->n_trials; i++) {
+		if (!run->trial[i].metered)
+			continue;
+		fprintf(out,
+			"  softirq: network softirqs by whom they worked for, %s; process is the "
+			"load's threads without them\n",
+			run->trial[i].extra ? "from one more trial of each cell"
+					    : "metered in every trial, which costs CPU");
+		return;
+	}
+}
+
 void report_foot(const struct run *run, FILE *out)
 {
 	fputs("\nNotes\n", out);
@@ -122,6 +137,7 @@ void report_foot(const struct run *run, FILE *out)
 			"  this machine was busy: %.2f CPUs before the first trial; they are in "
 			"every CPU figure\n",
 			run->background_cpus);
+	foot_softirq(run, out);
 	foot_stops(run, out);
 	foot_notes(run, out);
 	foot_failures(run, out);

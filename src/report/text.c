@@ -45,6 +45,13 @@ static const struct kind kinds[] = {
 };
 static_assert(ARRAY_SIZE(kinds) == LOAD_KIND_N);
 
+static const char *const metered_unit[] = {
+	[LOAD_KIND_BULK] = "ns/byte",
+	[LOAD_KIND_TRANSACTIONS] = "ns/transaction",
+	[LOAD_KIND_PACKETS] = "ns/packet",
+};
+static_assert(ARRAY_SIZE(metered_unit) == LOAD_KIND_N);
+
 static const struct kind *kind_of(const struct run *run, uint32_t load)
 {
 	return &kinds[run->load[load].ops->kind];
@@ -338,6 +345,45 @@ static void phases(const struct run *run, uint32_t load, FILE *out)
 	grid_print(g, out);
 }
 
+static bool has_parts(const struct run *run, const struct cell *c)
+{
+	for (uint32_t i = 0; i < METRIC_N_PARTS; i++)
+		if (c->metric[metric_part(run->load[c->load].ops->kind, i)].value.n)
+			return true;
+	return false;
+}
+
+/* Who the softirqs worked for, of each path that has been metered. */
+static void softirqs(const struct run *run, uint32_t load, FILE *out)
+{
+	enum load_kind kind = run->load[load].ops->kind;
+	_cleanup_(grid_freep) struct grid *g = grid_new(2 + METRIC_N_PARTS);
+	bool any = false;
+
+	grid_add(g, "path");
+	grid_add(g, "softirq %s:", metered_unit[kind]);
+	for (uint32_t i = 0; i < METRIC_N_PARTS; i++)
+		grid_add(g, "%s", metric_part_name[i]);
+	for (uint32_t path = 0; path < run->n_paths; path++) {
+		const struct cell *c = run_cell(run, load, path);
+
+		if (!has_parts(run, c))
+			continue;
+		any = true;
+		add_path(g, &run->path[path]);
+		grid_add(g, "%s", "");
+		for (uint32_t i = 0; i < METRIC_N_PARTS; i++) {
+			const struct estimate *v = &c->metric[metric_part(kind, i)].value;
+
+			grid_add(g, v->n ? "%.4g" : "-", v->mean);
+		}
+	}
+	if (!any)
+		return;
+	fputs("\n", out);
+	grid_print(g, out);
+}
+
 void report_block(const struct run *run, uint32_t load, FILE *out)
 {
 	const struct kind *k = kind_of(run, load);
@@ -355,6 +401,7 @@ void report_block(const struct run *run, uint32_t load, FILE *out)
 	block_title(run, load, out);
 	grid_print(g, out);
 	phases(run, load, out);
+	softirqs(run, load, out);
 }
 
 static void add_quantiles(struct grid *g, const struct cell *idle, const struct cell *loaded,

@@ -153,6 +153,31 @@ static void cost_line(const struct trial *t, enum load_kind kind, FILE *out)
 		value_of(cost[kind].all, t), cost[kind].unit, value_of(cost[kind].threads, t));
 }
 
+/* By owner, where the meter was armed. */
+static void softirq_line(const struct trial *t, enum load_kind kind, FILE *out)
+{
+	static const char *const unit[] = {
+		[LOAD_KIND_BULK] = "byte",
+		[LOAD_KIND_TRANSACTIONS] = "transaction",
+		[LOAD_KIND_PACKETS] = "packet",
+	};
+	static_assert(ARRAY_SIZE(unit) == LOAD_KIND_N);
+	const char *sep = "";
+
+	if (!t->near.readings.valid[METER_SOFTIRQ])
+		return;
+	fprintf(out, "  softirq       ns per %s: ", unit[kind]);
+	for (uint32_t i = 0; i < METRIC_N_PARTS; i++) {
+		double ns = value_of(metric_part(kind, i), t);
+
+		if (!isfinite(ns))
+			continue;
+		fprintf(out, "%s%s %.4g", sep, metric_part_name[i], ns);
+		sep = ", ";
+	}
+	fputc('\n', out);
+}
+
 static double percent(uint64_t part, uint64_t whole)
 {
 	return whole ? 100 * (double)part / (double)whole : 0;
@@ -216,7 +241,8 @@ void trial_print(const struct run *run, const struct trial *t, FILE *out)
 		fprintf(out, " failed: %s\n", t->reason);
 		return;
 	}
-	fprintf(out, ", %.3f s%s\n", (double)t->span_ns / 1e9,
+	fprintf(out, ", %.3f s%s%s\n", (double)t->span_ns / 1e9,
+		t->extra ? ", one more for meter softirq" : "",
 		t->interrupted ? ": INTERRUPTED, earlier than planned" : "");
 	if (kind == LOAD_KIND_TRANSACTIONS)
 		transactions_line(t, out);
@@ -232,6 +258,7 @@ void trial_print(const struct run *run, const struct trial *t, FILE *out)
 		&run->env, out);
 	cpu_line("far", &t->far, NULL, &run->remote.env, out);
 	cost_line(t, kind, out);
+	softirq_line(t, kind, out);
 	tcp_line("near", &t->near, out);
 	tcp_line("far", &t->far, out);
 	irqs_line(t->same_machine ? "both" : "near", &t->near, out);
