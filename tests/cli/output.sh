@@ -17,7 +17,7 @@ listed all
 listed verbose paths --verbose
 listed paths paths
 
-short=(run --path veth --load rr:proto=tcp --time 50ms --warmup 10ms --repeat-min 2 --repeat-max 2)
+short=(run --path veth --load rr:proto=tcp --time 50ms --warmup 10ms --repeat-min 2 --repeat-max 2 --softirq off)
 
 # fails STATUS PATTERN COMMAND...: exit status and something on stderr
 fails() {
@@ -144,7 +144,7 @@ ok "list: no path twice" is "$(twice)" ""
 ok "completion: every path" is "$(offered --path | missing rows paths)" ""
 ok "completion: every family" is "$(offered --path | missing families)" ""
 ok "completion: the loads" is "$(offered --load)" "$(rows loads)"
-ok "list: six meters" is "$(rows meters | wc -l)" 6
+ok "list: seven meters" is "$(rows meters | wc -l)" 7
 ok "list: all of them" is "$(rows all)" "$(rows paths; rows loads; rows meters; rows senders; rows receivers; rows scenarios; rows resources)"
 ok "list: containers, when asked for" prints '^ +kind +id +name +netns +devices +cgroup' list containers
 shown() { sed -En 's/^([a-z0-9-]+)(:<[a-z]+>)?: .*/\1/p' <<<"$verbose"; }

@@ -61,6 +61,9 @@ def numbers_are_whole(run):
         assert cell["metrics"], cell
         for m in cell["metrics"]:
             v = m["value"]
+            if m["metric"].startswith(("softirq_", "process_")):  # of one trial more, where the meter can be had
+                assert m["unit"] and v["n"] == 1 and v["ci_low"] is None, m
+                continue
             assert m["unit"] and v["n"] >= 2, m
             assert v["ci_low"] <= v["mean"] <= v["ci_high"], m
             if cell["path"] == "native":

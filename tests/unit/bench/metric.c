@@ -110,6 +110,75 @@ static void without_counters_there_is_no_split(void **state)
 	assert_true(isnan(metric_table[METRIC_LOSS_RATIO].value(&t)));
 }
 
+/* 100,000 packets/s for one second; the meter's span is half as long. */
+static struct trial metered_trial(void)
+{
+	struct trial t = {.status = STATUS_OK, .same_machine = true};
+	struct softirq_reading *x = &t.near.readings.softirq;
+
+	t.near.end_ns = t.far.end_ns = 1000000000;
+	t.far.packets_rx = 100000;
+	t.near.readings.valid[METER_PROC] = t.far.readings.valid[METER_PROC] = true;
+	t.near.readings.proc.threads_ns = 300000000;
+	t.far.readings.proc.threads_ns = 200000000;
+	t.near.readings.valid[METER_SOFTIRQ] = true;
+	x->span_ns = 500000000;
+	x->near_known = x->far_known = x->context_known = true;
+	x->of[SOFTIRQ_OF_NEAR].rx_ns = 5000000;
+	x->of[SOFTIRQ_OF_NEAR].context_ns = 40000000;
+	x->of[SOFTIRQ_OF_FAR].rx_ns = 50000000;
+	x->of[SOFTIRQ_OF_FAR].tx_ns = 10000000;
+	x->of[SOFTIRQ_OF_FAR].other_ns = 20000000;
+	x->of[SOFTIRQ_OF_FAR].thread_ns = 5000000;
+	x->of[SOFTIRQ_OF_FAR].context_ns = 10000000;
+	x->of[SOFTIRQ_OF_HOST].rx_ns = 15000000;
+	x->of[SOFTIRQ_OF_OVERHEAD].rx_ns = 2500000;
+	return t;
+}
+
+static void check_parts(const struct trial *t, const double expected[METRIC_N_PARTS])
+{
+	for (uint32_t i = 0; i < METRIC_N_PARTS; i++) {
+		double v = metric_table[metric_part(LOAD_KIND_PACKETS, i)].value(t);
+
+		if (isnan(expected[i]))
+			assert_true(isnan(v));
+		else
+			assert_true(fabs(v - expected[i]) < 1e-6);
+	}
+}
+
+static void softirqs_are_per_packet_of_their_own_span(void **state)
+{
+	struct trial t = metered_trial();
+
+	(void)state;
+	check_parts(&t, (const double[]){100, 1700, 300, 50, 4000});
+	t.near.readings.softirq.irq_time = true;
+	check_parts(&t, (const double[]){100, 1700, 300, 50, 5000});
+	t.near.readings.valid[METER_SOFTIRQ] = false;
+	check_parts(&t, (const double[]){NAN, NAN, NAN, NAN, NAN});
+}
+
+static void what_no_meter_saw_is_no_number(void **state)
+{
+	struct trial t = metered_trial();
+
+	(void)state;
+	t.near.readings.softirq.context_known = false;
+	check_parts(&t, (const double[]){100, 1700, 300, 50, NAN});
+	/* Another machine without the meter: near's part only. */
+	t.same_machine = false;
+	t.near.readings.softirq.far_known = false;
+	check_parts(&t, (const double[]){100, NAN, NAN, NAN, NAN});
+	/* And with it: far is its own, host and overhead are both machines'. */
+	t.far.readings.valid[METER_SOFTIRQ] = true;
+	t.far.readings.softirq.span_ns = 1000000000;
+	t.far.readings.softirq.of[SOFTIRQ_OF_FAR].rx_ns = 70000000;
+	t.far.readings.softirq.of[SOFTIRQ_OF_HOST].rx_ns = 10000000;
+	check_parts(&t, (const double[]){100, 700, 400, 50, NAN});
+}
+
 static void each_number_is_of_some_kind(void **state)
 {
 	(void)state;
@@ -131,6 +200,8 @@ int main(void)
 		cmocka_unit_test(no_more_is_given_out_than_was_lost),
 		cmocka_unit_test(a_dropped_aggregate_is_as_large_as_others),
 		cmocka_unit_test(without_counters_there_is_no_split),
+		cmocka_unit_test(softirqs_are_per_packet_of_their_own_span),
+		cmocka_unit_test(what_no_meter_saw_is_no_number),
 		cmocka_unit_test(each_number_is_of_some_kind),
 	};
 
