@@ -262,6 +262,7 @@ static int add_path_object(struct run *run, const struct doc *d, const char *pla
 		.cfg = run->path_cfg};
 	const struct opt_group groups[] = {
 		{"", spec.ops && spec.ops->opts ? spec.ops->opts : path_opts, &spec.cfg},
+		{"", spec.ops && spec.ops->kin_opts ? spec.ops->kin_opts : path_opts, &spec.cfg},
 		{"", path_opts, &spec.cfg},
 		{0},
 	};

@@ -95,6 +95,8 @@ static void show_path(const struct path_ops *ops, const struct view *view)
 		printf("  options\n");
 		help_options(ops->opts, view->cfg, stdout);
 	}
+	if (ops->kin_opts)
+		help_options(ops->kin_opts, view->cfg, stdout);
 }
 
 static void show_paths(const struct view *view)

@@ -95,9 +95,15 @@ struct path_spec path_spec_of(const struct path_ops *ops, const struct path_cfg 
 }
 
 /* A path's own options first; those of all paths may be set for one as well. */
+static const struct opt *opts_with(const struct path_ops *ops, const char *name)
+{
+	if (ops->opts && opt_find(ops->opts, name))
+		return ops->opts;
+	return ops->kin_opts && opt_find(ops->kin_opts, name) ? ops->kin_opts : path_opts;
+}
+
 static int set_options(struct path_spec *spec, char *pairs, struct err *e)
 {
-	const struct opt *own = spec->ops->opts;
 	char *one;
 	int r = 0;
 
@@ -105,7 +111,7 @@ static int set_options(struct path_spec *spec, char *pairs, struct err *e)
 		char name[64];
 
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(one, "="), one);
-		r = opt_set_pairs(own && opt_find(own, name) ? own : path_opts, &spec->cfg, one, e);
+		r = opt_set_pairs(opts_with(spec->ops, name), &spec->cfg, one, e);
 	}
 	return r;
 }

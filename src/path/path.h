@@ -217,7 +217,9 @@ struct path_ops {
 	enum path_wire wire;
 	const struct opt *opts; /* its options, bound to struct path_cfg; NULL: none of its own */
 	const char *opts_title; /* "Overlays" */
-	const void *model;      /* the ops' own, where one file has several paths; else NULL */
+	/* Another path's opts that it knows, too; NULL: none. */
+	const struct opt *kin_opts;
+	const void *model; /* the ops' own, where one file has several paths; else NULL */
 
 	/* Checks the argument and options. NULL: nothing to check. */
 	int (*check)(const struct path_spec *spec, struct err *e);

@@ -62,6 +62,8 @@ static struct doc *paths(const struct run *run)
 		doc_put_opts(cfg, path_opts, &p->spec.cfg);
 		if (p->spec.ops->opts)
 			doc_put_opts(cfg, p->spec.ops->opts, &p->spec.cfg);
+		if (p->spec.ops->kin_opts)
+			doc_put_opts(cfg, p->spec.ops->kin_opts, &p->spec.cfg);
 		for (uint32_t k = 0; k < p->n_notes; k++)
 			doc_append_str(notes, p->note[k]);
 		doc_put(d, "config", cfg);

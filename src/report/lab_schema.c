@@ -125,6 +125,7 @@ static struct doc *paths(void)
 		struct doc *properties, *options = doc_object();
 
 		add_options(options, ops->opts);
+		add_options(options, ops->kin_opts);
 		add_options(options, path_opts);
 		properties = by_name("path", ops->name, options);
 		if (ops->arg)
