@@ -32,7 +32,7 @@ struct guest {
 
 static int read_cfg(struct guest_cfg *cfg, struct err *e)
 {
-	char pairs[512];
+	char pairs[GUEST_CFG_LEN];
 	int r = file_read("/" GUEST_CFG, pairs, sizeof(pairs), e);
 
 	return r < 0 ? r : opt_set_pairs(guest_opts, cfg, pairs, e);

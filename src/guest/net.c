@@ -1,6 +1,7 @@
 #include "guest/net.h"
 
 #include "base/clock.h"
+#include "guest/forward.h"
 #include "path/lab.h"
 #include "sys/ethtool.h"
 #include "sys/ns.h"
@@ -10,14 +11,11 @@
 #include <net/if.h>
 #include <poll.h>
 
-/* Emulated NICs negotiate their link for up to 3 s. */
-#define NIC_UP_NS (15 * NSEC_PER_SEC)
-
-static int wait_nic(struct err *e)
+static int wait_nic(const char *dev, struct err *e)
 {
-	uint64_t deadline_ns = clock_now_ns() + NIC_UP_NS;
+	uint64_t deadline_ns = clock_now_ns() + GUEST_NIC_UP_NS;
 
-	while (if_nametoindex("eth0") == 0) {
+	while (if_nametoindex(dev) == 0) {
 		if (clock_left_ms(deadline_ns) == 0)
 			return err_say(e, ENODEV, "no NIC has come up");
 		poll(NULL, 0, 1);
@@ -25,18 +23,16 @@ static int wait_nic(struct err *e)
 	return 0;
 }
 
-static int prepare_nic(struct rt *rt, const struct guest_cfg *cfg, struct err *e)
+int guest_nic_prepare(struct rt *rt, const char *dev, const struct guest_cfg *cfg, struct err *e)
 {
 	struct err why = {0};
-	int r = wait_nic(e);
+	int r = wait_nic(dev, e);
 
-	if (r == 0)
-		r = rt_set_up(rt, "lo", e);
 	if (r < 0)
 		return r;
-	if (rt_set_mtu(rt, "eth0", cfg->mtu, &why) < 0)
+	if (rt_set_mtu(rt, dev, cfg->mtu, &why) < 0)
 		return err_say(e, EOPNOTSUPP, "its NIC has no MTU of %u: %s", cfg->mtu, why.text);
-	return cfg->no_offloads ? ethtool_offloads_off(-1, "eth0", e) : 0;
+	return cfg->no_offloads ? ethtool_offloads_off(-1, dev, e) : 0;
 }
 
 static int address(struct rt *rt, const struct guest_cfg *cfg, struct err *e)
@@ -92,8 +88,12 @@ int guest_net_up(const struct guest_cfg *cfg, int *ret_netns_fd, struct err *e)
 
 	*ret_netns_fd = -1;
 	if (r == 0)
-		r = prepare_nic(rt, cfg, e);
+		r = rt_set_up(rt, "lo", e);
+	if (r == 0 && cfg->forwards)
+		return guest_forward(rt, cfg, e);
+	if (r == 0)
+		r = guest_nic_prepare(rt, "eth0", cfg, e);
 	if (r == 0)
 		r = cfg->pod ? add_pod(rt, cfg, ret_netns_fd, e) : address(rt, cfg, e);
-	return r < 0 ? r : rt_wait_up(rt, "eth0", clock_now_ns() + NIC_UP_NS, e);
+	return r < 0 ? r : rt_wait_up(rt, "eth0", clock_now_ns() + GUEST_NIC_UP_NS, e);
 }

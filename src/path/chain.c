@@ -13,6 +13,8 @@
  * is not flooded into other instances, no address is asked for, and the host sends nothing. That
  * all links are up is found by path_verify(), which sends packets by each instance.
  */
+#include "path/chain.h"
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "path/chain_addr.h"
@@ -31,7 +33,7 @@
 /* Descriptors of a function: namespace, netlink; of an XDP program 2 links, 1 program, 3 maps. */
 #define CHAIN_FDS_OF_NF 8
 
-static const struct opt chain_opts[] = {
+const struct opt chain_opts[] = {
 	OPT_U32(struct path_cfg, nfs, "nfs", 0, "<n>",
 		"functions that a packet crosses; 0: one for pcp, two for chain and pipeline",
 		.min = 1, .max = PATH_MAX_NFS, .zero_ok = true),
@@ -514,7 +516,7 @@ static int chain_check(const struct path_spec *spec, struct err *e)
 		.set = PATH_SET_CHAIN,                                                             \
 		.pods_not = "has a port at each side of the host",                                 \
 		.opts = chain_opts,                                                                \
-		.opts_title = "Chains of functions",                                               \
+		.opts_title = CHAIN_OPTS_TITLE,                                                    \
 		.check = chain_check,                                                              \
 		.build = chain_build,                                                              \
 		.rest = chain_rest,                                                                \

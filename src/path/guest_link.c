@@ -9,6 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SIDE_OPTS(side, name)                                                                      \
+	OPT_STR(struct guest_cfg, side.mac, name "-mac", 0, "<mac>", "its NIC there"),             \
+		OPT_STR(struct guest_cfg, side.own, name "-own", 0, "<addr>",                      \
+			"its address there"),                                                      \
+		OPT_STR(struct guest_cfg, side.own_len, name "-len", 0, "<len>", "prefix length"), \
+		OPT_STR(struct guest_cfg, side.end, name "-end", 0, "<addr>", "the end there"),    \
+		OPT_STR(struct guest_cfg, side.end_mac, name "-end-mac", 0, "<mac>", "its device")
+
 const struct opt guest_opts[] = {
 	OPT_STR(struct guest_cfg, addr, "addr", 0, "<prefix>", "address of the end"),
 	OPT_STR(struct guest_cfg, gateway, "gateway", 0, "<addr>", "where all else is reached"),
@@ -17,6 +25,10 @@ const struct opt guest_opts[] = {
 	OPT_FLAG(struct guest_cfg, no_offloads, "no-offloads", 0, "switch off what can be"),
 	OPT_U32(struct guest_cfg, mtu, "mtu", 0, "<bytes>", "of every link", .min = 576,
 		.max = 65535),
+	OPT_FLAG(struct guest_cfg, forwards, "forwards", 0, "it is a function between two NICs"),
+	OPT_ENUM(struct guest_cfg, nf, "nf", 0, nf_kind_name, "which one"),
+	SIDE_OPTS(side[NF_IN], "in"),
+	SIDE_OPTS(side[NF_OUT], "out"),
 	OPT_END,
 };
 
@@ -27,6 +39,8 @@ void guest_cfg_text(const struct guest_cfg *cfg, char *ret, size_t size)
 		char value[128];
 
 		opt_get(o, cfg, value, sizeof(value));
+		if (o->type == OPT_T_STR && !*value)
+			continue;
 		if (o->type != OPT_T_FLAG)
 			str_addf(ret, size, "%s%s=%s", *ret ? "," : "", o->name, value);
 		else if (strcmp(value, "on") == 0)

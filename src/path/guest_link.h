@@ -16,6 +16,8 @@
 
 #include "base/err.h"
 #include "base/opt.h"
+#include "path/nf.h"
+#include "sys/mac.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +27,12 @@
 #define GUEST_CFG        "tare.cfg" /* pairs of guest_opts */
 #define GUEST_MODULES    "modules"  /* folder; loaded in the order of their names */
 
+/* One side of a guest that forwards, as struct nf_side has it. */
+struct guest_side {
+	char mac[MAC_TEXT_LEN]; /* of the guest's NIC there */
+	char own[46], own_len[8], end[46], end_mac[MAC_TEXT_LEN];
+};
+
 struct guest_cfg {
 	char addr[64]; /* "198.18.1.2/24" */
 	char gateway[46];
@@ -32,10 +40,14 @@ struct guest_cfg {
 	bool pod; /* the agent is in a container on a bridge of the guest */
 	bool no_offloads;
 	uint32_t mtu;
+	bool forwards; /* nf (enum nf_kind) between two NICs; there is no agent, and no addr */
+	uint32_t nf;
+	struct guest_side side[NF_N_SIDES];
 };
 extern const struct opt guest_opts[];
 
-/* The text of GUEST_CFG. */
+/* The text of GUEST_CFG, which fits into so many bytes. */
+#define GUEST_CFG_LEN 1024
 void guest_cfg_text(const struct guest_cfg *cfg, char *ret, size_t size);
 
 struct guest_link {

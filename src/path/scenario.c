@@ -17,15 +17,13 @@ const char *const scenario_dir_name[] = {
 };
 static_assert(ARRAY_SIZE(scenario_dir_name) == SCENARIO_DIR_N);
 
-#define GUESTS_END "a guest ends a path here: it has one device and forwards nothing"
-
 const struct scenario scenario_table[] = {
 	{"t2t", "T-T", SCENARIO_NONE, "native", NULL},
 	{"p2p", "T-S-T", SCENARIO_NS, "p2p", NULL},
 	{"p-c", "T-S-app and app-S-T", SCENARIO_NS, "bridge", NULL},
 	{"p-v", "T-S-app in G", SCENARIO_NS, "vm-virtio", NULL},
 	{"pcp", "T-S-F-S-T", SCENARIO_NS, "pcp", NULL},
-	{"pvp", "T-S-G-S-T", SCENARIO_NS, NULL, GUESTS_END},
+	{"pvp", "T-S-G-S-T", SCENARIO_NS, "pvp", NULL},
 	{"chain", "T-S-F-S-F-...-S-T", SCENARIO_NS, "chain", NULL},
 	{"pipeline", "T-S-F-F-...-S-T", SCENARIO_NS, "pipeline", NULL},
 	{"p-c-s-c-p", "T-F-S-F-T", SCENARIO_NS, NULL,
@@ -35,7 +33,8 @@ const struct scenario scenario_table[] = {
 	{"c2c", "app-app in one pod", SCENARIO_EW, "c2c", NULL},
 	{"pod2pod", "app-S-app", SCENARIO_EW, "bridge:between=pods", NULL},
 	{"bmp2bmp", "T-S-F-S-F-S-T", SCENARIO_EW, "chain:nfs=2", NULL},
-	{"bmp2vmp", "T-S-F-S-G-S-T", SCENARIO_EW, NULL, GUESTS_END},
+	{"bmp2vmp", "app-S-S-app, the last two in G", SCENARIO_EW, "vm-virtio-pod:between=pods",
+		NULL},
 	{"vmp2vmp", "app in G-S-app in G", SCENARIO_EW, "vm-vm:between=pods", NULL},
 	{"container-in-vm", "T-S-S-app, the last two in G", SCENARIO_NS, "vm-virtio-pod", NULL},
 	{"inter-node", "app-S-S-app by a tunnel", SCENARIO_NS, "vxlan", NULL},

@@ -8,6 +8,7 @@
 #include "path/vm_boot.h"
 #include "path/vm_image.h"
 #include "sys/affinity.h"
+#include "sys/mac.h"
 #include "sys/qemu.h"
 #include "sys/tap.h"
 
@@ -25,13 +26,20 @@ struct vm_guest {
 	const struct vm_model *model;
 	int netns_fd, cancel_fd; /* borrowed */
 	uint32_t index;
-	const char *vhost_user; /* borrowed while it boots */
-	int initrd_fd, tap_fd[QEMU_MAX_QUEUES];
+	const char *vhost_user; /* borrowed while it boots, as is nf */
+	const struct nf *nf;
+	int initrd_fd, tap_fd[QEMU_MAX_NICS][QEMU_MAX_QUEUES];
 	struct guest_link ctl;
 	int agent_fd;
 	struct qemu *qemu;
 	bool emulated;
 };
+
+const char *const vm_forward_bridge[] = {
+	[NF_IN] = "s0",
+	[NF_OUT] = "s1",
+};
+static_assert(ARRAY_SIZE(vm_forward_bridge) == NF_N_SIDES);
 
 /* The verdict on KVM, once there is one, for all guests of this process; "": it works. */
 static struct {
@@ -51,8 +59,9 @@ bool vm_guest_emulated(const struct vm_guest *g)
 
 void vm_model_modules(const struct vm_model *model, const char *ret[static VM_MODEL_N_MODULES])
 {
+	const bool bridges = model->pod || model->forwards;
 	const char *const modules[VM_MODEL_N_MODULES] = {"virtio_pci", "virtio_console",
-		model->module, model->pod ? "veth" : NULL, "bridge", NULL};
+		model->module, bridges ? "bridge" : NULL, model->pod ? "veth" : NULL, NULL};
 
 	memcpy(ret, modules, sizeof(modules));
 }
@@ -69,6 +78,21 @@ static int open_port(struct qemu_port *port, const char *name, int *ret_theirs, 
 	return fd[0];
 }
 
+/* QEMU's own range, which nobody else on these bridges uses. */
+void vm_guest_mac(uint32_t i, uint8_t ret[static 6])
+{
+	const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x74, 0x72, (uint8_t)i};
+
+	memcpy(ret, mac, sizeof(mac));
+}
+
+static uint32_t n_nics(const struct vm_guest *g)
+{
+	return g->nf ? NF_N_SIDES : 1;
+}
+
+static_assert((int)NF_N_SIDES <= QEMU_MAX_NICS);
+
 static bool no_offloads(const struct vm_guest *g)
 {
 	return g->cfg->offloads == VM_OFFLOADS_OFF || g->model->vhost_user;
@@ -78,7 +102,7 @@ static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct e
 {
 	_cleanup_(closep) int ctl = -1;
 	_cleanup_(closep) int agent = -1;
-	char mac[18];
+	char mac[QEMU_MAX_NICS][MAC_TEXT_LEN];
 	struct qemu_args args = {
 		.binary = g->cfg->qemu,
 		.netns_fd = g->netns_fd,
@@ -89,16 +113,19 @@ static int start(struct vm_guest *g, const char *kernel, bool with_kvm, struct e
 		.initrd_fd = g->initrd_fd,
 		.append = vm_boot_append(with_kvm),
 		.nic = g->model->device,
-		.mac = mac,
 		.vhost = g->model->vhost,
 		.no_offloads = no_offloads(g),
 		.queues = g->cfg->queues,
-		.tap_fd = g->vhost_user ? NULL : g->tap_fd,
 		.vhost_user = g->vhost_user,
 	};
 
-	/* QEMU's own range, which nobody else on this bridge uses. */
-	snprintf(mac, sizeof(mac), "52:54:00:74:72:%02x", g->index);
+	for (uint32_t i = 0; i < n_nics(g); i++) {
+		uint8_t bytes[6];
+
+		vm_guest_mac(g->index + i, bytes);
+		mac_text(bytes, mac[i]);
+		args.nics[i] = (struct qemu_nic){mac[i], g->vhost_user ? NULL : g->tap_fd[i]};
+	}
 	g->ctl.fd = open_port(&args.port[0], GUEST_PORT_CTL, &ctl, e);
 	if (g->ctl.fd < 0)
 		return g->ctl.fd;
@@ -198,18 +225,58 @@ static int boot(struct vm_guest *g, const char *kernel, struct err *e)
 	return boot_emulated(g, kernel, e);
 }
 
-static int add_tap(struct vm_guest *g, struct lab *lab, struct err *e)
+/* Device tap<k> of the host, a port of @bridge, is the other side of NIC @i. */
+static int add_tap(struct vm_guest *g, struct lab *lab, uint32_t i, const char *bridge,
+	struct err *e)
 {
 	char name[16];
 	int r;
 
-	snprintf(name, sizeof(name), "tap%u", g->index);
-	r = tap_open(g->netns_fd, name, g->model->virtio, g->cfg->queues, g->tap_fd, e);
+	snprintf(name, sizeof(name), "tap%u", g->index + i);
+	r = tap_open(g->netns_fd, name, g->model->virtio, g->cfg->queues, g->tap_fd[i], e);
 	if (r == 0)
 		r = rt_set_mtu(lab->host, name, g->cfg->mtu, e);
 	if (r == 0)
-		r = rt_set_master(lab->host, name, "br0", e);
+		r = rt_set_master(lab->host, name, bridge, e);
 	return r < 0 ? r : rt_set_up(lab->host, name, e);
+}
+
+static int add_taps(struct vm_guest *g, struct lab *lab, struct err *e)
+{
+	int r = 0;
+
+	if (!g->nf)
+		return add_tap(g, lab, 0, "br0", e);
+	for (uint32_t i = 0; r == 0 && i < NF_N_SIDES; i++)
+		r = add_tap(g, lab, i, vm_forward_bridge[i], e);
+	return r;
+}
+
+static void fill_side(struct guest_side *ret, const struct nf_side *s)
+{
+	mac_text(s->id.mac, ret->mac);
+	mac_text(s->end_mac, ret->end_mac);
+	str_set(ret->own, s->own);
+	str_set(ret->own_len, s->own_len);
+	str_set(ret->end, s->end);
+}
+
+/* A function without addresses need not know IPv6, which would make it speak. */
+static void fill_forward(struct guest_cfg *cfg, const struct vm_guest *g)
+{
+	cfg->forwards = true;
+	cfg->nf = g->cfg->nf;
+	cfg->ipv6 = g->cfg->ipv6 && g->nf->ops->addressed;
+	for (int i = 0; i < NF_N_SIDES; i++)
+		fill_side(&cfg->side[i], &g->nf->side[i]);
+}
+
+static void fill_end(struct guest_cfg *cfg, const struct vm_guest *g, const struct lab_addrs *a)
+{
+	snprintf(cfg->addr, sizeof(cfg->addr), "%s%s",
+		(g->vhost_user ? a->wire_addr : a->bridged_addr)[g->index], a->wire_len);
+	/* On the wire's segment it needs none, and the guest wants one. */
+	str_set(cfg->gateway, g->vhost_user ? a->peer : a->pod[0].gateway);
 }
 
 static int make_initramfs(struct vm_guest *g, const struct lab *lab, const struct vm_image *image,
@@ -219,13 +286,12 @@ static int make_initramfs(struct vm_guest *g, const struct lab *lab, const struc
 		.pod = g->model->pod,
 		.no_offloads = no_offloads(g),
 		.mtu = g->cfg->mtu};
-	const struct lab_addrs *a = lab->addrs;
-	char text[400];
+	char text[GUEST_CFG_LEN];
 
-	snprintf(cfg.addr, sizeof(cfg.addr), "%s%s",
-		(g->vhost_user ? a->wire_addr : a->bridged_addr)[g->index], a->wire_len);
-	/* On the wire's segment it needs none, and the guest wants one. */
-	str_set(cfg.gateway, g->vhost_user ? a->peer : a->pod[0].gateway);
+	if (g->nf)
+		fill_forward(&cfg, g);
+	else
+		fill_end(&cfg, g, lab->addrs);
 	guest_cfg_text(&cfg, text, sizeof(text));
 	g->initrd_fd = vm_image_initramfs(image, GUEST_CFG, text, e);
 	return MIN(g->initrd_fd, 0);
@@ -252,8 +318,8 @@ static struct vm_guest *guest_new(const struct path *p, uint32_t i)
 	g->cancel_fd = p->cancel_fd;
 	g->index = i;
 	g->initrd_fd = g->ctl.fd = g->agent_fd = -1;
-	for (uint32_t k = 0; k < QEMU_MAX_QUEUES; k++)
-		g->tap_fd[k] = -1;
+	for (uint32_t k = 0; k < QEMU_MAX_NICS * QEMU_MAX_QUEUES; k++)
+		g->tap_fd[k / QEMU_MAX_QUEUES][k % QEMU_MAX_QUEUES] = -1;
 	return g;
 }
 
@@ -261,26 +327,25 @@ static struct vm_guest *guest_new(const struct path *p, uint32_t i)
 static void close_parts(struct vm_guest *g)
 {
 	closep(&g->initrd_fd);
-	for (uint32_t k = 0; k < QEMU_MAX_QUEUES; k++)
-		closep(&g->tap_fd[k]);
+	for (uint32_t k = 0; k < QEMU_MAX_NICS * QEMU_MAX_QUEUES; k++)
+		closep(&g->tap_fd[k / QEMU_MAX_QUEUES][k % QEMU_MAX_QUEUES]);
 }
 
-int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
+static int boot_new(struct vm_guest **ret, const struct path *p, struct vm_guest *new_guest,
 	struct err *e)
 {
-	_cleanup_(vm_guest_closep) struct vm_guest *g = guest_new(p, i);
+	_cleanup_(vm_guest_closep) struct vm_guest *g = new_guest;
 	struct vm_image image;
 	const char *modules[VM_MODEL_N_MODULES];
 	int r;
 
-	g->vhost_user = vhost_user;
 	vm_model_modules(g->model, modules);
 	r = vm_image_find(&image, g->cfg->guest_dir, modules, e);
 	if (r < 0)
 		return r;
 	r = make_initramfs(g, p->lab, &image, e);
-	if (r == 0 && !vhost_user)
-		r = add_tap(g, p->lab, e);
+	if (r == 0 && !g->vhost_user)
+		r = add_taps(g, p->lab, e);
 	if (r == 0)
 		r = boot(g, image.kernel, e);
 	if (r == 0)
@@ -290,6 +355,29 @@ int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const
 	if (r == 0)
 		*ret = take_ptr(g);
 	return r;
+}
+
+int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
+	struct err *e)
+{
+	struct vm_guest *g = guest_new(p, i);
+
+	g->vhost_user = vhost_user;
+	return boot_new(ret, p, g, e);
+}
+
+int vm_guest_boot_nf(struct vm_guest **ret, const struct path *p, const struct nf *nf,
+	struct err *e)
+{
+	struct vm_guest *g = guest_new(p, 0);
+
+	g->nf = nf;
+	return boot_new(ret, p, g, e);
+}
+
+pid_t vm_guest_pid(const struct vm_guest *g)
+{
+	return qemu_pid(g->qemu);
 }
 
 void vm_guest_rest(const struct vm_guest *g, bool rest)

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "path/lab.h"
+#include "path/nf.h"
 
 /* A NIC, as QEMU and the guest's kernel call it. */
 struct vm_model {
@@ -11,6 +12,7 @@ struct vm_model {
 	bool vhost;
 	bool pod;        /* the end is a container in the guest */
 	bool both;       /* both ends are guests */
+	bool forwards;   /* it has two of them, and is no end */
 	bool vhost_user; /* its other side is a program's: no tap device, no offloads */
 };
 
@@ -27,6 +29,21 @@ struct vm_guest;
  */
 int vm_guest_boot(struct vm_guest **ret, const struct path *p, uint32_t i, const char *vhost_user,
 	struct err *e) must_check_;
+
+/*
+ * vm_guest_boot_nf() - start the one guest of @p, which is the forwarding function @nf, p->cfg.nf,
+ * and wait until it forwards. Its NICs are known by vm_guest_mac(side), and lead to "tap0" and
+ * "tap1", ports of bridges that are there: vm_forward_bridge[]. Who is next on a side is its end.
+ */
+int vm_guest_boot_nf(struct vm_guest **ret, const struct path *p, const struct nf *nf,
+	struct err *e) must_check_;
+extern const char *const vm_forward_bridge[NF_N_SIDES];
+
+/* The hardware address of guest @i of a path, or of NIC @i of one that forwards. */
+void vm_guest_mac(uint32_t i, uint8_t ret[static 6]);
+
+/* Of its QEMU. */
+pid_t vm_guest_pid(const struct vm_guest *g);
 
 /* Stops it while another path is measured, or lets it go on. */
 void vm_guest_rest(const struct vm_guest *g, bool rest);

@@ -95,14 +95,14 @@ static void add_ports(struct qemu_argv *v, const struct qemu_args *a)
 	}
 }
 
-static void add_tap(struct qemu_argv *v, const struct qemu_args *a)
+static void add_tap(struct qemu_argv *v, const struct qemu_args *a, uint32_t nic)
 {
 	char fds[16 * QEMU_MAX_QUEUES] = "";
 
 	for (uint32_t i = 0; i < a->queues; i++)
-		str_addf(fds, sizeof(fds), "%s%d", i ? ":" : "", a->tap_fd[i]);
+		str_addf(fds, sizeof(fds), "%s%d", i ? ":" : "", a->nics[nic].tap_fd[i]);
 	add(v, "-netdev");
-	add(v, "tap,id=net,%s=%s%s", a->queues > 1 ? "fds" : "fd", fds,
+	add(v, "tap,id=net%u,%s=%s%s", nic, a->queues > 1 ? "fds" : "fd", fds,
 		a->vhost ? ",vhost=on" : ",vhost=off");
 }
 
@@ -117,10 +117,10 @@ static void add_vhost_user(struct qemu_argv *v, const struct qemu_args *a)
 	add(v, "-chardev");
 	add(v, "socket,id=vhost,path=%s", a->vhost_user);
 	add(v, "-netdev");
-	add(v, "vhost-user,id=net,chardev=vhost,queues=%u", a->queues);
+	add(v, "vhost-user,id=net0,chardev=vhost,queues=%u", a->queues);
 }
 
-static void add_nic(struct qemu_argv *v, const struct qemu_args *a)
+static void add_nic(struct qemu_argv *v, const struct qemu_args *a, uint32_t nic)
 {
 	bool virtio = strncmp(a->nic, "virtio", 6) == 0;
 	char more[400] = "";
@@ -139,10 +139,10 @@ static void add_nic(struct qemu_argv *v, const struct qemu_args *a)
 	if (a->vhost_user)
 		add_vhost_user(v, a);
 	else
-		add_tap(v, a);
+		add_tap(v, a, nic);
 	add(v, "-device");
 	/* romfile: a boot ROM of the NIC's would only cost time */
-	add(v, "%s,netdev=net,mac=%s,romfile=%s", a->nic, a->mac, more);
+	add(v, "%s,netdev=net%u,mac=%s,romfile=%s", a->nic, nic, a->nics[nic].mac, more);
 }
 
 /* multidevs: files of all mounted disks have distinct numbers in the guest. */
@@ -159,8 +159,8 @@ void qemu_argv_init(struct qemu_argv *ret, const struct qemu_args *args)
 	add_machine(ret, args);
 	add_kernel(ret, args);
 	add_ports(ret, args);
-	if (args->nic)
-		add_nic(ret, args);
+	for (uint32_t i = 0; args->nic && i < QEMU_MAX_NICS && args->nics[i].mac; i++)
+		add_nic(ret, args, i);
 	if (args->share_root)
 		add_root(ret);
 }
@@ -227,8 +227,9 @@ static bool keep_all(const struct qemu_args *a)
 
 	for (uint32_t i = 0; kept && i < QEMU_MAX_PORTS && a->port[i].name; i++)
 		kept = keep(a->port[i].fd);
-	for (uint32_t i = 0; kept && a->tap_fd && i < a->queues; i++)
-		kept = keep(a->tap_fd[i]);
+	for (uint32_t k = 0; k < QEMU_MAX_NICS && a->nics[k].tap_fd; k++)
+		for (uint32_t i = 0; kept && i < a->queues; i++)
+			kept = keep(a->nics[k].tap_fd[i]);
 	return kept;
 }
 
@@ -300,6 +301,11 @@ bool qemu_console_said(const struct qemu *q, const char *text)
 	ssize_t n = pread(q->console_fd, said, sizeof(said), 0);
 
 	return n > 0 && memmem(said, (size_t)n, text, strlen(text));
+}
+
+pid_t qemu_pid(const struct qemu *q)
+{
+	return q->pid;
 }
 
 uint64_t qemu_cpu_ns(const struct qemu *q)

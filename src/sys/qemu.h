@@ -13,12 +13,19 @@
 
 #define QEMU_MAX_PORTS  3
 #define QEMU_MAX_QUEUES 16
+#define QEMU_MAX_NICS   2
 #define QEMU_MAX_ARGS   96
 
 /* A byte channel to the guest, which finds it by name in /sys/class/virtio-ports. */
 struct qemu_port {
 	const char *name;
 	int fd; /* stream socket, connected */
+};
+
+/* A NIC of the guest, which finds it by its hardware address. */
+struct qemu_nic {
+	const char *mac;
+	const int *tap_fd; /* [queues] */
 };
 
 struct qemu_args {
@@ -30,12 +37,11 @@ struct qemu_args {
 	const char *kernel;
 	int initrd_fd;
 	const char *append; /* kernel command line */
-	const char *nic;    /* "virtio-net-pci", "e1000", ...; NULL: none */
-	const char *mac;
-	bool vhost;             /* the host's kernel moves the packets */
-	bool no_offloads;       /* of a virtio NIC; others have no such switches */
-	uint32_t queues;        /* more than 1: virtio only */
-	const int *tap_fd;      /* [queues] */
+	const char *nic;    /* the NICs' model: "virtio-net-pci", "e1000", ...; NULL: none */
+	struct qemu_nic nics[QEMU_MAX_NICS]; /* mac NULL: none */
+	bool vhost;                          /* the host's kernel moves the packets */
+	bool no_offloads;                    /* of a virtio NIC; others have no such switches */
+	uint32_t queues;                     /* of each NIC; more than 1: virtio only */
 	const char *vhost_user; /* path of a vhost-user socket, instead of tap_fd; NULL: none */
 	bool share_root; /* this machine's files as 9p file system "hostroot", not to be changed */
 	struct qemu_port port[QEMU_MAX_PORTS]; /* name NULL: none */
@@ -65,6 +71,8 @@ int qemu_start(struct qemu **ret, const struct qemu_args *args, struct err *e) m
 
 /* Has the guest said this on its serial console, early on (in the first 16 KiB)? */
 bool qemu_console_said(const struct qemu *q, const char *text);
+
+pid_t qemu_pid(const struct qemu *q);
 
 /* CPU time that it has used, all threads together. */
 uint64_t qemu_cpu_ns(const struct qemu *q);

@@ -139,3 +139,12 @@ int rt_clsact_filters(struct rt *rt, int ifindex, struct err *e)
 	}
 	return n;
 }
+
+int rt_rename(struct rt *rt, const char *name, const char *to, struct err *e)
+{
+	_cleanup_(link_putp) struct rtnl_link *change = rtnl_link_alloc();
+
+	if (change)
+		rtnl_link_set_name(change, to);
+	return rt_link_change(rt, name, change, e, "cannot call '%s' '%s'", name, to);
+}

@@ -16,6 +16,9 @@ int rt_dev(struct rt *rt, const char *name, struct rt_dev *ret, struct err *e) m
 int rt_neigh_add(struct rt *rt, const char *name, const char *addr, const uint8_t mac[static 6],
 	struct err *e) must_check_;
 
+/* A device that is down gets another name. */
+int rt_rename(struct rt *rt, const char *name, const char *to, struct err *e) must_check_;
+
 /*
  * rt_dev_move() - move it into the namespace @netns_fd, where it is down.
  *

@@ -84,13 +84,13 @@ def interrupted():
     assert "interrupted" in (out + err).lower(), out + err
 
 
-def fake_qemu(script):
-    """What is said of vm-virtio when QEMU is this script, and how long that took."""
+def fake_qemu(script, path="vm-virtio"):
+    """What is said of a path when QEMU is this script, and how long that took."""
     with tempfile.TemporaryDirectory() as where:
         fake = pathlib.Path(where, "qemu")
         fake.write_text("#!/bin/sh\n" + script)
         fake.chmod(0o755)
-        done, took_s = run("run", "--path", "vm-virtio", "--qemu", str(fake), "--load", "rr", "--json", *TCG)
+        done, took_s = run("run", "--path", path, "--qemu", str(fake), "--load", "rr", "--json", *TCG)
     assert done.returncode == 4, said(done)
     return strict_json(done.stdout)["paths"][1]["reason"], took_s
 
@@ -109,7 +109,7 @@ def qemu_hangs():
 
 def without_network():
     """QEMU with a NIC that leads nowhere, and with none: both boot, and both are given up."""
-    cases = (("tap,id=net,*) w=hubport,id=net,hubid=0;;", "does not answer a ping"),
+    cases = (("tap,id=net0,*) w=hubport,id=net0,hubid=0;;", "does not answer a ping"),
              ("virtio-net-pci,*) w=virtio-rng-pci;;", "no NIC has come up"))
     script = 'n=$#; for w; do case $w in\n%s\nesac; set -- "$@" "$w"; done; shift "$n"; exec qemu-system-x86_64 "$@"\n'
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -127,6 +127,46 @@ def out_of_memory():
     assert all(t["status"] == "ok" for t in of_guest[1:]), [t["reason"] for t in of_guest]
 
 
+def port_to_port():
+    """Frames through a guest that routes. Fewer than a tap device's queue holds, so none may be lost."""
+    done, _ = run("frames", "--path", "pvp", "--accel", "tcg", "--dir", "both", "--count", "400", "--rate", "1k",
+                  "--drain", "5s", "--json")
+    assert done.returncode == 0, said(done)
+    flows = strict_json(done.stdout)["flows"]
+    assert len(flows) == 2, flows
+    for flow in flows:
+        assert flow["intended"] == flow["received"] == 400 and flow["duplicated"] == 0, flow
+
+
+def port_to_port_loads():
+    """A guest that bridges, and a pod beside a guest to one in it (BMP2VMP)."""
+    paths = "pvp:nf=bridge,offloads=off,vm-virtio-pod:between=pods"
+    done, _ = run("compare", "--path", paths, "-6", "--load", "rr", "--json", *TCG)
+    assert done.returncode == 0, said(done)
+    doc = strict_json(done.stdout)
+    assert [p["kind"] for p in doc["paths"]] == ["native", "pvp", "vm-virtio-pod"], doc["paths"]
+    pvp = doc["paths"][1]
+    assert pvp["status"] == "ok" and pvp["mark"] == "tcg", pvp
+    assert (pvp["config"]["nf"], pvp["config"]["offloads"]) == ("bridge", "off"), pvp
+    assert all(t["status"] == "ok" for t in doc["trials"]), doc["trials"]
+    assert not any(t["near_guest"] or t["far_guest"] for t in doc["trials"] if t["path"].startswith("pvp")), doc
+
+
+def no_way_round_a_guest():
+    """One of its NICs leads nowhere: nothing else joins the two ports."""
+    script = 'n=$#; for w; do case $w in\ntap,id=net1,*) w=hubport,id=net1,hubid=0;;\nesac\n'
+    script += 'set -- "$@" "$w"; done; shift "$n"; exec qemu-system-x86_64 "$@"\n'
+    reason, _ = fake_qemu(script, "pvp")
+    assert "no packet came through" in reason, reason
+
+
+def scenarios():
+    done, _ = run("list", "scenarios")
+    rows = {line.split()[0]: line.split()[1:4] for line in done.stdout.splitlines()[1:]}
+    assert rows["pvp"] == ["yes", "N/S", "pvp"], rows["pvp"]
+    assert rows["bmp2vmp"] == ["yes", "E/W", "vm-virtio-pod:between=pods"], rows["bmp2vmp"]
+
+
 def what_is_missing():
     for words, expected in ((["--qemu", "qemu-nosuch"], "make deps-vm"),
                             (["--guest-dir", "/nowhere"], "no kernel for a guest")):
@@ -138,7 +178,8 @@ def what_is_missing():
 
 def refused():
     for path, expected in (("vm-e1000:queues=2", "virtio"), ("vm-virtio:queues=2", "vcpus"),
-                           ("vm-vm", "between")):
+                           ("vm-vm", "between"), ("pvp:nf=tc", "route or bridge"), ("pvp:instances=2", "one guest"),
+                           ("pvp:nfs=2", "one guest"), ("pvp:queues=2", "vcpus"), ("pvp:between=pods", "a port at each")):
         done, _ = run("run", "--path", path, "--load", "rr", *TCG)
         assert done.returncode == 2 and expected in done.stderr, (path, done.returncode, done.stderr)
 
@@ -157,6 +198,7 @@ def main():
     tap = Tap()
     pool = concurrent.futures.ThreadPoolExecutor()
     hangs, no_network = in_background(pool, qemu_hangs), in_background(pool, without_network)
+    no_way_round = in_background(pool, no_way_round_a_guest)
     tap.check("guests carry traffic both ways", carry_traffic)
     tap.check("a container in a guest: queues, IPv6, UDP, no offloads", other_ways)
     tap.check("both ends are guests", both_ends_guests)
@@ -165,6 +207,10 @@ def main():
     tap.check("QEMU that fails is quoted", qemu_fails)
     tap.check("QEMU that hangs is given up", hangs)
     tap.check("a guest without network is given up", no_network)
+    tap.check("frames through a guest, port to port", port_to_port)
+    tap.check("a guest that bridges; from pod to pod in a guest", port_to_port_loads)
+    tap.check("no way round a guest", no_way_round)
+    tap.check("scenarios with guests", scenarios)
     tap.check("a guest out of memory says so", out_of_memory)
     tap.check("what is missing is said", what_is_missing)
     tap.check("what can't be is refused", refused)

@@ -83,12 +83,68 @@ static void a_token_after_rubbish(void **state)
 	close(fd[1]);
 }
 
+/* A text of the largest size: all members are as long as they can be. */
+static struct guest_cfg longest_cfg(void)
+{
+	struct guest_cfg cfg = {.ipv6 = true, .mtu = 65535, .forwards = true, .nf = NF_BRIDGE};
+
+	cfg.pod = cfg.no_offloads = true;
+	memset(cfg.addr, 'a', sizeof(cfg.addr) - 1);
+	memset(cfg.gateway, 'g', sizeof(cfg.gateway) - 1);
+	for (int i = 0; i < NF_N_SIDES; i++) {
+		struct guest_side *s = &cfg.side[i];
+
+		memset(s->mac, 'm', sizeof(s->mac) - 1);
+		memset(s->own, 'o', sizeof(s->own) - 1);
+		memset(s->own_len, 'l', sizeof(s->own_len) - 1);
+		memset(s->end, 'e', sizeof(s->end) - 1);
+		memset(s->end_mac, '0' + i, sizeof(s->end_mac) - 1);
+	}
+	return cfg;
+}
+
+static void a_configuration_there_and_back(void **state)
+{
+	const struct guest_cfg long_cfg = longest_cfg();
+	const struct guest_cfg short_cfg = {.addr = "198.18.1.2/24", .gateway = "g", .mtu = 1500};
+	const struct guest_cfg *const cfgs[] = {&long_cfg, &short_cfg};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cfgs); i++) {
+		struct guest_cfg back = {0};
+		char text[GUEST_CFG_LEN];
+		struct err e = {0};
+
+		guest_cfg_text(cfgs[i], text, sizeof(text));
+		assert_int_equal(opt_set_pairs(guest_opts, &back, text, &e), 0);
+		assert_memory_equal(&back, cfgs[i], sizeof(back));
+	}
+}
+
+static void hardware_addresses(void **state)
+{
+	const uint8_t mac[6] = {0x52, 0x54, 0x00, 0xab, 0x0c, 0xff};
+	uint8_t back[6];
+	char text[MAC_TEXT_LEN];
+
+	(void)state;
+	mac_text(mac, text);
+	assert_string_equal(text, "52:54:00:ab:0c:ff");
+	assert_int_equal(mac_parse(back, text), 0);
+	assert_memory_equal(back, mac, sizeof(mac));
+	assert_int_equal(mac_parse(back, "52:54:00:ab:0c"), -1);
+	assert_int_equal(mac_parse(back, "52:54:00:ab:0c:ff0"), -1);
+	assert_int_equal(mac_parse(back, ""), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_in_pieces),
 		cmocka_unit_test(a_line_without_end),
 		cmocka_unit_test(a_token_after_rubbish),
+		cmocka_unit_test(a_configuration_there_and_back),
+		cmocka_unit_test(hardware_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

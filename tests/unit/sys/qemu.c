@@ -25,9 +25,8 @@ static struct qemu_args base_args(void)
 		.initrd_fd = 5,
 		.append = "console=ttyS0 x=y",
 		.nic = "virtio-net-pci",
-		.mac = "52:54:00:00:00:01",
+		.nics = {{"52:54:00:00:00:01", taps}},
 		.queues = 1,
-		.tap_fd = taps,
 		.port = {{"tare.ctl", 3}, {"tare.agent", 4}},
 	};
 }
@@ -62,8 +61,8 @@ static void emulated_with_virtio(void **state)
 	assert_has(line, "-kernel vmlinuz -initrd /proc/self/fd/5 -append console=ttyS0 x=y ");
 	assert_has(line, "-chardev socket,id=port0,fd=3 ");
 	assert_has(line, "nr=2,chardev=port1,name=tare.agent ");
-	assert_has(line, "-netdev tap,id=net,fd=7,vhost=off ");
-	assert_has(line, "-device virtio-net-pci,netdev=net,mac=52:54:00:00:00:01,romfile= ");
+	assert_has(line, "-netdev tap,id=net0,fd=7,vhost=off ");
+	assert_has(line, "-device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile= ");
 }
 
 static void queues_vhost_and_no_offloads(void **state)
@@ -76,7 +75,7 @@ static void queues_vhost_and_no_offloads(void **state)
 	args.queues = 2;
 	line_of(&args, line, sizeof(line));
 	assert_has(line, "-accel kvm -cpu host ");
-	assert_has(line, "-netdev tap,id=net,fds=7:8,vhost=on ");
+	assert_has(line, "-netdev tap,id=net0,fds=7:8,vhost=on ");
 	assert_has(line, "guest_tso4=off");
 	assert_has(line, "mq=on,vectors=6 ");
 }
@@ -90,7 +89,7 @@ static void other_nics_have_no_switches(void **state)
 	args.nic = "e1000";
 	args.no_offloads = true;
 	line_of(&args, line, sizeof(line));
-	assert_has(line, "-device e1000,netdev=net,mac=52:54:00:00:00:01,romfile= ");
+	assert_has(line, "-device e1000,netdev=net0,mac=52:54:00:00:00:01,romfile= ");
 }
 
 /* Its back end maps the guest's memory; QEMU 7.2 crashes with MSI-X when emulating. */
@@ -100,13 +99,27 @@ static void vhost_user(void **state)
 	char line[2000];
 
 	(void)state;
-	args.tap_fd = NULL;
+	args.nics[0].tap_fd = NULL;
 	args.vhost_user = "/run/tare/vu.sock";
 	line_of(&args, line, sizeof(line));
 	assert_has(line, "-object memory-backend-memfd,id=memory,size=512M,share=on ");
 	assert_has(line, "-chardev socket,id=vhost,path=/run/tare/vu.sock ");
-	assert_has(line, "-netdev vhost-user,id=net,chardev=vhost,queues=1 ");
+	assert_has(line, "-netdev vhost-user,id=net0,chardev=vhost,queues=1 ");
 	assert_has(line, ",vectors=0 ");
+}
+
+static void two_nics(void **state)
+{
+	struct qemu_args args = base_args();
+	char line[2000];
+
+	(void)state;
+	args.nics[1] = (struct qemu_nic){"52:54:00:00:00:02", &taps[1]};
+	line_of(&args, line, sizeof(line));
+	assert_has(line, "-netdev tap,id=net0,fd=7,vhost=off ");
+	assert_has(line, "-device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile= ");
+	assert_has(line, "-netdev tap,id=net1,fd=8,vhost=off ");
+	assert_has(line, "-device virtio-net-pci,netdev=net1,mac=52:54:00:00:00:02,romfile= ");
 }
 
 static void a_program_there_is_not(void **state)
@@ -125,6 +138,7 @@ int main(void)
 		cmocka_unit_test(queues_vhost_and_no_offloads),
 		cmocka_unit_test(other_nics_have_no_switches),
 		cmocka_unit_test(vhost_user),
+		cmocka_unit_test(two_nics),
 		cmocka_unit_test(a_program_there_is_not),
 	};
 
