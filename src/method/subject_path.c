@@ -227,8 +227,13 @@ static int on_path_reset(struct subject *s, struct err *e)
 	const struct lab *lab = x->path->lab;
 	const char *dev = lab->pod_pair[0] ? lab_outer[0] : "wire";
 	_cleanup_(rt_closep) struct rt *rt = NULL;
-	int r = x->spec.cfg.ipv6 ? keep_addresses(lab, e) : 0;
+	int r = 0;
 
+	/* A port that is a pod's or function's own device. */
+	if (lab->wire_taken && !lab->pod_pair[0])
+		return err_say(e, EOPNOTSUPP, "no link of '%s' is the host's", x->spec.name);
+	if (x->spec.cfg.ipv6)
+		r = keep_addresses(lab, e);
 	if (r == 0)
 		r = rt_open(&rt, lab->host_fd, e);
 	if (r == 0)

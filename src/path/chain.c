@@ -3,9 +3,11 @@
  *
  *	pcp, chain    near == wire == S == F1 == S == F2 ... FN == S == pod0 == far
  *	pipeline      near == wire == S == F1 == F2 ... == FN ==== S == pod0 == far
+ *	pcscp         near == wire ======= F1 == S == F2 ... FN ======== pod0 == far
  *
  * S is the host, which switches: a Linux bridge for each segment. The first and the last segment
- * are shared by all instances, those between are an instance's own. Each F (path/nf.h) is a
+ * are shared by all instances, those between are an instance's own; where ports are functions' own
+ * devices there is no first and no last, and one instance. Each F (path/nf.h) is a
  * namespace with the devices "in" and "out". Ref: draft-mkonstan-nf-service-density-01.
  *
  * Both ends have an address for each instance, and a route by its first function, seen from there.
@@ -18,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "path/chain_addr.h"
+#include "path/chain_priv.h"
 #include "path/lab.h"
 #include "path/nf.h"
 #include "path/table.h"
@@ -35,7 +38,7 @@
 
 const struct opt chain_opts[] = {
 	OPT_U32(struct path_cfg, nfs, "nfs", 0, "<n>",
-		"functions that a packet crosses; 0: one for pcp, two for chain and pipeline",
+		"functions that a packet crosses; 0: one for pcp and pvp, two for the others",
 		.min = 1, .max = PATH_MAX_NFS, .zero_ok = true),
 	OPT_U32(struct path_cfg, instances, "instances", 0, "<n>",
 		"so many of it beside each other between the same two ports", .min = 1,
@@ -48,24 +51,6 @@ const struct opt chain_opts[] = {
 	OPT_END,
 };
 
-struct chain_model {
-	uint32_t nfs, max_nfs;
-	bool linked; /* functions to each other, without the host between */
-};
-
-struct chain {
-	const struct chain_model *model;
-	const struct nf_ops *ops;
-	uint32_t n, m;
-	struct nf *nf;          /* [m][n] */
-	struct rt_id near, far; /* devices of the ends */
-};
-
-static struct nf *nf_at(const struct chain *c, uint32_t i, uint32_t k)
-{
-	return &c->nf[i * c->n + k];
-}
-
 static uint32_t nfs_of(const struct path_spec *spec)
 {
 	const struct chain_model *model = spec->ops->model;
@@ -73,16 +58,21 @@ static uint32_t nfs_of(const struct path_spec *spec)
 	return spec->cfg.nfs ?: model->nfs;
 }
 
-/* Segment @k is on the left of function k. */
+static bool is_outer(const struct chain *c, uint32_t k)
+{
+	return k == 0 || k == c->n;
+}
+
+/* Segment @k, on the left of function k, is a link without the host between. */
 static bool is_linked(const struct chain *c, uint32_t k)
 {
-	return c->model->linked && k > 0 && k < c->n;
+	return is_outer(c, k) ? c->model->owned : c->model->linked;
 }
 
 /* The bridge of a segment; the first and the last are everybody's. */
 static void bridge_name(const struct chain *c, uint32_t i, uint32_t k, char ret[static 16])
 {
-	if (k == 0 || k == c->n)
+	if (is_outer(c, k))
 		snprintf(ret, 16, "s%u", k);
 	else
 		snprintf(ret, 16, "s%ui%u", k % 100, i % 100);
@@ -112,19 +102,42 @@ static int port_join(struct path *p, const char *port, uint32_t i, uint32_t k, s
 	return rt_set_master(p->lab->host, port, bridge, e);
 }
 
-static int bridges_add(struct path *p, struct err *e)
+/* The ports and the bridges that they are ports of. */
+static int outer_add(struct path *p, struct err *e)
 {
 	const struct chain *c = p->state;
-	int r = bridge_new(p, 0, 0, e);
+	int r;
 
+	if (c->model->owned)
+		return lab_pod_new(p->lab, 0, e);
+	r = lab_pod_add(p->lab, 0, e);
+	if (r == 0)
+		r = bridge_new(p, 0, 0, e);
 	if (r == 0)
 		r = bridge_new(p, 0, c->n, e);
-	for (uint32_t i = 0; r == 0 && i < c->m; i++)
-		for (uint32_t k = 1; r == 0 && k < c->n; k++)
-			r = is_linked(c, k) ? 0 : bridge_new(p, i, k, e);
 	if (r == 0)
 		r = port_join(p, "wire", 0, 0, e);
 	return r < 0 ? r : port_join(p, lab_outer[0], 0, c->n, e);
+}
+
+static int inner_add(struct path *p, struct err *e)
+{
+	const struct chain *c = p->state;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < c->m; i++)
+		for (uint32_t k = 1; r == 0 && k < c->n; k++)
+			r = is_linked(c, k) ? 0 : bridge_new(p, i, k, e);
+	return r;
+}
+
+/* The host's half of the wire, which is nobody else's. */
+static int own_wire(struct path *p, const struct nf *nf, struct err *e)
+{
+	int r = rt_dev_move(p->lab->host, "wire", nf->netns_fd, e);
+
+	p->lab->wire_taken = r == 0;
+	return r < 0 ? r : rt_rename(nf->rt, "wire", nf_dev[NF_IN], e);
 }
 
 /*
@@ -160,15 +173,20 @@ static int nf_add(struct path *p, uint32_t i, uint32_t k, struct err *e)
 	if (r < 0)
 		return r;
 	nf->ops = c->ops;
-	if (is_linked(c, k)) {
-		const struct nf *left = nf_at(c, i, k - 1);
-
-		r = rt_veth_add(left->rt, nf_dev[NF_OUT], nf_dev[NF_IN], nf->netns_fd, p->cfg.mtu,
-			e);
-	} else {
+	if (!is_linked(c, k))
 		r = side_to_bridge(p, i, k, NF_IN, e);
-	}
-	return r < 0 || is_linked(c, k + 1) ? r : side_to_bridge(p, i, k, NF_OUT, e);
+	else if (k == 0)
+		r = own_wire(p, nf, e);
+	else
+		r = rt_veth_add(nf_at(c, i, k - 1)->rt, nf_dev[NF_OUT], nf_dev[NF_IN], nf->netns_fd,
+			p->cfg.mtu, e);
+	if (r < 0)
+		return r;
+	if (!is_linked(c, k + 1))
+		return side_to_bridge(p, i, k, NF_OUT, e);
+	return k + 1 < c->n ? 0
+			    : rt_veth_add(nf->rt, nf_dev[NF_OUT], "eth0", p->lab->pod_fd[0],
+				      p->cfg.mtu, e);
 }
 
 static int nfs_add(struct path *p, struct err *e)
@@ -269,81 +287,14 @@ static int port_tell(struct path *p, uint32_t i, uint32_t k, enum nf_side_of sid
 static int tell_bridges(struct path *p, struct err *e)
 {
 	const struct chain *c = p->state;
-	int r = rt_fdb_add(p->lab->host, "wire", c->near.mac, e);
+	int r = c->model->owned ? 0 : rt_fdb_add(p->lab->host, "wire", c->near.mac, e);
 
-	if (r == 0)
+	if (r == 0 && !c->model->owned)
 		r = rt_fdb_add(p->lab->host, lab_outer[0], c->far.mac, e);
 	for (uint32_t i = 0; r == 0 && i < c->m; i++)
 		for (uint32_t k = 0; r == 0 && k < c->n; k++)
 			for (int side = 0; r == 0 && side < NF_N_SIDES; side++)
 				r = port_tell(p, i, k, side, e);
-	return r;
-}
-
-/* One end of an instance: its address, and its way to the other's by the function next to it. */
-struct end_way {
-	struct rt *rt;
-	const char *dev, *own, *other, *via;
-	const uint8_t *mac; /* of via */
-};
-
-static int end_add(const struct path *p, const struct end_way *w, struct err *e)
-{
-	const struct chain *c = p->state;
-	/* The wire has this one since there is a wire. */
-	bool there = strcmp(w->own, p->lab->addrs->peer) == 0;
-	int r = there ? 0 : lab_address(w->rt, w->dev, w->own, p->lab->addrs->wire_len, e);
-
-	if (r == 0)
-		r = rt_neigh_add(w->rt, w->dev, c->ops->l2 ? w->other : w->via, w->mac, e);
-	if (r < 0 || c->ops->l2)
-		return r;
-	return rt_route_add_from(w->rt, w->dev, w->other, w->via, w->own, e);
-}
-
-/* A bridge leaves both ends on one segment, where they know each other. */
-static int ends_bridged(struct path *p, struct err *e)
-{
-	const struct chain *c = p->state;
-	const struct lab_addrs *a = p->lab->addrs;
-	const struct end_way far = {.rt = p->lab->pod[0],
-		.dev = "eth0",
-		.own = a->wire_addr[0],
-		.other = a->peer,
-		.mac = c->near.mac};
-	int r = end_add(p, &far, e);
-
-	str_set(p->instance[0].near, a->peer);
-	str_set(p->instance[0].far, a->wire_addr[0]);
-	return r < 0 ? r : rt_neigh_add(p->lab->peer, "wire", a->wire_addr[0], c->far.mac, e);
-}
-
-static int ends_routed(struct path *p, uint32_t i, struct err *e)
-{
-	const struct chain *c = p->state;
-	const struct nf_side *first = &nf_at(c, i, 0)->side[NF_IN];
-	const struct nf_side *last = &nf_at(c, i, c->n - 1)->side[NF_OUT];
-	struct path_instance *x = &p->instance[i];
-	const struct end_way near = {p->lab->peer, "wire", x->near, x->far, first->own,
-		first->id.mac};
-	const struct end_way far = {p->lab->pod[0], "eth0", x->far, x->near, last->own,
-		last->id.mac};
-	int r;
-
-	str_set(x->near, first->end);
-	str_set(x->far, last->end);
-	r = end_add(p, &near, e);
-	return r < 0 ? r : end_add(p, &far, e);
-}
-
-static int ends_add(struct path *p, struct err *e)
-{
-	const struct chain *c = p->state;
-	int r = c->ops->l2 ? ends_bridged(p, e) : 0;
-
-	for (uint32_t i = 0; r == 0 && !c->ops->l2 && i < c->m; i++)
-		r = ends_routed(p, i, e);
-	p->n_instances = c->m;
 	return r;
 }
 
@@ -355,14 +306,6 @@ static int nfs_start(struct path *p, struct err *e)
 	for (uint32_t j = 0; r == 0 && j < c->n * c->m; j++)
 		r = c->ops->start(&c->nf[j], p, e);
 	return r;
-}
-
-/* Segments of TCP and checksums are finished where they are made. */
-static int ends_finish(struct path *p, struct err *e)
-{
-	int r = ethtool_set(p->lab->peer_fd, "wire", ETHTOOL_TX_CSUM, false, e);
-
-	return r < 0 ? r : ethtool_set(p->lab->pod_fd[0], "eth0", ETHTOOL_TX_CSUM, false, e);
 }
 
 /* More than the 1024 that a process may have by default. */
@@ -386,8 +329,9 @@ static int raise_files(const struct chain *c, struct err *e)
 static void note(struct path *p)
 {
 	const struct chain *c = p->state;
-	uint32_t crossings = nf_row_crossings(c->model->linked, c->n);
-	uint32_t ports = c->m * nf_row_ports(c->model->linked, c->n);
+	uint32_t outer = c->model->owned ? 2 : 0;
+	uint32_t crossings = nf_row_crossings(c->model->linked, c->n) - outer;
+	uint32_t ports = c->m * nf_row_ports(c->model->linked, c->n) - outer;
 
 	path_note(p,
 		"%u x %u functions (nf=%s): a packet crosses the host's switch %u times, which has "
@@ -447,9 +391,9 @@ static int chain_build(struct path *p, struct err *e)
 	if (r == 0)
 		r = lab_switch_only(p->lab, e);
 	if (r == 0)
-		r = lab_pod_add(p->lab, 0, e);
+		r = outer_add(p, e);
 	if (r == 0)
-		r = bridges_add(p, e);
+		r = inner_add(p, e);
 	if (r == 0)
 		r = nfs_add(p, e);
 	if (r == 0)
@@ -459,11 +403,11 @@ static int chain_build(struct path *p, struct err *e)
 	know_all(p);
 	r = tell_bridges(p, e);
 	if (r == 0 && c->ops->frames)
-		r = ends_finish(p, e);
+		r = chain_ends_finish(p, e);
 	if (r == 0)
 		r = nfs_start(p, e);
 	if (r == 0)
-		r = ends_add(p, e);
+		r = chain_ends_add(p, e);
 	if (r < 0)
 		return r;
 	fill_ends(p);
@@ -491,6 +435,22 @@ static uint32_t chain_pids(const struct path *p, pid_t *ret, uint32_t max)
 	return n;
 }
 
+/* XDP frames are lost to a device that has no NAPI, as the other halves of ports have not. */
+static int check_owned(const struct path_spec *spec, struct err *e)
+{
+	if (spec->cfg.instances > 1)
+		return err_say(e, EINVAL, "path '%s': a port is one function's: one instance",
+			spec->ops->name);
+	if (spec->cfg.nf == NF_XDP)
+		return err_say(e, EINVAL, "path '%s': nf=xdp needs ports of the host's switch",
+			spec->ops->name);
+	if (spec->cfg.wire_rate_bps)
+		return err_say(e, EINVAL,
+			"path '%s' can't have a --wire-rate: its queue stays on the host",
+			spec->ops->name);
+	return 0;
+}
+
 static int chain_check(const struct path_spec *spec, struct err *e)
 {
 	const struct chain_model *model = spec->ops->model;
@@ -507,7 +467,7 @@ static int chain_check(const struct path_spec *spec, struct err *e)
 	if (ops->max_mtu && spec->cfg.mtu > ops->max_mtu)
 		return err_say(e, EINVAL, "path '%s': nf=%s takes an MTU of at most %u",
 			spec->ops->name, nf_kind_name[spec->cfg.nf], ops->max_mtu);
-	return 0;
+	return model->owned ? check_owned(spec, e) : 0;
 }
 
 #define CHAIN_PATH(id, ...)                                                                        \
@@ -540,3 +500,10 @@ CHAIN_PATH(pipeline,
 	.hops = "peer, wire, bridge, all functions, bridge, veth pair, container",
 	.crosses = "the same as pcp, the function once for each function",
 	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS, .linked = true});
+
+CHAIN_PATH(pcscp,
+	.summary = "functions in a row joined by the host's switch, the outer two on the ports",
+	.hops = "peer, wire, function, (bridge, function) of each other function, veth pair, "
+		"container",
+	.crosses = "the same as pcp, the function once for each function and a bridge between two",
+	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS, .owned = true});

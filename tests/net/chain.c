@@ -47,6 +47,10 @@ static struct variant variants[] = {
 	{"pipeline:nf=bridge,nfs=3", 3, 1, .l2 = true},
 	{"chain:nf=tc,instances=2", 2, 2, .ipv6 = true},
 	{"pipeline:nf=tc,nfs=3,instances=2", 3, 2},
+	{"pcscp:nfs=3", 3, 1},
+	{"pcscp", 2, 1, .ipv6 = true},
+	{"pcscp:nf=bridge", 2, 1, .l2 = true},
+	{"pcscp:nf=tc,nfs=1", 1, 1},
 	{"pcp:nf=xdp,instances=2", 1, 2},
 	{"chain:nf=xdp,nfs=2,instances=2", 2, 2},
 	{"pipeline:nf=xdp,nfs=3,instances=2", 3, 2, .ipv6 = true},
@@ -208,6 +212,9 @@ static void what_cannot_be_is_refused(void **state)
 	(void)state;
 	refused("chain:nf=bridge,instances=2", "loop");
 	refused("pcp:nfs=2", "one function");
+	refused("pcscp:instances=2", "one instance");
+	refused("pcscp:nf=xdp", "the host's switch");
+	refused("pcscp:wire-rate=1Gbps", "wire-rate");
 	refused("chain:between=pods", "port at each side");
 	refused("c2c:wire-rate=1Gbps", "do not cross");
 }
