@@ -3,6 +3,7 @@
  *
  *	pcp, chain    near == wire == S == F1 == S == F2 ... FN == S == pod0 == far
  *	pipeline      near == wire == S == F1 == F2 ... == FN ==== S == pod0 == far
+ *	shared-nf     the same as chain, and FN is that of all instances
  *	pcscp         near == wire ======= F1 == S == F2 ... FN ======== pod0 == far
  *
  * S is the host, which switches: a Linux bridge for each segment. The first and the last segment
@@ -69,10 +70,22 @@ static bool is_linked(const struct chain *c, uint32_t k)
 	return is_outer(c, k) ? c->model->owned : c->model->linked;
 }
 
-/* The bridge of a segment; the first and the last are everybody's. */
+/* Is function @k of instance @i the one that instance 0 has? */
+static bool is_again(const struct chain *c, uint32_t i, uint32_t k)
+{
+	return c->model->shared && i > 0 && k == c->n - 1;
+}
+
+/* Segments at the ports, and at a function that is shared, are everybody's. */
+static bool is_common(const struct chain *c, uint32_t k)
+{
+	return is_outer(c, k) || (c->model->shared && k == c->n - 1);
+}
+
+/* The bridge of a segment. */
 static void bridge_name(const struct chain *c, uint32_t i, uint32_t k, char ret[static 16])
 {
-	if (is_outer(c, k))
+	if (is_common(c, k))
 		snprintf(ret, 16, "s%u", k);
 	else
 		snprintf(ret, 16, "s%ui%u", k % 100, i % 100);
@@ -127,7 +140,8 @@ static int inner_add(struct path *p, struct err *e)
 
 	for (uint32_t i = 0; r == 0 && i < c->m; i++)
 		for (uint32_t k = 1; r == 0 && k < c->n; k++)
-			r = is_linked(c, k) ? 0 : bridge_new(p, i, k, e);
+			if (!is_linked(c, k) && (i == 0 || !is_common(c, k)))
+				r = bridge_new(p, i, k, e);
 	return r;
 }
 
@@ -168,7 +182,13 @@ static int nf_add(struct path *p, uint32_t i, uint32_t k, struct err *e)
 {
 	const struct chain *c = p->state;
 	struct nf *nf = nf_at(c, i, k);
-	int r = lab_machine_new(p->cfg.ipv6 && c->ops->addressed, &nf->netns_fd, &nf->rt, e);
+	int r;
+
+	if (is_again(c, i, k)) {
+		*nf = *nf_at(c, 0, k);
+		return 0;
+	}
+	r = lab_machine_new(p->cfg.ipv6 && c->ops->addressed, &nf->netns_fd, &nf->rt, e);
 
 	if (r < 0)
 		return r;
@@ -277,7 +297,7 @@ static int port_tell(struct path *p, uint32_t i, uint32_t k, enum nf_side_of sid
 	const struct nf *nf = nf_at(c, i, k);
 	char port[16];
 
-	if (is_linked(c, side == NF_IN ? k : k + 1))
+	if (is_linked(c, side == NF_IN ? k : k + 1) || is_again(c, i, k))
 		return 0;
 	port_name(i, k, side, port);
 	return rt_fdb_add(p->lab->host, port,
@@ -331,7 +351,8 @@ static void note(struct path *p)
 	const struct chain *c = p->state;
 	uint32_t outer = c->model->owned ? 2 : 0;
 	uint32_t crossings = nf_row_crossings(c->model->linked, c->n) - outer;
-	uint32_t ports = c->m * nf_row_ports(c->model->linked, c->n) - outer;
+	uint32_t again = c->model->shared ? 2 * (c->m - 1) : 0;
+	uint32_t ports = c->m * nf_row_ports(c->model->linked, c->n) - outer - again;
 
 	path_note(p,
 		"%u x %u functions (nf=%s): a packet crosses the host's switch %u times, which has "
@@ -362,6 +383,8 @@ static void chain_close(struct path *p)
 	struct chain *c = p->state;
 
 	for (uint32_t j = 0; j < c->n * c->m; j++) {
+		if (is_again(c, j / c->n, j % c->n))
+			continue;
 		if (c->nf[j].state)
 			c->ops->stop(&c->nf[j]);
 		rt_close(c->nf[j].rt);
@@ -378,7 +401,8 @@ static void fill_ends(struct path *p)
 
 	lab_ends(p, first);
 	for (uint32_t j = 0; j < c->n * c->m; j++)
-		path_add_hop(p, c->nf[j].netns_fd);
+		if (!is_again(c, j / c->n, j % c->n))
+			path_add_hop(p, c->nf[j].netns_fd);
 }
 
 static int chain_build(struct path *p, struct err *e)
@@ -435,6 +459,17 @@ static uint32_t chain_pids(const struct path *p, pid_t *ret, uint32_t max)
 	return n;
 }
 
+/* It tells instances from each other, which is a router's business. */
+static int check_shared(const struct path_spec *spec, struct err *e)
+{
+	if (spec->cfg.nf != NF_ROUTE)
+		return err_say(e, EINVAL, "path '%s' takes nf=route, not %s", spec->ops->name,
+			nf_kind_name[spec->cfg.nf]);
+	return nfs_of(spec) >= 2 ? 0
+				 : err_say(e, EINVAL, "path '%s' takes two functions or more",
+					   spec->ops->name);
+}
+
 /* XDP frames are lost to a device that has no NAPI, as the other halves of ports have not. */
 static int check_owned(const struct path_spec *spec, struct err *e)
 {
@@ -467,11 +502,14 @@ static int chain_check(const struct path_spec *spec, struct err *e)
 	if (ops->max_mtu && spec->cfg.mtu > ops->max_mtu)
 		return err_say(e, EINVAL, "path '%s': nf=%s takes an MTU of at most %u",
 			spec->ops->name, nf_kind_name[spec->cfg.nf], ops->max_mtu);
+	if (model->shared)
+		return check_shared(spec, e);
 	return model->owned ? check_owned(spec, e) : 0;
 }
 
-#define CHAIN_PATH(id, ...)                                                                        \
-	const struct path_ops path_##id = {.name = #id,                                            \
+#define CHAIN_PATH(id, ...) CHAIN_PATH_NAMED(id, #id, __VA_ARGS__)
+#define CHAIN_PATH_NAMED(id, path_name, ...)                                                       \
+	const struct path_ops path_##id = {.name = path_name,                                      \
 		.needs = "root with nf=tc, nf=xdp (Linux 5.13), nf=afxdp (Linux 5.11)",            \
 		.set = PATH_SET_CHAIN,                                                             \
 		.pods_not = "has a port at each side of the host",                                 \
@@ -500,6 +538,12 @@ CHAIN_PATH(pipeline,
 	.hops = "peer, wire, bridge, all functions, bridge, veth pair, container",
 	.crosses = "the same as pcp, the function once for each function",
 	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS, .linked = true});
+
+CHAIN_PATH_NAMED(shared_nf, "shared-nf",
+	.summary = "instances of a chain of which the last function is all of theirs",
+	.hops = "peer, wire, bridge, (function, bridge) of each function, veth pair, container",
+	.crosses = "the same as chain; the last function has a route by each instance",
+	.model = &(const struct chain_model){.nfs = 2, .max_nfs = PATH_MAX_NFS, .shared = true});
 
 CHAIN_PATH(pcscp,
 	.summary = "functions in a row joined by the host's switch, the outer two on the ports",

@@ -6,6 +6,7 @@
 struct chain_model {
 	uint32_t nfs, max_nfs;
 	bool linked; /* functions to each other, without the host between */
+	bool shared; /* the last function is that of all instances */
 	bool owned;  /* ports by the first and the last function, which has the device itself */
 };
 
@@ -17,6 +18,7 @@ struct chain {
 	struct rt_id near, far; /* devices of the ends */
 };
 
+/* Of a function that instances share, all but the first have only what it knows of their ways. */
 static inline struct nf *nf_at(const struct chain *c, uint32_t i, uint32_t k)
 {
 	return &c->nf[i * c->n + k];

@@ -36,6 +36,7 @@ struct variant {
 	const char *text; /* as on the command line */
 	uint32_t nfs, instances;
 	bool l2, ipv6;
+	bool shared; /* the last function is all instances' */
 };
 
 static struct variant variants[] = {
@@ -47,6 +48,8 @@ static struct variant variants[] = {
 	{"pipeline:nf=bridge,nfs=3", 3, 1, .l2 = true},
 	{"chain:nf=tc,instances=2", 2, 2, .ipv6 = true},
 	{"pipeline:nf=tc,nfs=3,instances=2", 3, 2},
+	{"shared-nf:instances=3", 2, 3, .shared = true},
+	{"shared-nf:instances=2,nfs=3", 3, 2, .ipv6 = true, .shared = true},
 	{"pcscp:nfs=3", 3, 1},
 	{"pcscp", 2, 1, .ipv6 = true},
 	{"pcscp:nf=bridge", 2, 1, .l2 = true},
@@ -116,14 +119,27 @@ static void one_way(int near, int far)
 	}
 }
 
+static uint32_t n_functions(const struct variant *v)
+{
+	return v->nfs * v->instances - (v->shared ? v->instances - 1 : 0);
+}
+
+/* Is function @j, a hop, one of the instance's? */
+static bool is_of(const struct variant *v, uint32_t j, uint32_t instance)
+{
+	if (!v->shared || j < v->nfs)
+		return j / v->nfs == instance || (v->shared && j == v->nfs - 1);
+	return 1 + (j - v->nfs) / (v->nfs - 1) == instance;
+}
+
 /* Return: whether function j of every instance counted what it should, and no other anything. */
 static bool crossed_by(const struct variant *v, const struct crossed *a, const struct crossed *b,
 	uint32_t instance)
 {
 	bool as_sent = true;
 
-	for (uint32_t j = 0; j < v->nfs * v->instances; j++) {
-		bool mine = j / v->nfs == instance;
+	for (uint32_t j = 0; j < n_functions(v); j++) {
+		bool mine = is_of(v, j, instance);
 		const uint64_t want[] = {mine ? 2 * N_DATAGRAMS : 0, mine ? N_DATAGRAMS : 0};
 
 		for (int i = 0; i < NF_N_SIDES; i++) {
@@ -174,7 +190,7 @@ static void crosses_its_functions(void **state)
 	if (net_path_open_as(&p, v->text, v->ipv6) != 0)
 		return;
 	assert_int_equal(p->n_instances, v->instances);
-	assert_int_equal(p->n_hops, 1 + v->nfs * v->instances);
+	assert_int_equal(p->n_hops, 1 + n_functions(v));
 	assert_string_equal(p->instance[0].near, p->near.addr);
 	assert_string_equal(p->instance[0].far, p->far.addr);
 	for (uint32_t i = 0; i < v->instances; i++)
@@ -212,6 +228,8 @@ static void what_cannot_be_is_refused(void **state)
 	(void)state;
 	refused("chain:nf=bridge,instances=2", "loop");
 	refused("pcp:nfs=2", "one function");
+	refused("shared-nf:nf=tc", "nf=route");
+	refused("shared-nf:nfs=1", "two functions");
 	refused("pcscp:instances=2", "one instance");
 	refused("pcscp:nf=xdp", "the host's switch");
 	refused("pcscp:wire-rate=1Gbps", "wire-rate");
