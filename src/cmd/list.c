@@ -157,7 +157,7 @@ static void list_receivers(const struct view *view, struct grid *g)
 static int scenario_here(const struct scenario *s, const struct view *view, struct err *e)
 {
 	const struct path_ops *ops = scenario_ops(s);
-	int r = ops && ops->real_root ? bench_others(view->rootless, e) : 0;
+	int r = ops->real_root ? bench_others(view->rootless, e) : 0;
 
 	return r != 0 ? r : scenario_probe(s, view->cfg, e);
 }
@@ -171,8 +171,8 @@ static void list_scenarios(const struct view *view, struct grid *g)
 
 		grid_add(g, "%s", s->name);
 		grid_add(g, "%s", r == 0 ? "yes" : "no");
-		grid_add(g, "%-4s %-20s %s%s%s", scenario_dir_name[s->dir], s->path ?: "-",
-			s->topology, r == 0 ? "" : "; ", r == 0 ? "" : e.text);
+		grid_add(g, "%-4s %-20s %s%s%s", scenario_dir_name[s->dir], s->path, s->topology,
+			r == 0 ? "" : "; ", r == 0 ? "" : e.text);
 	}
 }
 

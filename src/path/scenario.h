@@ -19,17 +19,15 @@ struct scenario {
 	const char *name;
 	const char *topology;
 	enum scenario_dir dir;
-	const char
-		*path;   /* as on the command line, "<...>" for an argument; NULL: none builds it */
-	const char *why; /* why none does */
+	const char *path; /* as on the command line, "<...>" for an argument */
 };
 extern const struct scenario scenario_table[]; /* a NULL name ends it */
 
 /*
  * scenario_probe() - can it be built here?
  *
- * Return: 0; PATH_UNAVAILABLE with the reason, also for one that no path builds; or negative errno.
+ * Return: 0; PATH_UNAVAILABLE with the reason; or negative errno.
  */
 int scenario_probe(const struct scenario *s, const struct path_cfg *cfg, struct err *e) must_check_;
-/* The row of its path, NULL: there is none. */
+/* The row of its path. */
 const struct path_ops *scenario_ops(const struct scenario *s);
