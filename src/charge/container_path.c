@@ -252,19 +252,25 @@ static void charge_to(const char *path, const struct part *p, struct container *
 		str_set(ret->name, "(no name)"); /* of blanks */
 }
 
+/* How deep a process is below what is charged is its own choice: that must not set it free. */
+static bool fits(const char *path, const struct part *p)
+{
+	return (size_t)(p->at + p->len - path) < sizeof(((struct container *)0)->cgroup);
+}
+
 bool container_of_path(const char *path, struct container *ret)
 {
 	struct part p = {0}, lab = {0}, service = {0};
 	struct container of_lab = {0}, of_service = {0};
 
 	*ret = (struct container){0};
-	if (*path != '/' || strlen(path) >= sizeof(ret->cgroup))
+	if (*path != '/')
 		return false;
-	while (next_part(path, &p))
+	while (next_part(path, &p) && fits(path, &p))
 		if (is_lab(&p, &of_lab))
 			lab = p;
 	p = lab; /* an engine that the lab runs is below it */
-	while (next_part(path, &p)) {
+	while (next_part(path, &p) && fits(path, &p)) {
 		if (is_engine(path, &p, ret)) {
 			charge_to(path, &p, ret);
 			return true;

@@ -21,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one file: up to 16 lines of hierarchies, each a path. */
-#define CGROUP_TEXT_BYTES (16U << 10)
+/* Of one file: up to 16 lines of hierarchies, each a path as long as the kernel tells. */
+#define CGROUP_TEXT_BYTES (16U * (PATH_MAX + 64))
 
 /* A namespace other than the host's, seen in a process. */
 struct seen {

@@ -180,6 +180,26 @@ static void long_ones_are_none(void **state)
 	assert_false(container_of_path(path, &c));
 }
 
+/* Who may make cgroups in its own can make them deep; it is charged all the same. */
+static void deep_ones_are_charged(void **state)
+{
+	static const char *const top[] = {"/docker/" ID, "/system.slice/nginx.service",
+		"/tare-4026531836-123-pod0"};
+	char path[PATH_MAX];
+	struct container c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(top); i++) {
+		snprintf(path, sizeof(path), "%s/", top[i]);
+		memset(path + strlen(path), 'x', sizeof(path) - strlen(path) - 1);
+		path[sizeof(path) - 1] = '\0';
+		for (size_t at = 250; at < sizeof(path); at += 250)
+			path[at] = '/';
+		assert_true(container_of_path(path, &c));
+		assert_string_equal(c.cgroup, top[i]);
+	}
+}
+
 static void the_same_are_told_by_cgroup_and_namespace(void **state)
 {
 	struct container a = {.cgroup_id = 7, .netns = 5, .netns_cookie = 9, .name = "a", .pid = 1};
@@ -210,6 +230,7 @@ int main(void)
 		cmocka_unit_test(all_forms_are_known),
 		cmocka_unit_test(others_are_none),
 		cmocka_unit_test(long_ones_are_none),
+		cmocka_unit_test(deep_ones_are_charged),
 		cmocka_unit_test(the_same_are_told_by_cgroup_and_namespace),
 	};
 
