@@ -287,15 +287,19 @@ static bool same_devs(const struct container *a, const struct container *b)
 	return a->n_devs == b->n_devs && memcmp(a->dev, b->dev, a->n_devs * sizeof(a->dev[0])) == 0;
 }
 
-/* The same container, whose name or devices may be others now. */
-static int refresh(struct owners *o, struct owner *w, const struct container *now, struct err *e)
+/*
+ * The same container, whose name or devices may be others now. Those it has no more go here; what
+ * is new is told after that of all owners: it may have been another one's until now.
+ */
+static void refresh(struct owners *o, struct owner *w, const struct container *now)
 {
-	bool other_devs = w->has_netns && !same_devs(&w->who, now);
-
-	if (other_devs)
+	if (w->has_netns && (now->shared_netns || now->host_netns)) {
+		drop_netns(o, w); /* another one is charged for it from now on */
+	} else if (w->has_netns && !same_devs(&w->who, now)) {
 		drop_devs(o, &w->who);
+		w->new_devs = true;
+	}
 	w->who = *now;
-	return other_devs ? set_devs(o, w, e) : 0;
 }
 
 void owner_read_process(const struct owner *o, struct owner_reading *ret)
@@ -352,11 +356,9 @@ static void appear(struct owners *o, const struct container *c)
 }
 
 /* Those that stay are looked at again, the others go, and their numbers with the next bills. */
-static int keep_or_drop(struct owners *o, struct found *f, struct err *e)
+static void keep_or_drop(struct owners *o, struct found *f)
 {
-	int r = 0;
-
-	for (uint32_t i = SOFTIRQ_FIRST; r == 0 && i < o->n; i++) {
+	for (uint32_t i = SOFTIRQ_FIRST; i < o->n; i++) {
 		struct owner *w = &o->at[i];
 		const struct container *now;
 
@@ -364,13 +366,27 @@ static int keep_or_drop(struct owners *o, struct found *f, struct err *e)
 			continue;
 		now = take(f, &w->who);
 		if (now) {
-			r = refresh(o, w, now, e);
-			if (r == -ENOSPC)
-				r = 0; /* what a device has is the host's then */
+			refresh(o, w, now);
 			continue;
 		}
 		forget(o, w);
 		w->state = OWNER_GONE;
+	}
+}
+
+/* Of those that had others before. */
+static int book_devs(struct owners *o, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = SOFTIRQ_FIRST; r == 0 && i < o->n; i++) {
+		struct owner *w = &o->at[i];
+
+		if (w->has_netns && w->new_devs)
+			r = set_devs(o, w, e);
+		w->new_devs = false;
+		if (r == -ENOSPC)
+			r = 0; /* what a device has is the host's then */
 	}
 	return r;
 }
@@ -434,7 +450,8 @@ int owners_update(struct owners *o, const struct container_list *list, struct er
 
 	found_init(&f, list);
 	o->n_left_out = list->n_left_out;
-	r = keep_or_drop(o, &f, e);
+	keep_or_drop(o, &f);
+	r = book_devs(o, e);
 	for (uint32_t i = 0; r == 0 && i < f.n; i++)
 		if (!f.taken[i])
 			appear(o, f.item[i]);

@@ -32,6 +32,7 @@ struct owner {
 	bool is_new;     /* since the last bill */
 	bool told;       /* gone, and a bill has said so */
 	bool has_netns;  /* its namespace's packets are booked on it */
+	bool new_devs;   /* its devices are others than the kernel has been told of */
 	uint64_t serial; /* order in which they were found */
 	struct container who;
 	uint32_t n_cgroups;

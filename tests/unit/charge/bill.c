@@ -718,6 +718,34 @@ static void changes_its_device(void **state)
 	charge_close(c);
 }
 
+/* Two that swap devices, whichever is looked at first; a namespace that is another one's now. */
+static void devices_change_hands(void **state)
+{
+	struct charge *c;
+	struct bill b;
+
+	(void)state;
+	add(10, 100, 7);
+	add(11, 101, 8);
+	c = open_with(8, false);
+	fake.item[0].dev[0].ifindex = 8;
+	fake.item[1].dev[0].ifindex = 7;
+	b = next(c);
+	assert_int_equal(fake.dev.owner[8], owner_of(&b, "c10"));
+	assert_int_equal(fake.dev.owner[7], owner_of(&b, "c11"));
+	bill_fini(&b);
+
+	/* c12 has been asked for, say: it is the one that is charged from now on. */
+	add(12, 100, 8);
+	fake.item[0].shared_netns = true;
+	fake.item[0].n_devs = 0;
+	b = next(c);
+	assert_int_equal(fake.netns.owner[100], owner_of(&b, "c12"));
+	assert_int_equal(fake.dev.owner[8], owner_of(&b, "c12"));
+	bill_fini(&b);
+	charge_close(c);
+}
+
 /* A cgroup below is its own, until it becomes a container, and again when that one is gone. */
 static void cgroups_below(void **state)
 {
@@ -951,6 +979,7 @@ int main(void)
 		TEST(shared_namespace),
 		TEST(of_the_host),
 		TEST(changes_its_device),
+		TEST(devices_change_hands),
 		TEST(cgroups_below),
 		TEST(thousands_come_and_go),
 		TEST(counters_that_go_back),
