@@ -171,7 +171,7 @@ int statefile_read(int dir_fd, struct guard_record *ret, struct err *e)
 	return 0;
 }
 
-static int write_text(int dir_fd, const char *text)
+static int write_new(int dir_fd, const char *text)
 {
 	_cleanup_(closep) int fd = openat(dir_fd, NEW_FILE,
 		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -186,20 +186,34 @@ static int write_text(int dir_fd, const char *text)
 		text += n;
 		len -= (size_t)n;
 	}
-	if (fsync(fd) < 0 || renameat(dir_fd, NEW_FILE, dir_fd, STATE_FILE) < 0)
-		return -errno;
-	return fsync(dir_fd) < 0 ? -errno : 0;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_text(int dir_fd, const char *text)
+{
+	int r = write_new(dir_fd, text);
+
+	if (r == 0 && renameat(dir_fd, NEW_FILE, dir_fd, STATE_FILE) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir_fd, NEW_FILE, 0); /* the disk is full, most probably */
+	else if (fsync(dir_fd) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Of a guard that was killed while it wrote, there may be a new one, too. */
+static int remove_all(int dir_fd)
+{
+	(void)unlinkat(dir_fd, NEW_FILE, 0);
+	return unlinkat(dir_fd, STATE_FILE, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int statefile_write(int dir_fd, const struct guard_record *rec, struct err *e)
 {
 	_cleanup_(freep) char *text = guard_record_text(rec);
-	int r;
+	int r = rec->n ? write_text(dir_fd, text) : remove_all(dir_fd);
 
-	if (rec->n)
-		r = write_text(dir_fd, text);
-	else
-		r = unlinkat(dir_fd, STATE_FILE, 0) < 0 && errno != ENOENT ? -errno : 0;
 	return r < 0 ? err_set(e, -r, "cannot write down what quotas were") : 0;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define DEADLINE_NS (10 * NSEC_PER_SEC)
@@ -254,8 +255,7 @@ static void half_a_file_is_refused(void **state)
 	fake_put(f.state, "state.new", "tare-gu");
 	s = must_open(&f);
 	must(guard_state_close(s, &e_));
-	snprintf(path, sizeof(path), "%s/state.new", f.state);
-	assert_int_equal(unlink(path), 0);
+	assert_false(exists(f.state, "state.new"));
 	fake_remove(dir);
 	fake_fini(&f);
 }
@@ -278,6 +278,35 @@ static void others_changes_stay(void **state)
 	assert_quota(dir, 50000, 100000);
 	must(guard_state_close(s, &e_));
 	assert_quota(dir, 50000, 100000);
+	fake_remove(dir);
+	fake_fini(&f);
+}
+
+/* No room for the file: nothing is noted, nothing may be changed, and nothing is left. */
+static void full_disk(void **state)
+{
+	struct rlimit was, small;
+	struct guard_state *s;
+	char dir[FAKE_PATH];
+	struct fake f;
+
+	(void)state;
+	fake_init(&f);
+	fake_cgroup(&f, "a", 20000, 100000, dir);
+	s = must_open(&f);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = was;
+	small.rlim_cur = 20;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(
+		guard_state_note(s, dir, fake_id(dir), &(struct cpuquota){20000, 100000}, NULL),
+		-EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_false(exists(f.state, "state"));
+	assert_false(exists(f.state, "state.new"));
+	must(guard_state_close(s, &e_));
+	assert_quota(dir, 20000, 100000);
 	fake_remove(dir);
 	fake_fini(&f);
 }
@@ -306,6 +335,7 @@ int main(void)
 		cmocka_unit_test(next_start_puts_back),
 		cmocka_unit_test(half_a_file_is_refused),
 		cmocka_unit_test(others_changes_stay),
+		cmocka_unit_test(full_disk),
 		cmocka_unit_test(others_directory_is_refused),
 	};
 
