@@ -286,7 +286,8 @@ const struct command command_guard = {
 		"process beside it when it is killed, and when both were killed by the next guard "
 		"or by tare guard --restore, which does no more than that and belongs into "
 		"ExecStopPost= of a service. A quota that somebody sets meanwhile is the "
-		"container's new one. A second guard refuses.",
+		"container's new one. A second guard refuses; one with another --state-dir leaves "
+		"alone what the first has.",
 	.examples = {"tare guard --policy charge\nevery container pays",
 		"tare guard --container 'web-*:charge,cpus=0.5;docker:*:observe'\n"
 		"some pay, with a budget of half a CPU",

@@ -5,7 +5,10 @@
 #include "guard/price.h"
 #include "guard/ward.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +22,7 @@ struct client {
 	const struct guard_rule *rule; /* NULL: none fits */
 	struct ward ward;              /* if row.guarded */
 	uint64_t tried_ns;             /* when it was to be guarded last */
+	bool claimed;                  /* no other guard has its cgroup */
 	bool dropping;
 	bool seen; /* in this bill */
 	struct guard_row row;
@@ -26,17 +30,59 @@ struct client {
 
 struct guard {
 	struct guard_args args;
+	int claims_fd;           /* -1: there are none here */
 	uint64_t from_ns, to_ns; /* of the report that begins */
 	uint32_t n;
 	struct client **client;                      /* [n] */
 	struct client *of_owner[SOFTIRQ_MAX_OWNERS]; /* borrowed; NULL: none that is alive */
 };
 
+/*
+ * Whose each cgroup is, among guards of different states: a lock on the byte of its id, in a file
+ * of the hierarchy itself, which all that write quotas there have. It goes with the process.
+ */
+static int open_claims(const char *cpu_root)
+{
+	char path[PATH_MAX];
+
+	if (!cpu_root)
+		return -1;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cpu_root);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* Return: false: another guard has it. Where nothing can be locked it is nobody's. */
+static bool claim(const struct guard *g, struct client *c)
+{
+	struct flock at = {.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(c->ward.id & INT64_MAX),
+		.l_len = 1};
+
+	if (g->claims_fd < 0)
+		return true;
+	c->claimed = fcntl(g->claims_fd, F_OFD_SETLK, &at) == 0;
+	return c->claimed || (errno != EAGAIN && errno != EACCES);
+}
+
+static void unclaim(const struct guard *g, struct client *c)
+{
+	struct flock at = {.l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(c->ward.id & INT64_MAX),
+		.l_len = 1};
+
+	if (c->claimed)
+		(void)fcntl(g->claims_fd, F_OFD_SETLK, &at);
+	c->claimed = false;
+}
+
 struct guard *guard_new(const struct guard_args *args)
 {
 	struct guard *g = xcalloc(1, sizeof(*g));
 
 	g->args = *args;
+	g->claims_fd = open_claims(args->cpu_root);
 	return g;
 }
 
@@ -51,6 +97,7 @@ static void stop_drop(struct guard *g, struct client *c)
 static void stop(struct guard *g, struct client *c, const char *why)
 {
 	stop_drop(g, c);
+	unclaim(g, c);
 	c->row.guarded = false;
 	c->row.budget_cpus = c->row.quota_cpus = NAN;
 	c->row.debt_ns = 0;
@@ -72,6 +119,7 @@ void guard_free(struct guard *g)
 		free(g->client[i]);
 	}
 	free(g->client);
+	closep(&g->claims_fd);
 	free(g);
 }
 
@@ -177,6 +225,10 @@ static int start(struct guard *g, struct client *c, uint64_t now_ns, struct err 
 	c->tried_ns = now_ns;
 	if (!find_cgroup(g, c))
 		return 0;
+	if (!claim(g, c)) {
+		str_set(c->row.why, "another guard, with another --state-dir, has its cgroup");
+		return 0;
+	}
 	r = ward_begin(&c->ward, g->args.state, &why);
 	if (r < 0)
 		return err_say(e, -r, "%s: %s", c->row.who.name, why.text);
