@@ -177,7 +177,8 @@ static bool find_cgroup(const struct guard *g, struct client *c)
 	const struct client *other;
 
 	c->ward = (struct ward){.id = who->cgroup_id, .cpus_ppb = c->rule ? c->rule->cpus_ppb : 0};
-	if (strcmp(who->cgroup, "") == 0 || strcmp(who->cgroup, "/") == 0) {
+	/* Without an id it is one of v2 only, where v1 has the CPU's quotas. */
+	if (!who->cgroup_id || strcmp(who->cgroup, "") == 0 || strcmp(who->cgroup, "/") == 0) {
 		str_set(c->row.why, "it has no cgroup of its own");
 		return false;
 	}

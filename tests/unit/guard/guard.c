@@ -159,16 +159,20 @@ static void nothing_to_charge_against(void **state)
 	(void)state;
 	fake_init(&s.fake);
 	fake_cgroup(&s.fake, "a", CPUQUOTA_NONE, 100000, dir);
-	scene_open(&s, "a:charge;b:charge;root:charge");
+	scene_open(&s, "a:charge;b:charge;v2:charge");
 	add_row(&s.made, 2, "a", dir);
 	add_row(&s.made, 3, "b", NULL)->who.cgroup[0] = '\0';
+	add_row(&s.made, 4, "v2", NULL);
 	steps(&s, 1);
 	row = report_of(&s, "a");
 	assert_false(row.guarded);
 	assert_true(isnan(row.quota_cpus));
 	assert_non_null(strstr(row.why, "nothing to charge against"));
 	assert_quota(dir, CPUQUOTA_NONE, 100000);
+	steps(&s, 11);
 	assert_string_equal(report_of(&s, "b").why, "it has no cgroup of its own");
+	steps(&s, 11);
+	assert_string_equal(report_of(&s, "v2").why, "it has no cgroup of its own");
 	/* It is given one. */
 	set_quota(dir, 50000, 100000);
 	steps(&s, 15);
