@@ -283,8 +283,9 @@ const struct command command_guard = {
 		"in a period, is left to everybody.\n"
 		"\n"
 		"It fails open: quotas and periods are put back when the guard ends, by a "
-		"process beside it when it is killed, and when both were killed by the next guard "
-		"or by tare guard --restore, which does no more than that and belongs into "
+		"process beside it when it is killed, and for as long as it is stopped or hangs "
+		"(no step for two seconds and two steps), and when both were killed by the next "
+		"guard or by tare guard --restore, which does no more than that and belongs into "
 		"ExecStopPost= of a service. A quota that somebody sets meanwhile is the "
 		"container's new one. A second guard refuses; one with another --state-dir leaves "
 		"alone what the first has.",

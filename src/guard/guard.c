@@ -12,6 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * What is stopped, or waits for who reads its lines, sees to no quota. Longer than a step by what
+ * a busy machine may make of it.
+ */
+#define SILENCE_MS 2000
+
 /* A container that can't be guarded, as it has no quota, may be one that can a while later. */
 #define AGAIN_NS NSEC_PER_SEC
 
@@ -329,6 +335,8 @@ int guard_step(struct guard *g, struct err *e)
 	struct price price;
 	int r = src->bill(src->ctx, &b, e);
 
+	guard_state_beat(g->args.state,
+		SILENCE_MS + (uint32_t)(2 * g->args.cfg->step_ns / NSEC_PER_MSEC));
 	if (r < 0)
 		return r;
 	price = price_of(b, src->irq_time, g->args.cfg->irq_ns);

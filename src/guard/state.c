@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,8 +16,12 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* Said to the watcher by a guard that has put everything back. */
-#define ORDERLY 'q'
+/*
+ * What the watcher is told: how soon it will hear again, or else quotas are put back for as long as
+ * nothing is heard; or that all has been put back and the guard ends.
+ */
+#define ORDERLY 0U
+#define WORDS   64 /* read at once */
 
 struct guard_state {
 	int dir_fd, lock_fd;
@@ -52,6 +58,58 @@ static bool keep_only(int pipe_fd, int dir_fd, int lock_fd)
 }
 
 /*
+ * What is said until all that was said has been read, or until the guard's end. Return: the last
+ * word; ORDERLY if that was among them; -1: the guard is no more.
+ */
+static int64_t hear(int pipe_fd)
+{
+	uint32_t word[WORDS];
+	ssize_t got;
+	size_t n;
+
+	do
+		got = read(pipe_fd, word, sizeof(word));
+	while (got < 0 && errno == EINTR);
+	n = got > 0 ? (size_t)got / sizeof(word[0]) : 0;
+	for (size_t i = 0; i < n; i++)
+		if (word[i] == ORDERLY)
+			return ORDERLY;
+	return n ? (int64_t)word[n - 1] : -1;
+}
+
+/* As it was, for now: what is noted stays noted, and a guard that goes on finds it changed. */
+static void lift(int dir_fd)
+{
+	_cleanup_(guard_record_fini) struct guard_record rec = {0};
+
+	if (statefile_read(dir_fd, &rec, NULL) == 0)
+		statefile_lift(&rec);
+}
+
+/* For ever, unless the guard says how soon it is heard again. */
+static int64_t listen_to(int pipe_fd, int dir_fd)
+{
+	struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
+	int64_t word;
+	int wait_ms = -1;
+
+	for (;;) {
+		int n = poll(&p, 1, wait_ms);
+
+		if (n == 0) {
+			lift(dir_fd);
+			wait_ms = -1;
+		}
+		if (n <= 0)
+			continue;
+		word = hear(pipe_fd);
+		if (word <= ORDERLY)
+			return word;
+		wait_ms = (int)MIN(word, INT_MAX);
+	}
+}
+
+/*
  * Waits for the guard to end. The lock's descriptor is the guard's own, copied: a next guard waits
  * until this process is done, too.
  */
@@ -60,8 +118,6 @@ static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
 	struct guard_record rec = {0};
 	uint32_t n;
 	sigset_t all;
-	char word = 0;
-	ssize_t got;
 
 	prctl(PR_SET_NAME, "tare-guard-end");
 	sigfillset(&all);
@@ -70,11 +126,8 @@ static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
 	(void)!chdir("/");
 	if (!keep_only(pipe_fd, dir_fd, lock_fd))
 		_exit(1);
-	do
-		got = read(0, &word, 1);
-	while (got < 0 && errno == EINTR);
 	/* What could not be put back is in the file for the next start. */
-	if (word != ORDERLY && statefile_read(1, &rec, NULL) == 0)
+	if (listen_to(0, 1) != ORDERLY && statefile_read(1, &rec, NULL) == 0)
 		(void)!statefile_restore(1, &rec, &n, NULL);
 	_exit(0);
 }
@@ -91,6 +144,8 @@ static int start_watcher(struct guard_state *s, struct err *e)
 		watch(fd[0], s->dir_fd, s->lock_fd);
 	}
 	close(fd[0]);
+	/* A watcher that is stopped must not stop the guard. */
+	(void)!fcntl(fd[1], F_SETFL, O_NONBLOCK);
 	s->watch_fd = fd[1];
 	return s->watch_pid < 0 ? err_set(e, errno, "cannot fork") : 0;
 }
@@ -141,6 +196,13 @@ int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
 uint32_t guard_state_n_restored(const struct guard_state *s)
 {
 	return s->n_restored;
+}
+
+void guard_state_beat(const struct guard_state *s, uint32_t within_ms)
+{
+	const uint32_t word = within_ms ? within_ms : 1;
+
+	(void)!write(s->watch_fd, &word, sizeof(word)); /* full: it has not read the last ones */
 }
 
 int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
@@ -198,13 +260,13 @@ int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquo
 
 int guard_state_close(struct guard_state *s, struct err *e)
 {
-	const char word = ORDERLY;
+	const uint32_t word = ORDERLY;
 	uint32_t n;
 	int r = statefile_restore(s->dir_fd, &s->rec, &n, e);
 
 	/* What is left is tried once more by the watcher, who is not told then. */
 	if (r == 0)
-		(void)!write(s->watch_fd, &word, 1);
+		(void)!write(s->watch_fd, &word, sizeof(word));
 	state_free(s);
 	return r;
 }

@@ -4,7 +4,9 @@
  *
  *	by guard_state_close();
  *	by a small process of its own session when this one ends without that (kill -9);
- *	by the next guard_state_open(), should that process have been killed, too.
+ *	by the next guard_state_open(), should that process have been killed, too;
+ *
+ * and by that process, for as long as nothing is heard of a guard that is stopped, or hangs.
  *
  * Files of a directory: "lock", held for as long as anybody may write quotas, with the pid in it;
  * "state" (guard/record.h), replaced as a whole, gone when all is put back.
@@ -36,6 +38,9 @@ void guard_state_dir(char *ret, size_t size);
 int guard_state_open(struct guard_state **ret, const char *dir, struct err *e) must_check_;
 /* Cgroups that open put back as they were. */
 uint32_t guard_state_n_restored(const struct guard_state *s);
+
+/* guard_state_beat() - the guard goes on, and says so again within this time. */
+void guard_state_beat(const struct guard_state *s, uint32_t within_ms);
 
 /*
  * guard_state_note() - remember what a cgroup has, on disk when this returns. Again: replaces.

@@ -248,6 +248,12 @@ static int restore_one(const struct guard_entry *x, struct err *e)
 	return r == -ENOENT || r == -ENOTDIR || r >= 0 ? 0 : err_set(e, -r, "%s", x->dir);
 }
 
+void statefile_lift(const struct guard_record *rec)
+{
+	for (uint32_t i = rec->n; i-- > 0;)
+		(void)restore_one(&rec->item[i], NULL);
+}
+
 int statefile_restore(int dir_fd, struct guard_record *rec, uint32_t *ret_n, struct err *e)
 {
 	int first = 0, r;

@@ -27,3 +27,5 @@ int statefile_write(int dir_fd, const struct guard_record *r, struct err *e) mus
  */
 int statefile_restore(int dir_fd, struct guard_record *r, uint32_t *ret_n, struct err *e)
 	must_check_;
+/* Puts all of a record back as far as that can be done; it stays as it is. */
+void statefile_lift(const struct guard_record *r);

@@ -159,6 +159,62 @@ static void killed_is_put_back(void **state)
 	fake_fini(&f);
 }
 
+static void await_quota(const char *dir, int64_t quota_us)
+{
+	uint64_t deadline_ns = clock_now_ns() + DEADLINE_NS;
+	struct cpuquota q;
+
+	for (;;) {
+		must(cpuquota_read(dir, &q, &e_));
+		if (q.quota_us == quota_us || clock_left_ms(deadline_ns) == 0)
+			break;
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(q.quota_us, quota_us);
+}
+
+/* The only child that this process has. */
+static pid_t watcher(void)
+{
+	char text[64];
+	int pid = 0;
+
+	must(file_read("/proc/thread-self/children", text, sizeof(text), &e_));
+	assert_int_equal(sscanf(text, "%d", &pid), 1);
+	return pid;
+}
+
+/* Stopped, or hung on who reads its output: quotas are not left as they happen to be. */
+static void silent_is_put_back(void **state)
+{
+	struct guard_state *s;
+	char dir[FAKE_PATH];
+	struct fake f;
+
+	(void)state;
+	fake_init(&f);
+	fake_cgroup(&f, "a", 20000, 100000, dir);
+	s = must_open(&f);
+	note(s, dir);
+	set_quota(dir, 4000, 20000);
+	for (int i = 0; i < 2; i++) {
+		guard_state_beat(s, 20);
+		await_quota(dir, 20000);
+		/* It goes on. */
+		set_quota(dir, 5000, 20000);
+	}
+	assert_true(exists(f.state, "state"));
+	/* A watcher that is stopped does not stop the guard. */
+	assert_int_equal(kill(watcher(), SIGSTOP), 0);
+	for (int i = 0; i < 100000; i++)
+		guard_state_beat(s, 20);
+	assert_int_equal(kill(watcher(), SIGCONT), 0);
+	must(guard_state_close(s, &e_));
+	assert_quota(dir, 20000, 100000);
+	fake_remove(dir);
+	fake_fini(&f);
+}
+
 static void second_guard_refuses(void **state)
 {
 	struct guard_state *s = NULL;
@@ -331,6 +387,7 @@ int main(void)
 		cmocka_unit_test(close_puts_back),
 		cmocka_unit_test(v2_comes_back),
 		cmocka_unit_test(killed_is_put_back),
+		cmocka_unit_test(silent_is_put_back),
 		cmocka_unit_test(second_guard_refuses),
 		cmocka_unit_test(next_start_puts_back),
 		cmocka_unit_test(half_a_file_is_refused),
