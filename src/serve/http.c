@@ -31,6 +31,7 @@
 	X(MHD_run)                                                                                 \
 	X(MHD_get_timeout)                                                                         \
 	X(MHD_get_daemon_info)                                                                     \
+	X(MHD_get_connection_info)                                                                 \
 	X(MHD_lookup_connection_value)                                                             \
 	X(MHD_create_response_from_buffer)                                                         \
 	X(MHD_add_response_header)                                                                 \
@@ -47,12 +48,19 @@ static const struct {
 	size_t offset;
 } mhd_call[] = {MHD_CALLS(ROW)};
 
+/* A connection, so that it can be ended. */
+struct held {
+	uint64_t until_ns; /* 0: none */
+	int fd;            /* the library's */
+};
+
 struct http {
 	struct mhd mhd;
 	struct MHD_Daemon *daemon;
 	const struct http_site *site;
 	char ip[SOCK_ADDR_LEN];
 	int fd, listen_fd; /* of the daemon */
+	struct held held[HTTP_MAX_CONNECTIONS];
 };
 
 /* Return: 0, or HTTP_UNAVAILABLE. The library stays as long as the process. */
@@ -195,6 +203,58 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 				     : say(h, c, MHD_HTTP_NOT_FOUND, "there is / and no more");
 }
 
+static uint64_t deadline(const struct http *h)
+{
+	const uint64_t ms = h->site->request_ms ? h->site->request_ms : HTTP_REQUEST_MS;
+
+	return clock_now_ns() + ms * NSEC_PER_MSEC;
+}
+
+static void connected(void *ctx, struct MHD_Connection *c, void **held,
+	enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+	struct http *h = ctx;
+	struct held *at = *held;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (at)
+			at->until_ns = 0;
+		return;
+	}
+	info = h->mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	for (uint32_t i = 0; info && !*held && i < HTTP_MAX_CONNECTIONS; i++) {
+		if (h->held[i].until_ns)
+			continue;
+		h->held[i] = (struct held){deadline(h), info->connect_fd};
+		*held = &h->held[i];
+	}
+}
+
+static void answered(void *ctx, struct MHD_Connection *c, void **seen,
+	enum MHD_RequestTerminationCode how)
+{
+	struct http *h = ctx;
+	const union MHD_ConnectionInfo *info =
+		h->mhd.MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct held *at = info ? info->socket_context : NULL;
+
+	(void)seen;
+	(void)how;
+	if (at)
+		at->until_ns = deadline(h);
+}
+
+/* The library finds them closed by their other ends. */
+static void end_slow(struct http *h)
+{
+	uint64_t now = clock_now_ns();
+
+	for (uint32_t i = 0; i < HTTP_MAX_CONNECTIONS; i++)
+		if (h->held[i].until_ns && h->held[i].until_ns <= now)
+			(void)shutdown(h->held[i].fd, SHUT_RDWR); /* gone already: as wanted */
+}
+
 static int start(struct http *h, int listen_fd, struct err *e)
 {
 	const union MHD_DaemonInfo *info;
@@ -202,8 +262,9 @@ static int start(struct http *h, int listen_fd, struct err *e)
 	h->daemon = h->mhd.MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, h,
 		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
 		HTTP_MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, HTTP_MAX_PER_ADDR,
-		MHD_OPTION_CONNECTION_TIMEOUT, HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)HTTP_MAX_HEAD_BYTES, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, connected, h, MHD_OPTION_NOTIFY_COMPLETED, answered,
+		h, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_TIMEOUT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_HEAD_BYTES, MHD_OPTION_END);
 	if (!h->daemon)
 		return err_say(e, EIO, "cannot start the HTTP server");
 	h->listen_fd = listen_fd;
@@ -256,19 +317,33 @@ int http_fd(const struct http *h)
 int http_wait_ms(const struct http *h)
 {
 	unsigned MHD_LONG_LONG ms;
+	int wait_ms = h->mhd.MHD_get_timeout(h->daemon, &ms) == MHD_YES
+			      ? (int)MIN(ms, INT_MAX + 0ULL)
+			      : INT_MAX;
 
-	if (h->mhd.MHD_get_timeout(h->daemon, &ms) != MHD_YES)
-		return -1;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
+	for (uint32_t i = 0; i < HTTP_MAX_CONNECTIONS; i++)
+		if (h->held[i].until_ns)
+			wait_ms = MIN(wait_ms, clock_left_ms(h->held[i].until_ns));
+	return wait_ms == INT_MAX ? -1 : wait_ms;
 }
 
 void http_run(struct http *h)
 {
 	uint64_t end_ns = clock_now_ns() + HTTP_TURN_NS;
 
+	end_slow(h);
 	do
 		(void)h->mhd.MHD_run(h->daemon); /* fails if epoll does; the loop tries again */
 	while (http_wait_ms(h) == 0 && clock_now_ns() < end_ns);
+}
+
+uint32_t http_n_connections(const struct http *h)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < HTTP_MAX_CONNECTIONS; i++)
+		n += h->held[i].until_ns != 0;
+	return n;
 }
 
 void http_text(const struct http *h, char *ret, size_t size)

@@ -17,6 +17,11 @@
 #define HTTP_MAX_PER_ADDR    8u
 /* A connection on which nothing moved for so long is closed. */
 #define HTTP_TIMEOUT_S 10u
+/*
+ * From a connection's begin, or its last answer, to the end of the next one: who sends or reads a
+ * byte now and then may not hold it for ever.
+ */
+#define HTTP_REQUEST_MS 30000u
 /* All of a request's head; more is refused (431). */
 #define HTTP_MAX_HEAD_BYTES 16384u
 /* http_run() comes back after so long; what is left is for the next time. */
@@ -31,8 +36,9 @@ struct http_page {
 };
 
 struct http_site {
-	const char *index; /* the text of "/" */
-	const char *path;  /* "/metrics" */
+	const char *index;   /* the text of "/" */
+	const char *path;    /* "/metrics" */
+	uint32_t request_ms; /* 0: HTTP_REQUEST_MS */
 	/*
 	 * Makes the page. @accept: the header, or NULL. Return: 0, or negative errno: the client is
 	 * told the words with status 500.
@@ -67,6 +73,8 @@ DEFINE_CLEANUP(struct http *, http_close, http_closep)
 int http_fd(const struct http *h);
 int http_wait_ms(const struct http *h);
 void http_run(struct http *h);
+
+uint32_t http_n_connections(const struct http *h);
 
 /* Where it listens: "127.0.0.1:9000", "[::1]:9000". */
 void http_text(const struct http *h, char *ret, size_t size);
