@@ -150,7 +150,7 @@ static __always_inline enum verdict judge(const struct drop_packet *p, __u32 own
 		COUNT(owner, hook, stale);
 		return PASS;
 	}
-	if (drop_is_kept(p, policy)) {
+	if (drop_is_kept(p, policy, at_floor)) {
 		COUNT(owner, hook, kept);
 		return PASS;
 	}

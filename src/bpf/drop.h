@@ -50,7 +50,7 @@ struct drop_port {
 	__u8 side; /* enum drop_side */
 };
 
-/* Classes that may be protected; ARP and neighbour discovery always are. */
+/* Classes that may be protected above the floor; ARP and neighbour discovery always are. */
 #define DROP_KEEP_ICMP 1u
 #define DROP_KEEP_TCP  2u /* segments with SYN, FIN or RST */
 

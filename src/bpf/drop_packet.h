@@ -18,6 +18,7 @@ struct drop_packet {
 	__be16 sport, dport; /* TCP and UDP; 0: not to be seen */
 	__u8 proto, ipv6;
 	__u8 detail; /* flags of TCP; type of ICMPv6 */
+	__u8 hops;   /* left, of IPv6 */
 };
 
 /* The longest headers that are read: Ethernet, two tags, IPv6, and TCP. */
@@ -30,6 +31,8 @@ struct drop_packet {
 /* Router solicitation to redirect, which are neighbour discovery. Ref: RFC 4861 s.4 */
 #define ND_FIRST 133
 #define ND_LAST  137
+/* What a router has forwarded is none. Ref: RFC 4861 s.6.1.1 and others, 7.1.1 */
+#define ND_HOPS 255
 
 /* Ref: RFC 9293 s.3.1 (flags in byte 13), RFC 768, RFC 4443 s.2.1 */
 static __always_inline void read_l4(struct drop_packet *p, void *data, void *end, __u32 off)
@@ -76,6 +79,7 @@ static __always_inline int read_v6(struct drop_packet *p, void *data, void *end)
 	__builtin_memcpy(p->to.addr, &ip->daddr, sizeof(p->to.addr));
 	p->word = *(__u16 *)ip;
 	p->proto = ip->nexthdr;
+	p->hops = ip->hop_limit;
 	p->ipv6 = 1;
 	read_l4(p, data, end, p->l3 + sizeof(*ip));
 	return 0;
@@ -106,16 +110,25 @@ static __always_inline int is_kept_port(const struct drop_packet *p, const struc
 	return port->port == p->sport && !is_new_tcp(p);
 }
 
-static __always_inline int drop_is_kept(const struct drop_packet *p,
-	const struct drop_policy *policy)
+static __always_inline int is_kept_class(const struct drop_packet *p, __u32 keep)
 {
-	if (p->proto == IPPROTO_ICMPV6 && p->detail >= ND_FIRST && p->detail <= ND_LAST)
+	if ((keep & DROP_KEEP_ICMP) && (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6))
 		return 1;
-	if ((policy->keep & DROP_KEEP_ICMP) &&
-		(p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6))
+	return (keep & DROP_KEEP_TCP) && p->proto == IPPROTO_TCP &&
+	       (p->detail & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+/*
+ * @at_floor: classes are not protected any more: who floods has a choice of what to flood with.
+ * Ports of the owner's are, as the administrator has named them.
+ */
+static __always_inline int drop_is_kept(const struct drop_packet *p,
+	const struct drop_policy *policy, int at_floor)
+{
+	if (p->proto == IPPROTO_ICMPV6 && p->hops == ND_HOPS && p->detail >= ND_FIRST &&
+		p->detail <= ND_LAST)
 		return 1;
-	if ((policy->keep & DROP_KEEP_TCP) && p->proto == IPPROTO_TCP &&
-		(p->detail & (TCP_SYN | TCP_FIN | TCP_RST)))
+	if (!at_floor && is_kept_class(p, policy->keep))
 		return 1;
 	if (!p->dport)
 		return 0;
