@@ -144,9 +144,12 @@ static __always_inline __u64 head_of(struct softirq_slice *s, const struct sk_bu
 static __noinline __u32 look_up_dev(struct softirq_cached *c, __u32 netns, __u32 ifindex)
 {
 	struct softirq_dev key = {netns, ifindex};
-	__u32 *owner = bpf_map_lookup_elem(&dev_owner, &key);
+	__u32 *owner;
 
+	/* First: what is changed between this and the lookup is to be looked up again. */
 	c->generation = generation;
+	barrier();
+	owner = bpf_map_lookup_elem(&dev_owner, &key);
 	c->netns = netns;
 	c->ifindex = ifindex;
 	c->owner = SOFTIRQ_HOST;
@@ -522,7 +525,10 @@ int packet_queued(__u64 *ctx)
 	q = place_of(head);
 	if (!q)
 		return 0;
-	owner = s->mode == SLICE_CLOSED ? owner_of_task(s, bpf_get_current_task_btf()) : s->owner;
+	/* Of a NAPI thread that sleeps the slice is still there. */
+	owner = s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s))
+			? owner_of_task(s, bpf_get_current_task_btf())
+			: s->owner;
 	if (owner < n_owners && owner >= SOFTIRQ_FIRST) {
 		queues = 1;
 		q->owner = owner;
