@@ -38,6 +38,26 @@ void str_one_line(char *text)
 			*p = *p == '\n' ? ';' : ' ';
 }
 
+/* Ref: RFC 3629 s.4; the Unicode Standard, t.3-7 */
+size_t str_utf8(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = *s < 0x80   ? 1
+		   : *s < 0xc2 ? 0
+		   : *s < 0xe0 ? 2
+		   : *s < 0xf0 ? 3
+		   : *s < 0xf5 ? 4
+			       : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+		(*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 void str_addf(char *dst, size_t size, const char *fmt, ...)
 {
 	size_t len = strnlen(dst, size);

@@ -29,5 +29,8 @@ int str_index(const char *s, const char *const *names, size_t n_names);
  */
 void str_one_line(char *text);
 
+/* Bytes of the well-formed character of UTF-8 that @text begins with, or 0: it is none. */
+size_t str_utf8(const char *text);
+
 /* Appends printf-style text to the fixed buffer @dst of @size; text that does not fit is cut. */
 void str_addf(char *dst, size_t size, const char *fmt, ...) printf_(3, 4);

@@ -1,6 +1,7 @@
 #include "report/openmetrics_series.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -33,35 +34,14 @@ void openmetrics_free(struct openmetrics *m)
 	free(m);
 }
 
-/* Bytes of the well-formed character at @s, or 0. Ref: RFC 3629 s.4; the Unicode Standard, t.3-7 */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = *s < 0x80   ? 1
-		   : *s < 0xc2 ? 0
-		   : *s < 0xe0 ? 2
-		   : *s < 0xf0 ? 3
-		   : *s < 0xf5 ? 4
-			       : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
-		(*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /*
  * A name may be any bytes (a cgroup's is a directory's), and one that is no UTF-8 would cost the
  * scraper the whole text: what is none becomes U+FFFD.
  */
 static void put_escaped(FILE *f, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
-	while (*s) {
-		size_t n = utf8_len(s);
+	for (const char *s = text; *s;) {
+		size_t n = str_utf8(s);
 
 		if (*s == '\n')
 			fputs("\\n", f);
