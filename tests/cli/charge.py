@@ -190,7 +190,8 @@ class Stream:
 
 
 def row_of(bill, pod):
-    rows = [r for r in bill["rows"] if r["netns"] == pod.netns]
+    # Of this kind: the kernel gives the number of a namespace that is gone to others' at once.
+    rows = [r for r in bill["rows"] if r["kind"] == "netns" and r["netns"] == pod.netns]
     assert len(rows) <= 1, rows
     return rows[0] if rows else None
 
