@@ -73,16 +73,34 @@ static int open_own_netns(struct err *e)
 	return fd < 0 ? err_set(e, errno, "cannot open /proc/thread-self/ns/net") : fd;
 }
 
+/*
+ * Who may not enter his own namespace could leave it, but not come back: root of a user namespace
+ * whose network is still somebody else's. Ref: user_namespaces(7); net/core/net_namespace.c
+ * netns_install
+ */
+static int may_come_back(int home_fd, struct err *e)
+{
+	if (setns(home_fd, CLONE_NEWNET) < 0)
+		return err_set(e, errno,
+			"cannot leave this network namespace and come back, as it is of another "
+			"user namespace (unshare with -n, too)");
+	return 0;
+}
+
 int ns_net_new(int *ret, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(closep) int home_fd = open_own_netns(e);
 	int fd, r;
 
-	scope.home_fd = open_own_netns(e);
-	if (scope.home_fd < 0)
-		return scope.home_fd;
+	if (home_fd < 0)
+		return home_fd;
+	r = may_come_back(home_fd, e);
+	if (r < 0)
+		return r;
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_set(e, errno, "cannot create a network namespace");
+	scope.home_fd = take_fd(home_fd);
 	r = loopback_up(e);
 	if (r < 0)
 		return r;
@@ -104,19 +122,19 @@ static bool same_file(int a, int b)
 
 int ns_scope_enter(struct ns_scope *s, int netns_fd, struct err *e)
 {
-	int fd = open_own_netns(e);
+	_cleanup_(closep) int fd = open_own_netns(e);
+	int r;
 
 	if (fd < 0)
 		return fd;
-	if (same_file(fd, netns_fd)) { /* entering where one is takes CAP_SYS_ADMIN, too */
-		close(fd);
+	if (same_file(fd, netns_fd)) /* entering where one is takes CAP_SYS_ADMIN, too */
 		return 0;
-	}
-	if (setns(netns_fd, CLONE_NEWNET) < 0) {
-		close(fd);
+	r = may_come_back(fd, e);
+	if (r < 0)
+		return r;
+	if (setns(netns_fd, CLONE_NEWNET) < 0)
 		return err_set(e, errno, "cannot enter the network namespace");
-	}
-	s->home_fd = fd;
+	s->home_fd = take_fd(fd);
 	return 0;
 }
 
