@@ -97,6 +97,8 @@ enum cgroup_subsys_id {
 
 const volatile bool precise;
 
+/* What an interrupt costs beside the softirq that it raises, for budgets; 0: not known. */
+volatile __u64 irq_ns;
 /* Of owners' tables; the user side raises it after a change. */
 volatile __u32 generation = 1;
 /* Some qdisc held a packet; until then no table is looked at. */
@@ -304,6 +306,36 @@ static __always_inline void add_sum(struct softirq_slice *s, __u64 ns)
 		s->sum.idle_ns += ns;
 }
 
+/*
+ * The interrupt's own time, of which a softirq's entry and exit know nothing: its the first packet
+ * was pays it to whose time it was.
+ */
+static __always_inline void bill_irq(struct softirq_slice *s, __u64 now_ns)
+{
+	__u64 ns = enforce ? irq_ns : 0;
+	struct softirq_account *a;
+
+	if (!s->from_irq || s->only == SLICE_FIXED)
+		return;
+	if (s->context == s->first) {
+		a = slice_account(s, s->first);
+		if (a)
+			a->irqs_own++;
+		if (ns && irq_time)
+			budget_change(s->first, -(__s64)ns, now_ns);
+		return;
+	}
+	if (ns)
+		budget_change(s->first, -(__s64)ns, now_ns);
+	if (s->context >= n_owners)
+		return;
+	a = slice_account(s, s->context);
+	if (a)
+		a->irqs_gained++;
+	if (ns && !irq_time)
+		budget_change(s->context, (__s64)ns, now_ns);
+}
+
 SEC("tp_btf/softirq_exit")
 int softirq_end(__u64 *ctx)
 {
@@ -329,6 +361,7 @@ int softirq_end(__u64 *ctx)
 	ns = now_ns - s->begin_ns;
 	add_sum(s, ns);
 	slice_gain(s, ns - s->own_ns, now_ns);
+	bill_irq(s, now_ns);
 	s->mode = SLICE_CLOSED;
 	turn(s);
 	return 0;
@@ -596,7 +629,8 @@ static __always_inline int interrupt(void)
 {
 	struct softirq_slice *s = slice_here();
 
-	if (s)
+	/* One that comes within a softirq is in that one's time. */
+	if (s && s->mode != SLICE_RX && s->mode != SLICE_TX)
 		s->irq = 1;
 	return 0;
 }

@@ -32,7 +32,9 @@ struct softirq_account {
 	__u64 tx_pkts;   /* packets handed to a device, at each of its devices */
 	__u64 drop_pkts; /* by its budget */
 	__u64 irqs;      /* softirqs raised from an interrupt whose first packet was its */
-	__u64 reserved[5];
+	__u64 irqs_own;  /* of these: in a context of its own processes */
+	__u64 irqs_gained; /* others' of these in a context of its processes */
+	__u64 reserved[3];
 };
 _Static_assert(sizeof(struct softirq_account) == 128, "two lines of a cache, and no other CPU's");
 
@@ -96,8 +98,8 @@ struct softirq_slice {
 	__u32 cgroup_owner, cgroup_generation;
 	__u64 switches; /* of a NAPI thread, when its slice began */
 	__u32 thread;   /* its pid */
-	__u32 reserved;
-	__u64 plain; /* an address passes here to become a number */
+	__u32 first;    /* owner of this softirq's first slice */
+	__u64 plain;    /* an address passes here to become a number */
 	struct softirq_cached cache[SOFTIRQ_N_CACHED];
 };
 _Static_assert(sizeof(struct softirq_slice) == 7 * 64, "lines of a cache, and no other CPU's");

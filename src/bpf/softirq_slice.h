@@ -168,6 +168,7 @@ static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u
 		return;
 	if (s->only == SLICE_FIXED) {
 		s->only = owner;
+		s->first = owner;
 		a->irqs += s->from_irq;
 	} else if (s->only != owner) {
 		s->only = SLICE_MANY;

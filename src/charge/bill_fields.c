@@ -30,7 +30,11 @@
 		COUNTER_(strct, path, tx_pkts, "packets", "sent, at each of its devices"),         \
 		COUNTER_(strct, path, drop_pkts, "packets", "dropped by its budget"),              \
 		COUNTER_(strct, path, irqs, "softirqs",                                            \
-			"raised by an interrupt, with its packet as the first")
+			"raised by an interrupt, with its packet as the first"),                   \
+		COUNTER_(strct, path, irqs_own, "softirqs",                                        \
+			"part of irqs in a context of its own processes"),                         \
+		COUNTER_(strct, path, irqs_gained, "softirqs",                                     \
+			"others' irqs in a context of its processes")
 
 static_assert(sizeof(((struct softirq_account *)0)->rx_ns) == sizeof(uint64_t), "a counter");
 

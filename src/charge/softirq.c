@@ -337,6 +337,11 @@ struct softirq_budget *softirq_budget(const struct softirq *s, uint32_t owner)
 	return s->enforce ? &budgets[owner] : NULL;
 }
 
+void softirq_set_irq_cost(struct softirq *s, uint64_t ns)
+{
+	__atomic_store_n(&s->skel->bss->irq_ns, ns, __ATOMIC_RELAXED);
+}
+
 void softirq_share(const struct softirq *s, struct softirq_shared *ret)
 {
 	*ret = (struct softirq_shared){

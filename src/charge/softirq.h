@@ -83,6 +83,12 @@ void softirq_clear(struct softirq *s, uint32_t owner);
  */
 struct softirq_budget *softirq_budget(const struct softirq *s, uint32_t owner);
 
+/*
+ * What an interrupt costs beside the softirq that it raises: budgets pay it, too, from now on.
+ * 0, as at first: they do not.
+ */
+void softirq_set_irq_cost(struct softirq *s, uint64_t ns);
+
 /* For another object that includes bpf/softirq_slice.h: maps to reuse, and constants to set. */
 struct softirq_shared {
 	int slices_fd, accounts_fd, budgets_fd; /* of @s, borrowed */
