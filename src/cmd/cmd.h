@@ -90,7 +90,7 @@ struct charge_ask {
 
 /* guard.c */
 struct guard_ask {
-	bool restore, json_stream, quiet;
+	bool restore, calibrate, json_stream, quiet;
 	struct charge_words find;
 	struct guard_cfg cfg;
 };

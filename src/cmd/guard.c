@@ -5,6 +5,7 @@
 #include "charge/bill.h"
 #include "cmd/table.h"
 #include "guard/early.h"
+#include "guard/irq_cost.h"
 #include "report/guard.h"
 #include "sys/cgroup.h"
 #include "sys/signals.h"
@@ -16,6 +17,8 @@
 static const struct opt ask_guard_opts[] = {
 	OPT_FLAG(struct guard_ask, restore, "restore", 0,
 		"only put quotas back that a guard before has left"),
+	OPT_FLAG(struct guard_ask, calibrate, "calibrate", 0,
+		"only measure what an interrupt costs here"),
 	OPT_FLAG(struct guard_ask, json_stream, "json-stream", 0, "one JSON object per line"),
 	OPT_FLAG(struct guard_ask, quiet, "quiet", 'q', "no lines"),
 	OPT_END,
@@ -110,6 +113,7 @@ static int restore(const struct guard_cfg *cfg)
 /* What a guard that runs is made of. */
 struct guard_run {
 	const struct guard_ask *ask;
+	const struct irq_cost *irq;
 	struct guard *guard;
 	struct billing *billing;
 	int cancel_fd;
@@ -124,8 +128,9 @@ static int report(const struct guard_run *run)
 	guard_take(run->guard, &r);
 	if (run->ask->quiet)
 		return 0;
-	return run->ask->json_stream ? guard_line(GUARD_INTERVAL, &run->ask->cfg, &r, stdout)
-				     : guard_text(&r, run->begin_ns, stdout);
+	return run->ask->json_stream
+		       ? guard_line(GUARD_INTERVAL, &run->ask->cfg, run->irq, &r, stdout)
+		       : guard_text(&r, run->begin_ns, stdout);
 }
 
 /* Return: true when a signal came before. */
@@ -171,20 +176,20 @@ static int work(const struct guard_run *run, struct err *e)
 
 /* Everything is open: until it is over. */
 static int run_guard(const struct guard_ask *ask, const struct guard_args *args,
-	struct billing *billing, int cancel_fd)
+	const struct irq_cost *irq, struct billing *billing, int cancel_fd)
 {
 	_cleanup_(guard_freep) struct guard *g = guard_new(args);
-	const struct guard_run run = {ask, g, billing, cancel_fd, clock_now_ns()};
+	const struct guard_run run = {ask, irq, g, billing, cancel_fd, clock_now_ns()};
 	struct err e = {0};
 	int r;
 
 	if (ask->json_stream)
-		(void)guard_line(GUARD_START, &ask->cfg, NULL, stdout); /* said at the end */
+		(void)guard_line(GUARD_START, &ask->cfg, irq, NULL, stdout); /* said at the end */
 	r = work(&run, &e);
 	if (r < 0)
 		return cmd_fail(EXIT_RUN, "guard: %s", e.text);
 	if (ask->json_stream)
-		(void)guard_line(GUARD_END, &ask->cfg, NULL, stdout);
+		(void)guard_line(GUARD_END, &ask->cfg, irq, NULL, stdout);
 	return cmd_finish();
 }
 
@@ -198,6 +203,38 @@ static int open_billing(struct billing *ret, const struct charge_asked *asked)
 	return r != 0 ? cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text) : EXIT_DONE;
 }
 
+/* As it was asked for. What can't be measured is left out, and that is said. */
+static int find_irq_cost(struct irq_cost *ret, const struct guard_ask *ask)
+{
+	struct err e = {0};
+	int r;
+
+	*ret = (struct irq_cost){0};
+	if (irq_cost_parse(ask->cfg.irq, &ret->ns, &e) < 0)
+		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
+	if (ret->ns != IRQ_COST_AUTO)
+		return EXIT_DONE;
+	r = irq_cost_measure_here(ret, &e);
+	if (r < 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+	if (r > 0)
+		fprintf(stderr, "tare: guard: %s; it is left out\n", e.text);
+	else if (!ask->quiet)
+		guard_irq_text(ret, stderr);
+	return EXIT_DONE;
+}
+
+static int calibrate(void)
+{
+	struct irq_cost irq;
+	struct err e = {0};
+
+	if (irq_cost_measure_here(&irq, &e) != 0)
+		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+	guard_irq_text(&irq, stdout);
+	return cmd_finish();
+}
+
 static int guard_with(const struct guard_ask *ask, const struct guard_rules *rules,
 	const struct charge_asked *asked)
 {
@@ -206,6 +243,8 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	_cleanup_(early_closep) struct early *early = NULL;
 	_cleanup_(closep) int cancel_fd = -1;
 	struct guard_source source = {.ctx = &billing, .bill = next_bill};
+	const struct early_cfg early_cfg = {.nics = ask->cfg.nics};
+	struct irq_cost irq;
 	char usual[4096], root[512];
 	struct guard_args args = {.cfg = &ask->cfg,
 		.rules = rules,
@@ -219,6 +258,9 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	if (r != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stderr);
+	r = find_irq_cost(&irq, ask);
+	if (r != EXIT_DONE)
+		return r;
 	cancel_fd = signals_open(&e);
 	if (cancel_fd < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
@@ -226,14 +268,16 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	if (r != EXIT_DONE)
 		return r;
 	if (asked->cfg.enforce) {
-		if (early_open(&early, charge_softirq(billing.charge), ask->cfg.nics, &e) != 0)
+		if (early_open(&early, charge_softirq(billing.charge), &early_cfg, &e) != 0)
 			return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
+		softirq_set_irq_cost(charge_softirq(billing.charge), irq.ns);
 		args.drop = &early_ops;
 		args.drop_ctx = early;
 	}
 	source.irq_time = charge_kernel(billing.charge)->irq_time;
 	args.state = state;
-	r = run_guard(ask, &args, &billing, cancel_fd);
+	args.irq_ns = irq.ns;
+	r = run_guard(ask, &args, &irq, &billing, cancel_fd);
 	if (guard_state_close(take_ptr(state), &e) < 0)
 		return cmd_fail(EXIT_RUN, "guard: not put back as it was: %s", e.text);
 	return r;
@@ -251,6 +295,8 @@ static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	(void)n_args;
 	if (cfg->guard.restore)
 		return restore(&cfg->guard.cfg);
+	if (cfg->guard.calibrate)
+		return calibrate();
 	if (read_rules(&rules, &cfg->guard.cfg, &e) < 0 ||
 		charge_ask(asked, &cfg->guard.find, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);

@@ -6,6 +6,7 @@ const struct guard_cfg guard_cfg_default = {
 	.policy = GUARD_OBSERVE,
 	.step_ns = 100 * NSEC_PER_MSEC,
 	.interval_ns = NSEC_PER_SEC,
+	.irq = "auto",
 };
 
 const struct opt guard_opts[] = {
@@ -22,10 +23,9 @@ const struct opt guard_opts[] = {
 	OPT_U64(struct guard_cfg, duration_ns, "duration", 't', "<time>",
 		"how long; 0: until a signal", .unit = NUM_DURATION, .min = 100 * NSEC_PER_MSEC,
 		.max = 365 * 86400 * NSEC_PER_SEC, .zero_ok = true),
-	OPT_U64(struct guard_cfg, irq_ns, "irq", 0, "<time>",
-		"what an interrupt costs beside the softirq that it raises, as measured here; 0: "
-		"left out",
-		.unit = NUM_DURATION, .min = 1, .max = NSEC_PER_MSEC, .zero_ok = true),
+	OPT_STR(struct guard_cfg, irq, "irq", 0, "<time>",
+		"what an interrupt costs beside the softirq that it raises; auto: measured at the "
+		"start; 0: left out"),
 	OPT_STR(struct guard_cfg, nics, "nic", 0, "<list>",
 		"devices by which packets come in: charge+drop drops there, where it costs least"),
 	OPT_STR(struct guard_cfg, state_dir, "state-dir", 0, "<dir>",

@@ -28,6 +28,7 @@ struct early_owner {
 struct early {
 	struct softirq *soft;
 	struct drop *drop;
+	struct early_cfg cfg;
 	bool by_addr; /* there is a device where addresses tell */
 	struct early_owner *of_owner[SOFTIRQ_MAX_OWNERS];
 };
@@ -46,15 +47,16 @@ static int add_nic(struct early *x, const char *name, struct err *e)
 	return r < 0 ? err_wrap(e, "device '%s'", name) : 0;
 }
 
-int early_open(struct early **ret, struct softirq *soft, const char *nics, struct err *e)
+int early_open(struct early **ret, struct softirq *soft, const struct early_cfg *cfg, struct err *e)
 {
 	_cleanup_(early_closep) struct early *x = xcalloc(1, sizeof(*x));
-	_cleanup_(freep) char *list = xstrdup(nics);
+	_cleanup_(freep) char *list = xstrdup(cfg->nics);
 	char *rest = *list ? list : NULL, *name;
 	struct softirq_shared shared;
 	int r;
 
 	x->soft = soft;
+	x->cfg = *cfg;
 	softirq_share(soft, &shared);
 	r = drop_open(&x->drop, &(struct drop_cfg){.n_owners = shared.n_owners}, &shared, e);
 	if (r != 0)
@@ -117,19 +119,30 @@ static void read_addrs(struct early_owner *o)
 	freeifaddrs(list);
 }
 
-static int find_addrs(struct early_owner *o, const struct container *who, struct err *e)
+static int open_netns(const struct early *x, const struct container *who, struct err *e)
+{
+	char path[64];
+	int fd;
+
+	if (x->cfg.netns_open)
+		return x->cfg.netns_open(x->cfg.ctx, who, e);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", who->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_set(e, errno, "cannot open %s", path) : fd;
+}
+
+static int find_addrs(const struct early *x, struct early_owner *o, const struct container *who,
+	struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	_cleanup_(closep) int fd = -1;
-	char path[64];
 	int r;
 
-	if (who->host_netns || who->pid <= 0)
+	if (who->host_netns || (who->pid <= 0 && !x->cfg.netns_open))
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", who->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_netns(x, who, e);
 	if (fd < 0)
-		return err_set(e, errno, "cannot open %s", path);
+		return fd;
 	r = ns_scope_enter(&scope, fd, e);
 	if (r == 0)
 		read_addrs(o);
@@ -158,7 +171,7 @@ static int set_devs(struct early *x, uint32_t owner, const struct container *who
 static int set_addrs(struct early *x, uint32_t owner, const struct container *who, struct err *e)
 {
 	struct early_owner *o = x->of_owner[owner];
-	int r = x->by_addr ? find_addrs(o, who, e) : 0;
+	int r = x->by_addr ? find_addrs(x, o, who, e) : 0;
 
 	for (uint32_t i = 0; r == 0 && i < o->n_addrs; i++)
 		r = drop_set_addr(x->drop, owner, o->addr[i], e);

@@ -14,12 +14,19 @@ struct early;
 
 /*
  * early_open() - @soft must keep budgets (softirq_cfg.enforce).
- * @nics: devices that packets for containers come in by, parted by commas; "": none
+ * @cfg: nics: devices that packets for containers come in by, parted by commas; "": none; of the
+ *       calling thread's namespace
  *
  * Return: 0; EARLY_UNAVAILABLE with the reason; or negative errno.
  */
 #define EARLY_UNAVAILABLE 1
-int early_open(struct early **ret, struct softirq *soft, const char *nics, struct err *e)
+struct early_cfg {
+	const char *nics;
+	/* A descriptor of a container's network namespace, to be closed; NULL: a process' of it */
+	int (*netns_open)(void *ctx, const struct container *who, struct err *e);
+	void *ctx;
+};
+int early_open(struct early **ret, struct softirq *soft, const struct early_cfg *cfg, struct err *e)
 	must_check_;
 void early_close(struct early *x);
 DEFINE_CLEANUP(struct early *, early_close, early_closep)

@@ -286,8 +286,7 @@ static void count(struct client *c, const struct bill_row *x, const struct contr
 
 static uint64_t irq_cost(const struct guard *g, const struct client *c)
 {
-	return c->rule && c->rule->irq_ns != GUARD_IRQ_UNSAID ? c->rule->irq_ns
-							      : g->args.cfg->irq_ns;
+	return c->rule && c->rule->irq_ns != GUARD_IRQ_UNSAID ? c->rule->irq_ns : g->args.irq_ns;
 }
 
 static int bill_one(struct guard *g, const struct bill *b, const struct price *price,
@@ -339,7 +338,7 @@ int guard_step(struct guard *g, struct err *e)
 		SILENCE_MS + (uint32_t)(2 * g->args.cfg->step_ns / NSEC_PER_MSEC));
 	if (r < 0)
 		return r;
-	price = price_of(b, src->irq_time, g->args.cfg->irq_ns);
+	price = (struct price){.irq_time = src->irq_time, .irq_ns = g->args.irq_ns};
 	if (!g->from_ns)
 		g->from_ns = b->from_ns;
 	g->to_ns = b->to_ns;

@@ -21,7 +21,7 @@ struct guard_cfg {
 	uint64_t step_ns;     /* between two bills */
 	uint64_t interval_ns; /* between two reports */
 	uint64_t duration_ns; /* 0: until a signal */
-	uint64_t irq_ns; /* what an interrupt costs beside the softirq that it raises; 0: unknown */
+	char irq[24];         /* as irq_cost_parse() takes it */
 	char container[2048]; /* rules, parted by ";" */
 	char config[256];     /* a file of rules; "": none */
 	char nics[256];       /* devices that packets for containers come in by, with commas */
@@ -55,6 +55,7 @@ struct guard_args {
 	void *drop_ctx;
 	struct guard_state *state;
 	const char *cpu_root; /* cgroup_cpu_root() */
+	uint64_t irq_ns; /* what an interrupt costs beside the softirq that it raises; 0: unknown */
 };
 
 /* One container since the last report. */

@@ -8,16 +8,13 @@
 
 /*
  * An interrupt costs time that softirqs' does not hold: from the interrupt to softirq_entry, and
- * from softirq_exit on. Who had the packets is known of each; in whose time it came is not, so that
- * goes by whose time the softirqs took.
+ * from softirq_exit on. It is paid by whose packet was the first, to whose time it came in.
  */
 struct price {
-	bool irq_time; /* the kernel leaves softirqs out of processes' CPU time */
+	bool irq_time; /* the kernel leaves interrupts out of processes' CPU time */
 	uint64_t irq_ns;
-	double irqs_per_ns; /* interrupts by softirq time, of all CPUs and owners */
 };
 
-struct price price_of(const struct bill *b, bool irq_time, uint64_t irq_ns);
 /* Done for it and not counted by its quota. @irq_ns: its own, if another */
 uint64_t price_charged(const struct price *p, const struct bill_row *x, uint64_t irq_ns);
 /* Done for others and counted by its quota. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guard/guard.h"
+#include "guard/irq_cost.h"
 
 #include <stdio.h>
 
@@ -19,8 +20,10 @@ enum guard_event {
 	GUARD_EVENT_N,
 };
 /* @r: of an interval; NULL: none. Return: as guard_text(). */
-int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct guard_report *r,
-	FILE *out);
+int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct irq_cost *irq,
+	const struct guard_report *r, FILE *out);
+/* What an interrupt was measured to cost. */
+int guard_irq_text(const struct irq_cost *irq, FILE *out);
 /* JSON Schema of such a line. */
 int report_guard_schema(FILE *out);
 

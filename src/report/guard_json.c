@@ -25,18 +25,21 @@ static struct doc *container(const struct guard_row *x)
 	return d;
 }
 
-int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct guard_report *r, FILE *out)
+int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct irq_cost *irq,
+	const struct guard_report *r, FILE *out)
 {
 	static const struct guard_report none;
 	_cleanup_(doc_freep) struct doc *d = doc_object();
 	_cleanup_(freep) char *text = NULL;
-	struct doc *config = doc_object(), *rows = doc_array();
+	struct doc *config = doc_object(), *rows = doc_array(), *cost = doc_object();
 
 	r = r ? r : &none;
 	schema_put_head(d, "tare-guard", REPORT_GUARD_SCHEMA_VERSION);
 	doc_put_str(d, "event", event_name[event]);
 	doc_put_opts(config, guard_opts, cfg);
 	doc_put(d, "config", config);
+	doc_put_fields(cost, irq_cost_fields, irq);
+	doc_put(d, "interrupt", cost);
 	doc_put_u64(d, "from_ns", r->from_ns);
 	doc_put_u64(d, "to_ns", r->to_ns);
 	for (uint32_t i = 0; i < r->n; i++)
@@ -68,6 +71,7 @@ int report_guard_schema(FILE *out)
 
 	schema_object_add(&o, "event", schema_one_of(event_name, GUARD_EVENT_N));
 	schema_object_add(&o, "config", schema_of_opts(guard_opts));
+	schema_object_add(&o, "interrupt", schema_of_fields(irq_cost_fields));
 	schema_object_add(&o, "from_ns", schema_count());
 	schema_object_add(&o, "to_ns", schema_count());
 	schema_object_add(&o, "containers", schema_array_of(container_schema()));

@@ -31,6 +31,16 @@ static void show_row(const struct guard_row *x, double s, double dt_ns, FILE *ou
 	fputc('\n', out);
 }
 
+int guard_irq_text(const struct irq_cost *irq, FILE *out)
+{
+	fprintf(out,
+		"tare: an interrupt costs %" PRIu64
+		" ns here beside its softirq: the median of %" PRIu64 ", half of them %" PRIu64
+		" to %" PRIu64 " ns\n",
+		irq->ns, irq->n, irq->low_ns, irq->high_ns);
+	return report_flush(out);
+}
+
 int guard_text(const struct guard_report *r, uint64_t begin_ns, FILE *out)
 {
 	const double dt_ns = fmax((double)(r->to_ns - r->from_ns), 1);

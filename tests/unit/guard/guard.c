@@ -312,26 +312,24 @@ static void one_guard_a_cgroup(void **state)
 	scene_close(&s);
 }
 
-/* By whose time softirqs took, so do interrupts; own time is in the quota already. */
+/* Own time, and that of interrupts in it, is in the quota already. */
 static void prices(void **state)
 {
-	struct softirq_cpu cpu = {.rx_ns = 1000000};
 	struct bill_row row[] = {
-		{.softirq_ns = 1000000, .soft = {.own_ns = 250000, .irqs = 100}},
-		{.soft = {.gained_ns = 500000, .thread_ns = 7}},
+		{.softirq_ns = 1000000, .soft = {.own_ns = 250000, .irqs = 100, .irqs_own = 25}},
+		{.soft = {.gained_ns = 500000, .irqs_gained = 50, .thread_ns = 7}},
 	};
-	const struct bill b = {.n_rows = 2, .row = row, .n_cpus = 1, .cpu = &cpu};
-	struct price p = price_of(&b, false, 1000);
+	struct price p = {.irq_ns = 1000};
 
 	(void)state;
 	assert_int_equal(price_charged(&p, &row[0], 1000), 750000 + 75000);
 	assert_int_equal(price_charged(&p, &row[1], 1000), 7);
 	assert_int_equal(price_credited(&p, &row[1]), 500000 + 50000);
-	p = price_of(&b, false, 0);
+	p = (struct price){0};
 	assert_int_equal(price_charged(&p, &row[0], 0), 750000);
 	assert_int_equal(price_credited(&p, &row[1]), 500000);
-	p = price_of(&b, true, 0);
-	assert_int_equal(price_charged(&p, &row[0], 0), 1000000);
+	p = (struct price){.irq_time = true, .irq_ns = 1000};
+	assert_int_equal(price_charged(&p, &row[0], 1000), 1000000 + 100000);
 	assert_int_equal(price_credited(&p, &row[1]), 0);
 }
 
