@@ -61,6 +61,14 @@ static bool is_root(void)
 	       strstr(map, "4294967295");
 }
 
+static bool has_guard(const struct penalty *p)
+{
+	for (uint32_t i = 0; i < p->n_guards; i++)
+		if (p->guard[i] != PENALTY_GUARD_OFF)
+			return true;
+	return false;
+}
+
 int penalty_check(struct penalty *p, struct err *e)
 {
 	if (!is_root())
@@ -251,6 +259,23 @@ static int run_rounds(struct campaign *c)
 	return 0;
 }
 
+/* Once for all trials, in which it is the same then. */
+static int find_irq_cost(struct penalty *p, struct err *e)
+{
+	struct err why = {0};
+	int r;
+
+	p->irq = (struct irq_cost){0};
+	if (!has_guard(p))
+		return 0;
+	r = irq_cost_parse(p->cfg.irq, &p->irq.ns, e);
+	if (r < 0 || p->irq.ns != IRQ_COST_AUTO)
+		return r;
+	r = irq_cost_measure(&p->irq, p->cpu, p->peer_cpu, &why);
+	str_set(p->irq_why, r > 0 ? why.text : "");
+	return r < 0 ? err_say(e, -r, "%s", why.text) : 0;
+}
+
 /* Keeps tare itself off the containers' CPU. */
 static int step_aside(uint32_t cpu, struct err *e)
 {
@@ -271,7 +296,9 @@ int penalty_run(struct penalty *p, const struct penalty_hooks *hooks, struct err
 	clock_utc(p->started);
 	env_read(&p->env, -1);
 	cgroup_sweep();
-	r = step_aside(p->cpu, e);
+	r = find_irq_cost(p, e);
+	if (r == 0)
+		r = step_aside(p->cpu, e);
 	if (r == 0)
 		r = stage_open(&stage, p, e);
 	if (r < 0)

@@ -13,6 +13,7 @@
 
 #include "base/field.h"
 #include "base/opt.h"
+#include "guard/irq_cost.h"
 #include "meter/env.h"
 #include "path/tenants.h"
 #include "stat/estimate.h"
@@ -51,6 +52,7 @@ struct penalty_cfg {
 	uint64_t time_ns, warmup_ns, period_ns;
 	uint32_t repeat_min, repeat_max, width_ppm;
 	uint32_t foreign_ppm, retries;
+	char irq[24]; /* of the guard, as irq_cost_parse() takes it */
 	char cpu[16], peer_cpu[16];
 };
 extern const struct penalty_cfg penalty_cfg_default;
@@ -82,6 +84,9 @@ struct penalty_trial {
 	double sent_pps, received_pps, received_bps, device_pps;
 	uint64_t bystander_sent, bystander_received;
 	double bystander_delivery;
+	/* With a guard, by its own accounting. */
+	double neighbour_used_share;
+	uint64_t neighbour_dropped, bystander_dropped; /* packets */
 };
 extern const struct field penalty_trial_fields[];
 
@@ -91,8 +96,11 @@ struct penalty_cell {
 	struct estimate factor; /* of pairs with the baseline of the same round */
 	uint32_t n_disturbed, n_failed;
 	/* Means over the trials of those pairs. */
-	double baseline_share, victim_share, neighbour_cpu_share, sent_pps, received_pps,
-		received_bps, device_pps;
+	double baseline_share, victim_share, neighbour_cpu_share, neighbour_used_share, sent_pps,
+		received_pps, received_bps, device_pps;
+	double slowdown;      /* factor.mean - 1 */
+	double neighbour_got; /* of its budget, what it used; by the process alone without a guard */
+	double dropped_pps;   /* of the neighbour's, by the guard */
 	double bystander_delivery; /* of all datagrams of all trials */
 	char reason[256];          /* of the first trial that failed */
 };
@@ -105,20 +113,28 @@ extern const struct field penalty_cell_fields[];
  */
 struct penalty_guard_args {
 	uint32_t policy; /* enum penalty_guard, not off */
+	uint64_t irq_ns; /* what an interrupt costs; 0: not known */
 	int host_fd;     /* the namespace of wire and bridge */
 	const char *wire;
 	uint32_t n;
 	struct {
-		const char *name, *cgroup_dir; /* that has the quota */
+		const char *name;
+		const char *cgroup_dir; /* that has the quota */
+		const char *usage_dir;  /* that has the CPU time, of v1; NULL: the same, of v2 */
 		int netns_fd;
-		int64_t quota_us;
-		uint64_t period_us;
 	} container[TENANT_N];
+};
+/* Since it was opened. */
+struct penalty_guard_count {
+	uint64_t at_ns;
+	uint64_t used_ns[TENANT_N]; /* CPU time, whoever's time that was */
+	uint64_t dropped_pkts[TENANT_N];
 };
 struct penalty_guard_ops {
 	uint64_t step_ns; /* how often it is stepped */
 	int (*open)(void **ret, const struct penalty_guard_args *args, struct err *e);
 	int (*step)(void *guard, struct err *e);
+	int (*read)(void *guard, struct penalty_guard_count *ret, struct err *e);
 	void (*close)(void *guard);
 };
 
@@ -128,6 +144,8 @@ struct penalty {
 	struct penalty_shares shares[PENALTY_MAX_SHARES];
 	uint32_t kind[PENALTY_KIND_N], guard[PENALTY_GUARD_N];
 	const struct penalty_guard_ops *guard_ops; /* NULL: this build has none */
+	struct irq_cost irq; /* ns is 0 without a guard, and where it can't be had */
+	char irq_why[200];   /* why it can't; "" */
 	uint32_t cpu, peer_cpu;
 	struct env env;
 	char started[21], command[1024];

@@ -30,6 +30,8 @@ static void add_trial(struct penalty_cell *c, struct sums *s, const struct penal
 	c->baseline_share += base->victim_share;
 	c->victim_share += t->victim_share;
 	c->neighbour_cpu_share += t->neighbour_cpu_share;
+	c->neighbour_used_share += t->neighbour_used_share;
+	c->dropped_pps += (double)t->neighbour_dropped * 1e9 / (double)t->span_ns;
 	c->sent_pps += t->sent_pps;
 	c->received_pps += t->received_pps;
 	c->received_bps += t->received_bps;
@@ -42,7 +44,8 @@ static void add_trial(struct penalty_cell *c, struct sums *s, const struct penal
 static void make_means(struct penalty_cell *c, uint32_t n)
 {
 	double *const of[] = {&c->baseline_share, &c->victim_share, &c->neighbour_cpu_share,
-		&c->sent_pps, &c->received_pps, &c->received_bps, &c->device_pps};
+		&c->neighbour_used_share, &c->dropped_pps, &c->sent_pps, &c->received_pps,
+		&c->received_bps, &c->device_pps};
 
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++)
 		*of[i] = n ? *of[i] / n : NAN;
@@ -78,6 +81,9 @@ void penalty_cell(const struct penalty *p, uint32_t shares, uint32_t kind, uint3
 	c.bystander_delivery =
 		sums.bystander_sent > 0 ? sums.bystander_received / sums.bystander_sent : NAN;
 	c.factor = estimate_ratio(a, b, n);
+	c.slowdown = c.factor.mean - 1;
+	c.neighbour_got = (guard ? c.neighbour_used_share : c.neighbour_cpu_share) * 100 /
+			  p->shares[shares].pct[TENANT_NEIGHBOUR];
 	*ret = c;
 }
 

@@ -59,6 +59,7 @@ const struct penalty_cfg penalty_cfg_default = {
 	.width_ppm = 50000,
 	.foreign_ppm = 50000,
 	.retries = 3,
+	.irq = "auto",
 };
 
 const struct opt penalty_opts[] = {
@@ -68,6 +69,9 @@ const struct opt penalty_opts[] = {
 	OPT_STR(struct penalty_cfg, neighbours, "neighbour", 'n', "<list>",
 		"what it does: udp-rx, gso-rx, tcp-rx, udp-tx, tcp-tx; compute, as a control"),
 	OPT_STR(struct penalty_cfg, guards, "guard", 0, "<list>", "off, charge, charge+drop"),
+	OPT_STR(struct penalty_cfg, irq, "irq", 0, "<time>",
+		"with a guard: what an interrupt costs, as of tare guard; auto: measured at the "
+		"start"),
 	OPT_U64(struct penalty_cfg, rate_pps, "rate", 'r', "<n>",
 		"packets a second to or from a UDP neighbour, of gso-rx those of 64 datagrams; "
 		"0: 300k of udp-rx, 30k of gso-rx, all that goes of udp-tx",
@@ -140,6 +144,12 @@ const struct field penalty_trial_fields[] = {
 	FIELD_U64(struct penalty_trial, bystander_sent, "", "Datagrams to the bystander."),
 	FIELD_U64(struct penalty_trial, bystander_received, "", "Of them, those it got."),
 	FIELD_DOUBLE(struct penalty_trial, bystander_delivery, "", "received / sent."),
+	FIELD_DOUBLE(struct penalty_trial, neighbour_used_share, "",
+		"Of the span, CPU time that the neighbour caused, by the guard's accounting."),
+	FIELD_U64(struct penalty_trial, neighbour_dropped, "packets",
+		"To the neighbour, dropped by the guard."),
+	FIELD_U64(struct penalty_trial, bystander_dropped, "packets",
+		"To the bystander, dropped by the guard."),
 	FIELD_END,
 };
 
@@ -152,6 +162,13 @@ const struct field penalty_cell_fields[] = {
 	FIELD_DOUBLE(struct penalty_cell, victim_share, "", "What it had beside this one, mean."),
 	FIELD_DOUBLE(struct penalty_cell, neighbour_cpu_share, "",
 		"What the kernel charged the neighbour's process, mean."),
+	FIELD_DOUBLE(struct penalty_cell, slowdown, "", "The penalty less 1."),
+	FIELD_DOUBLE(struct penalty_cell, neighbour_used_share, "",
+		"CPU time that the neighbour caused, by the guard's accounting, mean."),
+	FIELD_DOUBLE(struct penalty_cell, neighbour_got, "",
+		"Of the neighbour's share, what it caused; without a guard what it was charged."),
+	FIELD_DOUBLE(struct penalty_cell, dropped_pps, "1/s",
+		"To the neighbour, dropped by the guard, mean."),
 	FIELD_DOUBLE(struct penalty_cell, sent_pps, "1/s", "Mean; as of a trial."),
 	FIELD_DOUBLE(struct penalty_cell, received_pps, "1/s", "Mean; as of a trial."),
 	FIELD_DOUBLE(struct penalty_cell, received_bps, "bit/s", "Mean; as of a trial."),
@@ -287,6 +304,7 @@ static int check_quotas(const struct penalty *p, struct err *e)
 int penalty_plan(struct penalty *p, struct err *e)
 {
 	const struct penalty_cfg *cfg = &p->cfg;
+	uint64_t irq_ns;
 	int r = each_word(p, cfg->shares, add_shares, e);
 
 	if (r == 0)
@@ -299,6 +317,8 @@ int penalty_plan(struct penalty *p, struct err *e)
 		r = parse_cpu("--peer-cpu", cfg->peer_cpu, &p->peer_cpu, e);
 	if (r == 0)
 		r = check_quotas(p, e);
+	if (r == 0)
+		r = irq_cost_parse(cfg->irq, &irq_ns, e);
 	if (r < 0)
 		return r;
 	if (*cfg->cpu && *cfg->peer_cpu && p->cpu == p->peer_cpu)

@@ -25,7 +25,8 @@ struct crew_said {
 	struct err why;
 	struct gaps gaps; /* the victim's */
 	uint64_t step_ns;
-	double pps, bps; /* of the span, by its own readings; NAN: not said */
+	double pps, bps;                       /* of the span, by its own readings; NAN: not said */
+	struct penalty_guard_count begin, end; /* the guard's, of the span */
 };
 
 struct crew_shared {
@@ -113,6 +114,7 @@ struct stage {
 	struct janitor *janitor;
 	struct cgroup cgroup[TENANT_N];
 	const char *quota_dir[TENANT_N];     /* of the cgroups, the one with the quota */
+	const char *usage_dir[TENANT_N];     /* with the CPU time; NULL: it is that one, of v2 */
 	struct tenants *net[PENALTY_KIND_N]; /* NULL: not asked for */
 	int ksoftirqd;                       /* pid; 0: unknown */
 };

@@ -115,21 +115,51 @@ int task_bystander_peer(struct crew_task *task, struct err *e)
 	return 0;
 }
 
+/* Steps it until @until_ns, the next time at *next_ns. */
+static int guard_until(const struct crew_task *task, void *guard, uint64_t *next_ns,
+	uint64_t until_ns, struct err *e)
+{
+	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
+	int r = 0;
+
+	while (r == 0 && !crew_stopped(task)) {
+		crew_sleep_until(task, MIN(*next_ns, until_ns));
+		if (*next_ns > until_ns)
+			break;
+		r = ops->step(guard, e);
+		/* Late by more than a step: the next one is a whole one again. */
+		*next_ns = MAX(*next_ns + ops->step_ns, clock_now_ns());
+	}
+	return r;
+}
+
+static int guard_span(struct crew_task *task, void *guard, uint64_t begin_ns, struct err *e)
+{
+	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
+	uint64_t next_ns = clock_now_ns() + ops->step_ns;
+	int r = guard_until(task, guard, &next_ns, begin_ns, e);
+
+	if (r == 0)
+		r = ops->read(guard, &task->said->begin, e);
+	if (r == 0)
+		r = guard_until(task, guard, &next_ns, atomic_load(&task->shared->end_ns), e);
+	if (r == 0)
+		r = ops->read(guard, &task->said->end, e);
+	return r < 0 ? r : guard_until(task, guard, &next_ns, UINT64_MAX, e);
+}
+
 int task_guard(struct crew_task *task, struct err *e)
 {
 	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
-	uint64_t next_ns;
+	uint64_t begin_ns;
 	void *guard;
 	int r = ops->open(&guard, task->guard, e);
 
 	if (r < 0)
 		return r;
-	next_ns = crew_ready(task) ? clock_now_ns() : 0;
-	while (r == 0 && next_ns && !crew_stopped(task)) {
-		r = ops->step(guard, e);
-		next_ns += ops->step_ns;
-		crew_sleep_until(task, next_ns);
-	}
+	begin_ns = crew_ready(task);
+	if (begin_ns)
+		r = guard_span(task, guard, begin_ns, e);
 	ops->close(guard);
 	return r;
 }

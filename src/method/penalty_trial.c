@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "method/penalty_priv.h"
+#include "sys/cpuquota.h"
 #include "sys/cpuused.h"
 #include "sys/file.h"
 
@@ -26,23 +27,13 @@ static int write_in(const char *dir, const char *file, const char *text, struct 
 	return file_write(path, text, e);
 }
 
-/* Writes only what is needed: each write hands out a fresh quota. */
 static int quota_set(const char *dir, uint32_t pct, uint64_t period_ns, struct err *e)
 {
-	const uint64_t period_us = period_ns / NSEC_PER_USEC, quota_us = period_us * pct / 100;
-	char period[24], text[48], path[PATH_MAX + 64];
-	int r;
+	const uint64_t period_us = period_ns / NSEC_PER_USEC;
+	const struct cpuquota q = {.quota_us = (int64_t)(period_us * pct / 100),
+		.period_us = period_us};
 
-	snprintf(path, sizeof(path), "%s/cpu.max", dir);
-	if (access(path, F_OK) == 0) {
-		snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)quota_us,
-			(unsigned long long)period_us);
-		return file_write(path, text, e);
-	}
-	snprintf(period, sizeof(period), "%llu", (unsigned long long)period_us);
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)quota_us);
-	r = write_in(dir, "cpu.cfs_period_us", period, e);
-	return r < 0 ? r : write_in(dir, "cpu.cfs_quota_us", text, e);
+	return cpuquota_write(dir, &q, e);
 }
 
 static int cgroups_make(struct stage *s, struct err *e)
@@ -60,6 +51,7 @@ static int cgroups_make(struct stage *s, struct err *e)
 		v1 = cgroup_with(cg, "cpu.cfs_quota_us");
 		v2 = cgroup_with(cg, "cpu.max");
 		s->quota_dir[i] = v1 ? v1 : v2;
+		s->usage_dir[i] = v1 ? cgroup_with(cg, "cpuacct.usage") : NULL;
 		if (!s->quota_dir[i])
 			return err_say(e, EOPNOTSUPP,
 				"no CPU quota can be set: the cpu controller is not there for "
@@ -187,6 +179,7 @@ static int guard_start(struct trial *t, struct err *e)
 	const struct penalty *p = t->stage->penalty;
 	const struct penalty_shares *shares = &p->shares[t->out->shares];
 	struct penalty_guard_args args = {.policy = t->out->guard,
+		.irq_ns = p->irq.ns,
 		.host_fd = t->net->host_fd,
 		.wire = "wire",
 		.n = shares->n};
@@ -195,10 +188,8 @@ static int guard_start(struct trial *t, struct err *e)
 	for (uint32_t i = 0; i < shares->n; i++) {
 		args.container[i].name = tenant_name[i];
 		args.container[i].cgroup_dir = t->stage->quota_dir[i];
+		args.container[i].usage_dir = t->stage->usage_dir[i];
 		args.container[i].netns_fd = t->net->tenant[i].netns_fd;
-		args.container[i].period_us = p->cfg.period_ns / NSEC_PER_USEC;
-		args.container[i].quota_us =
-			(int64_t)(args.container[i].period_us * shares->pct[i] / 100);
 	}
 	return crew_start(&t->crew, CREW_GUARD, task_guard, &task, e);
 }
@@ -296,6 +287,22 @@ static void fill_cpu(const struct trial *t, const struct reading *a, const struc
 		fmax(0, share(a->used_ns, b->used_ns, ns) - own - out->ksoftirqd_share);
 }
 
+static void fill_guard(const struct trial *t)
+{
+	const struct crew_said *said = &t->crew.shared->said[CREW_GUARD];
+	const struct penalty_guard_count *a = &said->begin, *b = &said->end;
+	struct penalty_trial *out = t->out;
+
+	if (out->guard == PENALTY_GUARD_OFF || b->at_ns <= a->at_ns)
+		return;
+	out->neighbour_used_share = share(a->used_ns[TENANT_NEIGHBOUR],
+		b->used_ns[TENANT_NEIGHBOUR], (double)(b->at_ns - a->at_ns));
+	out->neighbour_dropped =
+		b->dropped_pkts[TENANT_NEIGHBOUR] - a->dropped_pkts[TENANT_NEIGHBOUR];
+	out->bystander_dropped =
+		b->dropped_pkts[TENANT_BYSTANDER] - a->dropped_pkts[TENANT_BYSTANDER];
+}
+
 /* Of the end that sends and the one that receives; the sender of live frames says packets only. */
 static void fill_traffic(const struct trial *t, const struct reading *a, const struct reading *b)
 {
@@ -336,6 +343,7 @@ static int fill(const struct trial *t, const struct reading *a, const struct rea
 	out->longest_gap_ns = v->gaps.longest_ns;
 	fill_cpu(t, a, b);
 	fill_traffic(t, a, b);
+	fill_guard(t);
 	if (t->bystander) {
 		out->bystander_sent = atomic_load(&said[CREW_BYSTANDER_PEER].packets);
 		out->bystander_received = atomic_load(&said[CREW_BYSTANDER].packets);
@@ -360,7 +368,7 @@ static void forget(struct penalty_trial *out)
 	double *const none[] = {&out->victim_share, &out->victim_cpu_share,
 		&out->neighbour_cpu_share, &out->bystander_cpu_share, &out->ksoftirqd_share,
 		&out->foreign_share, &out->sent_pps, &out->received_pps, &out->received_bps,
-		&out->device_pps, &out->bystander_delivery};
+		&out->device_pps, &out->bystander_delivery, &out->neighbour_used_share};
 
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
 		*none[i] = NAN;

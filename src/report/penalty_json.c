@@ -48,7 +48,8 @@ static struct doc *trials(const struct penalty *p)
 int report_penalty_json(const struct penalty *p, FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	struct doc *env = doc_object(), *cfg = doc_object(), *cells = doc_array();
+	struct doc *env = doc_object(), *cfg = doc_object(), *cells = doc_array(),
+		   *irq = doc_object();
 	struct list l = {p, cells};
 
 	schema_put_head(d, "tare-penalty", REPORT_PENALTY_SCHEMA_VERSION);
@@ -62,6 +63,8 @@ int report_penalty_json(const struct penalty *p, FILE *out)
 	doc_put_u64(d, "cpu", p->cpu);
 	doc_put_u64(d, "peer_cpu", p->peer_cpu);
 	doc_put_bool(d, "foreign_exact", p->exact);
+	doc_put_fields(irq, irq_cost_fields, &p->irq);
+	doc_put(d, "interrupt", irq);
 	report_penalty_cells(p, append_cell, &l);
 	doc_put(d, "cells", cells);
 	doc_put(d, "trials", trials(p));
@@ -120,6 +123,7 @@ int report_penalty_schema(FILE *out)
 	add(&o, "peer_cpu", schema_count(), "of the traffic's other end");
 	add(&o, "foreign_exact", schema_type("boolean"),
 		"false: foreign_share is sampled at ticks");
+	schema_object_add(&o, "interrupt", schema_of_fields(irq_cost_fields));
 	schema_object_add(&o, "cells", schema_array_of(cell_schema()));
 	schema_object_add(&o, "trials", schema_array_of(trial_schema()));
 	d = schema_object_end(&o);

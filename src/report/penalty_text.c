@@ -55,16 +55,20 @@ static void add_cell(void *ctx, const struct penalty_cell *c)
 	add(t->g, c->victim_share, 3);
 	add(t->g, c->factor.mean, 2);
 	add_range(t->g, &c->factor);
+	add(t->g, c->slowdown * 100, 1);
 	add(t->g, c->neighbour_cpu_share, 3);
+	add(t->g, c->neighbour_got * 100, 0);
 	add(t->g, c->device_pps / 1e3, 1);
 	add(t->g, c->received_bps / 1e6, 1);
+	add(t->g, c->guard == PENALTY_GUARD_CHARGE_DROP ? c->dropped_pps / 1e3 : NAN, 1);
 	add(t->g, c->bystander_delivery, 4);
 }
 
 static void table(const struct penalty *p, FILE *out)
 {
 	static const char *const head[] = {"shares", "neighbour", "guard", "pairs", "computes",
-		"beside", "penalty", "95 %", "its CPU", "its kpps", "its Mbps", "bystander"};
+		"beside", "penalty", "95 %", "slower %", "its CPU", "of its %", "its kpps",
+		"its Mbps", "dropped k/s", "bystander"};
 	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
 	struct table t = {p, g};
 
@@ -146,6 +150,24 @@ static void meter(const struct penalty *p, FILE *out)
 			step, least, most);
 }
 
+/* What the guard thought that one costs. */
+static void interrupt(const struct penalty *p, FILE *out)
+{
+	const struct irq_cost *x = &p->irq;
+
+	if (x->n)
+		fprintf(out,
+			"an interrupt costs %" PRIu64
+			" ns beside its softirq: the median of %" PRIu64 ", half of them %" PRIu64
+			" to %" PRIu64 " ns\n",
+			x->ns, x->n, x->low_ns, x->high_ns);
+	else if (x->ns)
+		fprintf(out, "an interrupt was said to cost %" PRIu64 " ns beside its softirq\n",
+			x->ns);
+	else if (*p->irq_why)
+		fprintf(out, "%s; it is left out\n", p->irq_why);
+}
+
 /* How well it is known that nobody else had the CPU. */
 static void foreign(const struct penalty *p, FILE *out)
 {
@@ -179,9 +201,11 @@ int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 	table(p, out);
 	if (verbose)
 		trials(p, out);
-	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; "
-	      "bystander: received of sent\n",
+	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; of its: what "
+	      "it caused of\nits own share, without a guard its process alone; bystander: "
+	      "received of sent\n",
 		out);
+	interrupt(p, out);
 	meter(p, out);
 	foreign(p, out);
 	reasons(p, out);
