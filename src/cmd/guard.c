@@ -243,7 +243,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	_cleanup_(early_closep) struct early *early = NULL;
 	_cleanup_(closep) int cancel_fd = -1;
 	struct guard_source source = {.ctx = &billing, .bill = next_bill};
-	const struct early_cfg early_cfg = {.nics = ask->cfg.nics};
+	const struct early_cfg early_cfg = {.nics = ask->cfg.nics, .bucket_ns = ask->cfg.bucket_ns};
 	struct irq_cost irq;
 	char usual[4096], root[512];
 	struct guard_args args = {.cfg = &ask->cfg,

@@ -7,6 +7,8 @@ const struct guard_cfg guard_cfg_default = {
 	.step_ns = 100 * NSEC_PER_MSEC,
 	.interval_ns = NSEC_PER_SEC,
 	.irq = "auto",
+	/* A burst of that is no flood, and TCP at such a limit has time to find it. */
+	.bucket_ns = 100 * NSEC_PER_MSEC,
 };
 
 const struct opt guard_opts[] = {
@@ -26,6 +28,10 @@ const struct opt guard_opts[] = {
 	OPT_STR(struct guard_cfg, irq, "irq", 0, "<time>",
 		"what an interrupt costs beside the softirq that it raises; auto: measured at the "
 		"start; 0: left out"),
+	OPT_U64(struct guard_cfg, bucket_ns, "bucket", 0, "<time>",
+		"charge+drop: how long a budget may be saved, and overdrawn, until all packets are "
+		"dropped",
+		.unit = NUM_DURATION, .min = 5 * NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC),
 	OPT_STR(struct guard_cfg, nics, "nic", 0, "<list>",
 		"devices by which packets come in: charge+drop drops there, where it costs least"),
 	OPT_STR(struct guard_cfg, state_dir, "state-dir", 0, "<dir>",

@@ -16,8 +16,6 @@
 #include <string.h>
 
 #define MAX_ADDRS 16
-/* A bucket holds a budget's tenth of a second: a burst of that is no flood. */
-#define BUCKET_NS (NSEC_PER_SEC / 10)
 
 struct early_owner {
 	uint32_t n_addrs, n_devs;
@@ -193,7 +191,7 @@ static int protect(struct early *x, uint32_t owner, const struct guard_rule *rul
 static void fill_bucket(struct early *x, uint32_t owner, double budget)
 {
 	struct softirq_budget *b = softirq_budget(x->soft, owner);
-	const int64_t cap_ns = (int64_t)(budget * (double)BUCKET_NS);
+	const int64_t cap_ns = (int64_t)(budget * (double)x->cfg.bucket_ns);
 
 	b->keep = 0;
 	b->cap_ns = b->tokens_ns = cap_ns;
@@ -208,7 +206,7 @@ static int early_add(void *ctx, uint32_t owner, const struct container *who,
 	const struct guard_rule *rule, double budget, struct err *e)
 {
 	struct early *x = ctx;
-	const struct drop_how how = {.early_ns = (int64_t)(budget * (double)BUCKET_NS / 2),
+	const struct drop_how how = {.early_ns = (int64_t)(budget * (double)x->cfg.bucket_ns / 2),
 		.keep = DROP_KEEP_ICMP | DROP_KEEP_TCP};
 	int r;
 

@@ -22,6 +22,7 @@ struct early;
 #define EARLY_UNAVAILABLE 1
 struct early_cfg {
 	const char *nics;
+	uint64_t bucket_ns; /* of time: a bucket holds the budget of so much */
 	/* A descriptor of a container's network namespace, to be closed; NULL: a process' of it */
 	int (*netns_open)(void *ctx, const struct container *who, struct err *e);
 	void *ctx;

@@ -21,6 +21,7 @@ struct guard_cfg {
 	uint64_t step_ns;     /* between two bills */
 	uint64_t interval_ns; /* between two reports */
 	uint64_t duration_ns; /* 0: until a signal */
+	uint64_t bucket_ns;   /* of early drop: how long a budget may be saved, and overdrawn */
 	char irq[24];         /* as irq_cost_parse() takes it */
 	char container[2048]; /* rules, parted by ";" */
 	char config[256];     /* a file of rules; "": none */

@@ -52,7 +52,8 @@ struct penalty_cfg {
 	uint64_t time_ns, warmup_ns, period_ns;
 	uint32_t repeat_min, repeat_max, width_ppm;
 	uint32_t foreign_ppm, retries;
-	char irq[24]; /* of the guard, as irq_cost_parse() takes it */
+	uint64_t bucket_ns; /* of the guard, as of guard_cfg */
+	char irq[24];       /* of the guard, as irq_cost_parse() takes it */
 	char cpu[16], peer_cpu[16];
 };
 extern const struct penalty_cfg penalty_cfg_default;
@@ -99,7 +100,7 @@ struct penalty_cell {
 	double baseline_share, victim_share, neighbour_cpu_share, neighbour_used_share, sent_pps,
 		received_pps, received_bps, device_pps;
 	double slowdown;      /* factor.mean - 1 */
-	double neighbour_got; /* of its budget, what it used; by the process alone without a guard */
+	double neighbour_got; /* of its share, what it used; without a guard its process alone */
 	double dropped_pps;   /* of the neighbour's, by the guard */
 	double bystander_delivery; /* of all datagrams of all trials */
 	char reason[256];          /* of the first trial that failed */
@@ -112,9 +113,9 @@ extern const struct field penalty_cell_fields[];
  * it; that process may be killed, so whatever it puts into the kernel must go with it.
  */
 struct penalty_guard_args {
-	uint32_t policy; /* enum penalty_guard, not off */
-	uint64_t irq_ns; /* what an interrupt costs; 0: not known */
-	int host_fd;     /* the namespace of wire and bridge */
+	uint32_t policy;            /* enum penalty_guard, not off */
+	uint64_t bucket_ns, irq_ns; /* as of guard_cfg, guard_args */
+	int host_fd;                /* the namespace of wire and bridge */
 	const char *wire;
 	uint32_t n;
 	struct {

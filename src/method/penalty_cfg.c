@@ -60,6 +60,7 @@ const struct penalty_cfg penalty_cfg_default = {
 	.foreign_ppm = 50000,
 	.retries = 3,
 	.irq = "auto",
+	.bucket_ns = 100 * NSEC_PER_MSEC,
 };
 
 const struct opt penalty_opts[] = {
@@ -72,6 +73,8 @@ const struct opt penalty_opts[] = {
 	OPT_STR(struct penalty_cfg, irq, "irq", 0, "<time>",
 		"with a guard: what an interrupt costs, as of tare guard; auto: measured at the "
 		"start"),
+	OPT_U64(struct penalty_cfg, bucket_ns, "bucket", 0, "<time>", "the same of --bucket",
+		.unit = NUM_DURATION, .min = 5 * NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC),
 	OPT_U64(struct penalty_cfg, rate_pps, "rate", 'r', "<n>",
 		"packets a second to or from a UDP neighbour, of gso-rx those of 64 datagrams; "
 		"0: 300k of udp-rx, 30k of gso-rx, all that goes of udp-tx",

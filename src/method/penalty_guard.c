@@ -184,7 +184,7 @@ static int open_state(struct guarded *g, struct err *e)
 
 static int open_early(struct guarded *g, struct err *e)
 {
-	const struct early_cfg cfg = {g->args->wire, open_netns, g};
+	const struct early_cfg cfg = {g->args->wire, g->args->bucket_ns, open_netns, g};
 	int r = early_open(&g->early, g->soft, &cfg, e);
 
 	if (r == EARLY_UNAVAILABLE)

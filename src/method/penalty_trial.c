@@ -179,6 +179,7 @@ static int guard_start(struct trial *t, struct err *e)
 	const struct penalty *p = t->stage->penalty;
 	const struct penalty_shares *shares = &p->shares[t->out->shares];
 	struct penalty_guard_args args = {.policy = t->out->guard,
+		.bucket_ns = p->cfg.bucket_ns,
 		.irq_ns = p->irq.ns,
 		.host_fd = t->net->host_fd,
 		.wire = "wire",

@@ -201,9 +201,9 @@ int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 	table(p, out);
 	if (verbose)
 		trials(p, out);
-	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; of its: what "
-	      "it caused of\nits own share, without a guard its process alone; bystander: "
-	      "received of sent\n",
+	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; "
+	      "of its: what it caused of\nits own share, without a guard its process alone; "
+	      "bystander: received of sent\n",
 		out);
 	interrupt(p, out);
 	meter(p, out);

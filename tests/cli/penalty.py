@@ -96,6 +96,37 @@ def tcp():
     assert sent["tcp-rx"]["sent_pps"] is None and sent["udp-tx"]["sent_pps"] > 0, sent
 
 
+def guarded():
+    """What a guard does is counted, and its mount is seen by nobody else."""
+    doc = strict_json(penalty("--neighbour", "udp-rx", "--shares", "60/20/20", "--rate", "50k", "--irq", "3us",
+                              "--guard", "off,charge,charge+drop", "--json"))
+    assert doc["interrupt"] == {"ns": 3000, "low_ns": 0, "high_ns": 0, "n": 0}, doc["interrupt"]
+    assert [c["guard"] for c in doc["cells"]] == ["off", "charge", "charge+drop"], doc["cells"]
+    for t in doc["trials"]:
+        trial(t, doc)
+        # A container that has packets has softirqs; who is not over its budget loses none.
+        assert (t["neighbour_used_share"] is None) == (t["guard"] == "off"), t
+        assert t["guard"] == "off" or 0 < t["neighbour_used_share"] <= 2, t
+        assert t["guard"] == "charge+drop" or t["neighbour_dropped"] == 0, t
+        assert t["bystander_dropped"] == 0, t
+    for c in doc["cells"]:
+        assert abs(c["slowdown"] - (c["penalty"]["mean"] - 1)) < 1e-9, c
+        t = next(x for x in doc["trials"] if not x["baseline"] and x["guard"] == c["guard"])
+        used = t["neighbour_cpu_share"] if c["guard"] == "off" else t["neighbour_used_share"]
+        assert abs(c["neighbour_got"] - used / 0.2) < 1e-9, (c, t)
+    assert " - tmpfs tare " not in pathlib.Path("/proc/self/mountinfo").read_text(), "a mount of the guard's"
+    schema(doc)
+
+
+def measured_interrupt():
+    done = tare("guard", "--calibrate")
+    if done.returncode == 3:
+        return print(f"# {done.stderr.strip()}")
+    words = done.stdout.split()
+    assert done.returncode == 0 and done.stdout.startswith("tare: an interrupt costs "), done
+    assert int(words[4]) > 0 and int(words[words.index("to") - 1]) <= int(words[4]) <= int(words[-2]), done
+
+
 def schema(doc):
     out = tare("doc", "penalty-schema").stdout
     assert out == (ROOT / "docs/schema/tare-penalty-1.json").read_text(), "docs/schema is not what tare doc says"
@@ -161,6 +192,8 @@ ROWS = [
     (["--cpu", "0", "--peer-cpu", "0"], "--cpu and --peer-cpu are the same CPU"),
     (["--cpu", "1023"], "CPU 1023 is not one of those allowed here"),
     (["--repeat-min", "5", "--repeat-max", "4"], "--repeat-min 5 is more than --repeat-max 4"),
+    (["--irq", "often"], "--irq: 'often' is not a time with its unit, such as 500ms or 10s"),
+    (["--irq", "2ms"], "--irq: '2ms' is more than 1ms"),
     (["--json", "--csv"], "--json and --csv exclude each other"),
 ]
 
@@ -172,9 +205,12 @@ def one_cpu():
 
 def no_root():
     done = subprocess.run(["unshare", "-Ur", TARE, "penalty"], capture_output=True, text=True, check=False)
-    if "unshare" in done.stderr:
+    if done.stderr.startswith("unshare"):
         return print(f"# no user namespaces here: {done.stderr.strip()}")
     assert done.returncode == 3 and done.stderr.startswith("tare: penalty: needs root, "), done
+    # Its network is still somebody else's: it could not come back from a lab's.
+    done = subprocess.run(["unshare", "-Ur", TARE, "compare"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "as it is of another user namespace" in done.stderr, done
 
 
 def main():
@@ -187,6 +223,8 @@ def main():
     tap.check("root of a user namespace only", no_root)
     tap.check("receivers of datagrams and a control", udp)
     tap.check("streams and senders", tcp)
+    tap.check("the guard as an axis", guarded)
+    tap.check("what an interrupt costs", measured_interrupt)
     tap.check("text and lines", forms)
     tap.check("what it will take is said beforehand", estimate)
     tap.check("Ctrl-C leaves no cgroup", interrupted, signal.SIGINT, 4)
