@@ -38,7 +38,7 @@ SLOWER, OVER, DELIVERY, TCP_GOT = 1.05, 0.95, 0.99, 0.70
 
 
 def run(options):
-    words = [TARE, "penalty", "--guard", GUARDS, "--time", SPAN, "--warmup", "400ms", "--repeat-min", ROUNDS,
+    words = [TARE, "penalty", "--guard", GUARDS, "--time", SPAN, "--repeat-min", ROUNDS,
              "--repeat-max", ROUNDS, "--retries", "1", "--quiet", "--json", *options,
              *os.environ.get("OPTIONS", "").split()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -133,9 +133,13 @@ uint32_t penalty_max_trials(const struct penalty *p)
 	return p->n_shares * (1 + n_cells(p)) * p->cfg.repeat_max;
 }
 
+/* Of those that may be, the mean: how many of which are done early is not known. */
 static uint64_t trial_ns(const struct penalty *p)
 {
-	return p->cfg.warmup_ns + p->cfg.time_ns + START_NS;
+	const uint64_t settle_ns = p->cfg.settle_ns * p->n_kinds *
+				   (p->n_guards - among(PENALTY_GUARD_OFF, p->guard, p->n_guards));
+
+	return p->cfg.warmup_ns + p->cfg.time_ns + START_NS + settle_ns / (1 + n_cells(p));
 }
 
 double penalty_estimate_s(const struct penalty *p)

@@ -50,6 +50,7 @@ struct penalty_cfg {
 	bool tso;
 	uint64_t bystander_pps;
 	uint64_t time_ns, warmup_ns, period_ns;
+	uint64_t settle_ns; /* with a guard, before the warm-up */
 	uint32_t repeat_min, repeat_max, width_ppm;
 	uint32_t foreign_ppm, retries;
 	uint64_t bucket_ns; /* of the guard, as of guard_cfg */

@@ -243,7 +243,8 @@ static int run(struct trial *t, struct reading *a, struct reading *b, int cancel
 
 	if (r < 0)
 		return r;
-	begin_ns = clock_now_ns() + cfg->warmup_ns;
+	begin_ns = clock_now_ns() + cfg->warmup_ns +
+		   (t->out->guard == PENALTY_GUARD_OFF ? 0 : cfg->settle_ns);
 	atomic_store(&shared->end_ns, begin_ns + cfg->time_ns);
 	atomic_store(&shared->begin_ns, begin_ns);
 	r = crew_wait_until(begin_ns, cancel_fd);

@@ -24,7 +24,7 @@ except ImportError:
     jsonschema = None
 
 TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
-TINY = ["--time", "200ms", "--warmup", "20ms", "--repeat-min", "1", "--repeat-max", "1", "--retries", "0", "--quiet"]
+TINY = ["--time", "200ms", "--warmup", "20ms", "--settle", "0", "--repeat-min", "1", "--repeat-max", "1", "--retries", "0", "--quiet"]
 
 
 def tare(*words):
