@@ -210,11 +210,11 @@ static int find_irq_cost(struct irq_cost *ret, const struct guard_ask *ask)
 	int r;
 
 	*ret = (struct irq_cost){0};
-	if (irq_cost_parse(ask->cfg.irq, &ret->ns, &e) < 0)
-		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
-	if (ret->ns != IRQ_COST_AUTO)
+	r = irq_cost_parse(ask->cfg.irq, &ret->ns, &e);
+	if (r == 0 && ret->ns != IRQ_COST_AUTO)
 		return EXIT_DONE;
-	r = irq_cost_measure_here(ret, &e);
+	if (r == 0)
+		r = irq_cost_measure_here(ret, &e);
 	if (r < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	if (r > 0)
@@ -258,9 +258,6 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	if (r != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stderr);
-	r = find_irq_cost(&irq, ask);
-	if (r != EXIT_DONE)
-		return r;
 	cancel_fd = signals_open(&e);
 	if (cancel_fd < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
@@ -270,10 +267,13 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	if (asked->cfg.enforce) {
 		if (early_open(&early, charge_softirq(billing.charge), &early_cfg, &e) != 0)
 			return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
-		softirq_set_irq_cost(charge_softirq(billing.charge), irq.ns);
 		args.drop = &early_ops;
 		args.drop_ctx = early;
 	}
+	r = find_irq_cost(&irq, ask);
+	if (r != EXIT_DONE)
+		return r;
+	softirq_set_irq_cost(charge_softirq(billing.charge), irq.ns);
 	source.irq_time = charge_kernel(billing.charge)->irq_time;
 	args.state = state;
 	args.irq_ns = irq.ns;
@@ -286,6 +286,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
 {
 	_cleanup_(guard_rules_fini) struct guard_rules rules = {0};
+	uint64_t irq_ns;
 	_cleanup_(freep) struct charge_asked *asked = xcalloc(1, sizeof(*asked));
 	struct err e = {0};
 
@@ -298,6 +299,7 @@ static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 	if (cfg->guard.calibrate)
 		return calibrate();
 	if (read_rules(&rules, &cfg->guard.cfg, &e) < 0 ||
+		irq_cost_parse(cfg->guard.cfg.irq, &irq_ns, &e) < 0 ||
 		charge_ask(asked, &cfg->guard.find, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
 	asked->cfg.enforce = any_drops(&rules, &cfg->guard.cfg);

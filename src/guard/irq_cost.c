@@ -18,7 +18,7 @@
 /* So many are enough: their quartiles are 10 % apart or less where they come from one thing. */
 #define ENOUGH 400
 /* Fewer say nothing. */
-#define LEAST 24
+#define LEAST 12
 /* Between two interrupts: as bursts of a busy NIC come, and the loop has most of the time. */
 #define PAUSE_NS (60 * NSEC_PER_USEC)
 /* As long as most calls and gaps may take: on a CPU that others use many find nobody there. */

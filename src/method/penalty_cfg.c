@@ -53,7 +53,7 @@ const struct penalty_cfg penalty_cfg_default = {
 	.bystander_pps = 1000,
 	.time_ns = NSEC_PER_SEC,
 	.warmup_ns = 200 * NSEC_PER_MSEC,
-	/* Means that forget in 0.3 s, debts in a second (guard/control.c); and TCP finds its rate. */
+	/* Means that forget in 0.3 s, debts in a second (guard/control.c); TCP finds its rate. */
 	.settle_ns = 2 * NSEC_PER_SEC,
 	.period_ns = 20 * NSEC_PER_MSEC,
 	.repeat_min = 3,
