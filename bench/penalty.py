@@ -37,9 +37,9 @@ CASES = [
 SLOWER, OVER, DELIVERY, TCP_GOT = 1.05, 0.95, 0.99, 0.70
 
 
-def run(options):
+def run(options, retries):
     words = [TARE, "penalty", "--guard", GUARDS, "--time", SPAN, "--repeat-min", ROUNDS,
-             "--repeat-max", ROUNDS, "--retries", "1", "--quiet", "--json", *options,
+             "--repeat-max", ROUNDS, "--retries", retries, "--quiet", "--json", *options,
              *os.environ.get("OPTIONS", "").split()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode in (2, 3):
@@ -85,7 +85,8 @@ def show(cell, wrong):
 def main():
     begin, n_missed, status = time.monotonic(), 0, 0
     for i, (name, options, wanted) in enumerate(CASES):
-        doc, code = run(options)
+        # On a busy machine they would never end, and help little.
+        doc, code = run(options, "1" if time.monotonic() - begin < 120 else "0")
         status = 2 if code else status
         if "JSON_DIR" in os.environ:
             pathlib.Path(os.environ["JSON_DIR"], f"penalty-{i}.json").write_text(json.dumps(doc))

@@ -87,7 +87,8 @@ struct penalty_trial {
 	uint64_t bystander_sent, bystander_received;
 	double bystander_delivery;
 	/* With a guard, by its own accounting. */
-	double neighbour_used_share;
+	double neighbour_used_share, victim_gained_share;
+	uint64_t victim_irqs;                          /* interrupts of others in its time */
 	uint64_t neighbour_dropped, bystander_dropped; /* packets */
 };
 extern const struct field penalty_trial_fields[];
@@ -131,6 +132,7 @@ struct penalty_guard_count {
 	uint64_t at_ns;
 	uint64_t used_ns[TENANT_N]; /* CPU time, whoever's time that was */
 	uint64_t dropped_pkts[TENANT_N];
+	uint64_t gained_ns[TENANT_N], irqs_gained[TENANT_N]; /* of others, in its time */
 };
 struct penalty_guard_ops {
 	uint64_t step_ns; /* how often it is stepped */

@@ -297,6 +297,8 @@ static int guarded_read(void *ctx, struct penalty_guard_count *ret, struct err *
 			ret->used_ns[i] -= a.own_ns + a.gained_ns +
 					   (a.irqs_own + a.irqs_gained) * g->args->irq_ns;
 		ret->dropped_pkts[i] = a.drop_pkts;
+		ret->gained_ns[i] = a.gained_ns;
+		ret->irqs_gained[i] = a.irqs_gained;
 	}
 	return r;
 }

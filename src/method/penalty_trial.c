@@ -299,6 +299,9 @@ static void fill_guard(const struct trial *t)
 		return;
 	out->neighbour_used_share = share(a->used_ns[TENANT_NEIGHBOUR],
 		b->used_ns[TENANT_NEIGHBOUR], (double)(b->at_ns - a->at_ns));
+	out->victim_gained_share = share(a->gained_ns[TENANT_VICTIM], b->gained_ns[TENANT_VICTIM],
+		(double)(b->at_ns - a->at_ns));
+	out->victim_irqs = b->irqs_gained[TENANT_VICTIM] - a->irqs_gained[TENANT_VICTIM];
 	out->neighbour_dropped =
 		b->dropped_pkts[TENANT_NEIGHBOUR] - a->dropped_pkts[TENANT_NEIGHBOUR];
 	out->bystander_dropped =
@@ -370,7 +373,8 @@ static void forget(struct penalty_trial *out)
 	double *const none[] = {&out->victim_share, &out->victim_cpu_share,
 		&out->neighbour_cpu_share, &out->bystander_cpu_share, &out->ksoftirqd_share,
 		&out->foreign_share, &out->sent_pps, &out->received_pps, &out->received_bps,
-		&out->device_pps, &out->bystander_delivery, &out->neighbour_used_share};
+		&out->device_pps, &out->bystander_delivery, &out->neighbour_used_share,
+		&out->victim_gained_share};
 
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
 		*none[i] = NAN;

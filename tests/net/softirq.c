@@ -366,7 +366,7 @@ static void adds_up(const struct topo *t)
 {
 	for (uint32_t cpu = 0; cpu < softirq_n_cpus(t->s); cpu++) {
 		const uint64_t deadline_ns = net_deadline();
-		uint64_t rx = 0, tx = 0, ksoft = 0;
+		uint64_t rx = 0, tx = 0, ksoft = 0, irqs = 0, irqs_in = 0;
 		struct softirq_cpu sum;
 		struct reading r;
 
@@ -377,7 +377,11 @@ static void adds_up(const struct topo *t)
 			rx += r.a[i].rx_ns;
 			tx += r.a[i].tx_ns;
 			ksoft += r.a[i].ksoft_ns;
+			irqs += r.a[i].irqs;
+			irqs_in += r.a[i].irqs_own + r.a[i].irqs_gained;
+			assert_true(r.a[i].irqs_own <= r.a[i].irqs);
 		}
+		assert_true(irqs_in <= irqs); /* others came while nobody's processes ran */
 		assert_int_equal(rx, sum.rx_ns);
 		assert_int_equal(tx, sum.tx_ns);
 		assert_int_equal(ksoft, sum.ksoft_ns);
@@ -716,7 +720,7 @@ static void bills_the_context(void **state)
 		(unsigned long long)from.gained_ns, (unsigned long long)to.rx_ns);
 	assert_true(from.own_ns > 0 && from.own_ns <= from.rx_ns + from.tx_ns + from.other_ns);
 	assert_true(from.gained_ns > 0);
-	assert_int_equal(to.own_ns + to.gained_ns, 0);
+	assert_int_equal(to.own_ns + to.gained_ns + to.irqs_own + to.irqs_gained, 0);
 	adds_up(&t);
 	topo_close(&t);
 }
