@@ -4,8 +4,10 @@
 #include "sys/rtnl_priv.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,34 +18,80 @@
 
 /* In one go; whoever says more than that meanwhile is read the next time. */
 #define WATCH_MAX_READS 1000
+#define DUMP_TRIES      8
+
+struct peers {
+	struct rt_peer *at; /* [n] */
+	uint32_t n, room;
+};
+
+static void peers_fini(struct peers *p)
+{
+	free(p->at);
+}
 
 /* A macvlan's link is its parent, which is no other half: the packets are the parent's, too. */
-static bool is_pair(struct rtnl_link *link)
+static bool is_pair(struct nlmsghdr *hdr)
 {
-	const char *kind = rtnl_link_get_type(link);
+	struct nlattr *info = nlmsg_find_attr(hdr, sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	struct nlattr *kind = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
 
-	return kind && (strcmp(kind, "veth") == 0 || strcmp(kind, "netkit") == 0);
+	return kind && (nla_strcmp(kind, "veth") == 0 || nla_strcmp(kind, "netkit") == 0);
+}
+
+static int take_peer(struct nl_msg *msg, void *arg)
+{
+	struct nlmsghdr *hdr = nlmsg_hdr(msg);
+	struct nlattr *a = nlmsg_find_attr(hdr, sizeof(struct ifinfomsg), IFLA_LINK_NETNSID);
+	const struct ifinfomsg *link = nlmsg_data(hdr);
+	struct peers *p = arg;
+
+	if (hdr->nlmsg_type != RTM_NEWLINK || !a || nla_len(a) < (int)sizeof(int32_t) ||
+		(int32_t)nla_get_u32(a) < 0 || !is_pair(hdr))
+		return NL_OK;
+	if (p->n == p->room) {
+		p->room = p->room ? 2 * p->room : 64;
+		p->at = xreallocarray(p->at, p->room, sizeof(*p->at));
+	}
+	p->at[p->n++] = (struct rt_peer){(uint32_t)link->ifi_index, (int32_t)nla_get_u32(a)};
+	return NL_OK;
+}
+
+/* One dump, whose messages are read as they come: nothing else of devices is wanted. */
+static int dump_links(struct rt *rt, struct peers *p)
+{
+	_cleanup_(msg_freep) struct nl_msg *msg =
+		nlmsg_alloc_simple(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP);
+	struct ifinfomsg all = {.ifi_family = AF_UNSPEC};
+	int r = msg ? nlmsg_append(msg, &all, sizeof(all), NLMSG_ALIGNTO) : -NLE_NOMEM;
+
+	if (r == 0) /* counters are half of what each device has to say */
+		r = nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (r == 0)
+		r = nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_CUSTOM, take_peer, p);
+	if (r == 0)
+		r = nl_send_auto(rt->sk, msg);
+	if (r >= 0)
+		r = nl_recvmsgs_default(rt->sk);
+	(void)nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	return r;
 }
 
 int rt_peers(struct rt *rt, struct rt_peer **ret, uint32_t *ret_n, struct err *e)
 {
-	_cleanup_(cache_freep) struct nl_cache *links = NULL;
-	_cleanup_(freep) struct rt_peer *all = NULL;
-	int r = rtnl_link_alloc_cache(rt->sk, AF_UNSPEC, &links);
-	uint32_t n = 0;
+	_cleanup_(peers_fini) struct peers p = {0};
+	int r;
 
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		p.n = 0;
+		r = dump_links(rt, &p);
+		if (r != -NLE_DUMP_INTR) /* devices changed meanwhile */
+			break;
+	}
 	if (r < 0)
 		return rt_fail(e, r, "cannot list devices");
-	all = xcalloc((size_t)nl_cache_nitems(links), sizeof(*all));
-	for (struct nl_object *o = nl_cache_get_first(links); o; o = nl_cache_get_next(o)) {
-		struct rtnl_link *link = (struct rtnl_link *)o;
-		int32_t nsid;
-
-		if (is_pair(link) && rtnl_link_get_link_netnsid(link, &nsid) == 0 && nsid >= 0)
-			all[n++] = (struct rt_peer){(uint32_t)rtnl_link_get_ifindex(link), nsid};
-	}
-	*ret = take_ptr(all);
-	*ret_n = n;
+	*ret_n = p.n;
+	*ret = take_ptr(p.at);
 	return 0;
 }
 
