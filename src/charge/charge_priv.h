@@ -27,7 +27,8 @@ struct charge {
 	struct container_watch *watch; /* NULL: the kernel can't say */
 	struct container_list list;    /* of the last scan */
 	struct owners owners;
-	uint64_t scanned_ns;
+	uint64_t scanned_ns, scan_took_ns; /* when, and how much CPU time it took */
+	bool due;                          /* the kernel said that there is something to see */
 	uint64_t from_ns, last_ns;
 	struct machine_time machine_base, machine_last;
 	struct softirq_cpu *cpu_base, *cpu_last; /* [n_cpus] */
@@ -35,7 +36,7 @@ struct charge {
 	struct bill_entry *gone; /* [n_gone], rows of the total, earliest first */
 };
 
-void reading_take(const struct charge *c, struct reading *ret);
+void reading_take(struct charge *c, struct reading *ret);
 void reading_fini(struct reading *r, const struct owners *o);
 
 /* @total: since open, else since the last bill */

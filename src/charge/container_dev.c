@@ -35,13 +35,21 @@ static int open_netns(const struct found *f)
 	return take_fd(fd);
 }
 
-/* The same process in a namespace of the same inode: nothing else can have got it meanwhile. */
-static bool is_as_before(const struct found *f)
+/*
+ * The same process in a namespace of the same inode: nothing else can have got it meanwhile. In the
+ * same cgroup it is the same process without being asked, as ids of cgroups are never used again,
+ * and pids only after thousands of others.
+ */
+static bool is_as_before(struct found *f)
 {
 	const struct container *b = f->before;
+	bool same = b && b->netns == f->c.netns && b->pid && b->pid == f->c.pid;
 
-	return b && b->netns == f->c.netns && b->pid && b->pid == f->c.pid && b->pid_start &&
-	       b->pid_start == f->c.pid_start;
+	if (same && b->pid_start && (f->c.cgroup_id || f->c.cgroup2_id))
+		f->c.pid_start = b->pid_start;
+	else if (f->c.pid)
+		f->c.pid_start = procid_start(f->c.pid);
+	return same && b->pid_start && b->pid_start == f->c.pid_start;
 }
 
 static void visit(struct rt *rt, struct found *f, bool known)
@@ -59,13 +67,10 @@ static void visit(struct rt *rt, struct found *f, bool known)
 /* A number is given when a pair first reaches there; until then it has to be asked for again. */
 static void learn(struct rt *rt, struct found *f)
 {
-	bool known;
+	bool known = is_as_before(f);
 
-	if (f->c.pid)
-		f->c.pid_start = procid_start(f->c.pid);
 	if (f->c.host_netns || !f->c.netns)
 		return;
-	known = is_as_before(f);
 	if (known) {
 		f->c.netns_cookie = f->before->netns_cookie;
 		f->c.nsid = f->before->nsid;

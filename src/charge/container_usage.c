@@ -1,15 +1,17 @@
 /* What a container's directory says: CPU time, and the cgroups below it. */
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "charge/container.h"
-#include "sys/file.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Deeper ones have no processes that anybody meant to charge; and a path has an end. */
 #define MAX_DEPTH 8
@@ -28,42 +30,61 @@ static int no_cgroup(const struct container *c, struct err *e)
 }
 
 /* The line "usage_usec <n>". Ref: Documentation/admin-guide/cgroup-v2.rst, cpu.stat */
-static int read_v2(const char *path, uint64_t *ret, struct err *e)
+static int parse_v2(char *text, uint64_t *ret, struct err *e)
 {
 	static const char key[] = "usage_usec ";
-	char text[2048], *at;
+	char *at = strstr(text, key);
 	uint64_t us;
-	int r = file_read(path, text, sizeof(text), e);
+	int r;
 
-	if (r < 0)
-		return r;
-	at = strstr(text, key);
 	if (!at || (at != text && at[-1] != '\n'))
-		return err_say(e, EPROTO, "%s has no usage_usec", path);
+		return err_say(e, EPROTO, "cpu.stat has no usage_usec");
 	at += strlen(key);
 	at[strcspn(at, "\n")] = '\0';
 	r = num_parse(at, NUM_COUNT, &us, e);
 	if (r == 0)
 		*ret = us * NSEC_PER_USEC;
-	return r < 0 ? err_wrap(e, "%s", path) : 0;
+	return r;
 }
 
-int container_usage(const struct container *c, uint64_t *ret, struct err *e)
+int container_usage_open(const struct container *c, struct err *e)
 {
 	bool v1 = *c->usage_root;
-	char path[PATH_MAX], text[32];
-	int r;
+	char path[PATH_MAX];
+	int fd;
 
 	if (!*c->cgroup)
 		return no_cgroup(c, e);
 	snprintf(path, sizeof(path), "%s%s/%s", v1 ? c->usage_root : c->root, c->cgroup,
 		v1 ? "cpuacct.usage" : "cpu.stat");
-	if (!v1)
-		return read_v2(path, ret, e);
-	r = file_read(path, text, sizeof(text), e);
-	if (r >= 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_set(e, errno, "cannot open %s", path) : fd;
+}
+
+int container_usage_read(const struct container *c, int fd, uint64_t *ret, struct err *e)
+{
+	char text[2048];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	int r;
+
+	if (n < 0)
+		return err_set(e, errno, "cannot read the CPU time of %s '%s'",
+			container_kind_name[c->kind], c->name);
+	text[n] = '\0';
+	if (!*c->usage_root) {
+		r = parse_v2(text, ret, e);
+	} else {
+		text[strcspn(text, "\n")] = '\0';
 		r = num_parse(text, NUM_COUNT, ret, e);
+	}
 	return r < 0 ? err_wrap(e, "%s '%s'", container_kind_name[c->kind], c->name) : 0;
+}
+
+int container_usage(const struct container *c, uint64_t *ret, struct err *e)
+{
+	_cleanup_(closep) int fd = container_usage_open(c, e);
+
+	return fd < 0 ? fd : container_usage_read(c, fd, ret, e);
 }
 
 struct walk {
@@ -108,6 +129,8 @@ int container_cgroups(const struct container *c, uint64_t *ret, uint32_t max, st
 	if (stat(path, &st) < 0)
 		return err_set(e, errno, "no cgroup %s", path);
 	w.id[w.n++] = st.st_ino;
-	walk_below(&w, path, strlen(path), MAX_DEPTH);
+	/* A link each for itself, "." and the directories in it. Ref: kernfs_refresh_inode */
+	if (st.st_nlink > 2)
+		walk_below(&w, path, strlen(path), MAX_DEPTH);
 	return (int)w.n;
 }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Of one container: a pod's are few, and those of a systemd in one, too. */
 #define MAX_CGROUPS 1024
@@ -85,6 +87,22 @@ static uint32_t number_of(const struct owners *o, const struct owner *w)
 	return (uint32_t)(w - o->at);
 }
 
+/* For all else that this process opens. */
+#define FILES_LEFT 256
+
+/* How many of @n files may be kept open: as far as the limit of open files can be raised. */
+static uint32_t raise_files(uint32_t n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return 0;
+	r.rlim_cur = MAX(r.rlim_cur, MIN(r.rlim_max, (rlim_t)n + FILES_LEFT));
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur <= FILES_LEFT)
+		return 0;
+	return (uint32_t)MIN((rlim_t)n, r.rlim_cur - FILES_LEFT);
+}
+
 void owners_init(struct owners *o, struct softirq *soft, uint32_t n, bool per_cpu)
 {
 	static const char *const name[SOFTIRQ_FIRST] = {
@@ -99,14 +117,25 @@ void owners_init(struct owners *o, struct softirq *soft, uint32_t n, bool per_cp
 		.n = n,
 		.at = xcalloc(n, sizeof(*o->at)),
 		.serial = SOFTIRQ_FIRST};
+	o->max_usage_fds = raise_files(n);
 	for (uint32_t i = 0; i < SOFTIRQ_FIRST; i++) {
 		o->at[i] = (struct owner){.state = OWNER_LIVE, .serial = i};
 		str_set(o->at[i].who.name, name[i]);
 	}
 }
 
-static void owner_fini(struct owner *w)
+static void close_usage(struct owners *o, struct owner *w)
 {
+	if (w->usage_fd <= 0)
+		return;
+	close(w->usage_fd);
+	w->usage_fd = 0;
+	o->n_usage_fds--;
+}
+
+static void owner_fini(struct owners *o, struct owner *w)
+{
+	close_usage(o, w);
 	free(w->cgroup);
 	free(w->base.cpu);
 	free(w->last.cpu);
@@ -116,7 +145,7 @@ static void owner_fini(struct owner *w)
 void owners_fini(struct owners *o)
 {
 	for (uint32_t i = 0; o->at && i < o->n; i++)
-		owner_fini(&o->at[i]);
+		owner_fini(o, &o->at[i]);
 	free(o->at);
 	*o = (struct owners){0};
 }
@@ -302,13 +331,33 @@ static void refresh(struct owners *o, struct owner *w, const struct container *n
 	w->who = *now;
 }
 
-void owner_read_process(const struct owner *o, struct owner_reading *ret)
+/* Its file is kept open as long as there is room for that. */
+static int read_usage(struct owners *o, struct owner *w, uint64_t *ret)
+{
+	int r, fd;
+
+	if (w->usage_fd > 0)
+		return container_usage_read(&w->who, w->usage_fd, ret, NULL);
+	fd = container_usage_open(&w->who, NULL);
+	if (fd < 0)
+		return fd;
+	r = container_usage_read(&w->who, fd, ret, NULL);
+	if (r == 0 && fd > 0 && o->n_usage_fds < o->max_usage_fds) {
+		w->usage_fd = fd;
+		o->n_usage_fds++;
+	} else {
+		close(fd);
+	}
+	return r;
+}
+
+void owner_read_process(struct owners *o, struct owner *w, struct owner_reading *ret)
 {
 	uint64_t ns;
 
-	ret->process_ns = o->last.process_ns;
-	ret->process_known = o->last.process_known;
-	if (o->state != OWNER_LIVE || !*o->who.cgroup || container_usage(&o->who, &ns, NULL) < 0)
+	ret->process_ns = w->last.process_ns;
+	ret->process_known = w->last.process_known;
+	if (w->state != OWNER_LIVE || !*w->who.cgroup || read_usage(o, w, &ns) < 0)
 		return;
 	ret->process_ns = ns;
 	ret->process_known = true;
@@ -318,7 +367,7 @@ static void read_base(struct owners *o, struct owner *w)
 {
 	struct owner_reading *b = &w->base;
 
-	owner_read_process(w, b);
+	owner_read_process(o, w, b);
 	softirq_read_sum(o->soft, number_of(o, w), &b->soft);
 	w->last = *b;
 	if (!o->per_cpu)
@@ -370,6 +419,7 @@ static void keep_or_drop(struct owners *o, struct found *f)
 			continue;
 		}
 		forget(o, w);
+		close_usage(o, w);
 		w->state = OWNER_GONE;
 	}
 }
@@ -400,7 +450,7 @@ static int no_room(struct owners *o, struct owner *w, int r)
 	if (r != -ENOSPC || !w->is_new)
 		return r == -ENOSPC ? 0 : r;
 	forget(o, w);
-	owner_fini(w);
+	owner_fini(o, w);
 	o->n_left_out++;
 	return 0;
 }
@@ -466,6 +516,6 @@ int owners_update(struct owners *o, const struct container_list *list, struct er
 void owner_release(struct owners *o, uint32_t number)
 {
 	assert(o->at[number].state == OWNER_GONE);
-	owner_fini(&o->at[number]);
+	owner_fini(o, &o->at[number]);
 	softirq_clear(o->soft, number);
 }

@@ -37,6 +37,7 @@ struct owner {
 	struct container who;
 	uint32_t n_cgroups;
 	uint64_t *cgroup; /* [n_cgroups], sorted: directories whose processes are its */
+	int usage_fd;     /* 0: not open */
 	struct owner_reading base, last;
 };
 
@@ -47,6 +48,7 @@ struct owners {
 	uint32_t n;       /* room */
 	struct owner *at; /* [n]; row = number */
 	uint64_t serial;
+	uint32_t n_usage_fds, max_usage_fds; /* open, of those that may be */
 	uint32_t n_left_out; /* of the last update: no number, or no room in the kernel's tables */
 };
 
@@ -61,4 +63,4 @@ int owners_update(struct owners *o, const struct container_list *list, struct er
 void owner_release(struct owners *o, uint32_t number);
 
 /* Of one owner, now. CPU time of processes is left as it was when it can't be read any more. */
-void owner_read_process(const struct owner *o, struct owner_reading *ret);
+void owner_read_process(struct owners *o, struct owner *w, struct owner_reading *ret);

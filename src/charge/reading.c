@@ -44,9 +44,9 @@ static void read_cpu_whole(const struct charge *c, uint32_t cpu, struct softirq_
 	}
 }
 
-void reading_take(const struct charge *c, struct reading *ret)
+void reading_take(struct charge *c, struct reading *ret)
 {
-	const struct owners *o = &c->owners;
+	struct owners *o = &c->owners;
 	_cleanup_(freep) struct softirq_account *account = xcalloc(o->n, sizeof(*account));
 
 	*ret = (struct reading){.at_ns = clock_now_ns()};
@@ -56,7 +56,7 @@ void reading_take(const struct charge *c, struct reading *ret)
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (o->at[i].state == OWNER_FREE)
 			continue;
-		owner_read_process(&o->at[i], &ret->of_owner[i]);
+		owner_read_process(o, &o->at[i], &ret->of_owner[i]);
 		if (o->per_cpu)
 			ret->of_owner[i].cpu = xcalloc(o->n_cpus, sizeof(*account));
 	}

@@ -262,6 +262,7 @@ static void found_with_namespace_device_and_usage(void **state)
 	char path[600], dir[700];
 	const struct container *c;
 	uint64_t used, more;
+	_cleanup_(closep) int fd = -1;
 	struct stat st;
 	struct box b;
 
@@ -290,9 +291,10 @@ static void found_with_namespace_device_and_usage(void **state)
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(c->cgroup_id, st.st_ino);
 
+	fd = must(container_usage_open(c, &e_));
 	must(container_usage(c, &used, &e_));
 	tell(&b, 'b');
-	must(container_usage(c, &more, &e_));
+	must(container_usage_read(c, fd, &more, &e_));
 	assert_true(more > used);
 	/* What is known stays known, and is looked at again. */
 	rename_device("h0", "renamed");
@@ -305,6 +307,7 @@ static void found_with_namespace_device_and_usage(void **state)
 	box_end(&b);
 	remove_dirs("/docker/" ID_A);
 	assert_true(container_usage(c, &used, NULL) < 0);
+	assert_true(container_usage_read(c, fd, &used, NULL) < 0);
 	container_list_fini(&again);
 	again = scan(&l);
 	assert_null(by_id(&again, ID_A));
