@@ -6,7 +6,7 @@
 #include <string.h>
 
 const struct charge_words charge_words_default = {
-	.scan_ns = 2 * NSEC_PER_SEC,
+	.scan_ns = 5 * NSEC_PER_SEC,
 	.max = 1024,
 };
 

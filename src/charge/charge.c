@@ -44,6 +44,7 @@ static int scan(struct charge *c, bool first, struct err *e)
 {
 	_cleanup_(container_list_fini) struct container_list list = {0};
 	struct container_cfg cfg = c->cfg.find;
+	uint64_t from_ns = clock_thread_ns();
 	int r;
 
 	cfg.before = first ? NULL : &c->list;
@@ -59,14 +60,25 @@ static int scan(struct charge *c, bool first, struct err *e)
 	c->list = list;
 	list = (struct container_list){0};
 	c->scanned_ns = clock_now_ns();
+	c->scan_took_ns = clock_thread_ns() - from_ns;
+	c->due = false;
 	return r;
+}
+
+/*
+ * Where containers come and go all the time, looking for them takes a CPU's twentieth at most; as
+ * the kernel's word comes ten times a second at most, short ones take no more anyway.
+ */
+static bool is_too_soon(const struct charge *c)
+{
+	return c->scan_took_ns > 5 * NSEC_PER_MSEC &&
+	       clock_now_ns() - c->scanned_ns < 20 * c->scan_took_ns;
 }
 
 int charge_scan(struct charge *c, struct err *e)
 {
-	if (c->watch && !container_watch_take(c->watch))
-		return 0;
-	return scan(c, false, e);
+	c->due |= !c->watch || container_watch_take(c->watch);
+	return c->due && !is_too_soon(c) ? scan(c, false, e) : 0;
 }
 
 /* What was there before is not new, and counts from here. */
@@ -216,7 +228,7 @@ int charge_bill(struct charge *c, struct bill *ret, struct err *e)
 	struct reading now;
 	int r = 0;
 
-	if (clock_now_ns() - c->scanned_ns >= c->cfg.scan_ns)
+	if ((c->due && !is_too_soon(c)) || clock_now_ns() - c->scanned_ns >= c->cfg.scan_ns)
 		r = scan(c, false, e);
 	if (r < 0)
 		return r;
