@@ -137,10 +137,15 @@ struct {
 } queued SEC(".maps");
 
 /* The verifier calculates with no pointer, but what comes out of a map is a number. */
+static __always_inline __u64 plain(struct softirq_slice *s, __u64 address)
+{
+	*(volatile __u64 *)&s->plain = address;
+	return *(volatile __u64 *)&s->plain;
+}
+
 static __always_inline __u64 head_of(struct softirq_slice *s, const struct sk_buff *skb)
 {
-	*(volatile __u64 *)&s->plain = (__u64)skb->head;
-	return *(volatile __u64 *)&s->plain;
+	return plain(s, (__u64)skb->head);
 }
 
 static __noinline __u32 look_up_dev(struct softirq_cached *c, __u32 netns, __u32 ifindex)
@@ -193,16 +198,22 @@ static __always_inline __u32 owner_of_cgroup(__u64 id)
 	return owner ? *owner : CONTEXT_NONE;
 }
 
-static __always_inline __u32 owner_of_task(struct softirq_slice *s, struct task_struct *task)
+static __noinline __u32 look_up_task(struct softirq_slice *s, __u64 set)
 {
-	__u64 id = cgroup_of(task);
-
-	if (s->cgroup == id && s->cgroup_generation == generation)
-		return s->cgroup_owner;
-	s->cgroup = id;
+	s->cgroups = set;
 	s->cgroup_generation = generation;
-	s->cgroup_owner = owner_of_cgroup(id);
+	s->cgroup_owner = owner_of_cgroup(cgroup_of(bpf_get_current_task_btf()));
 	return s->cgroup_owner;
+}
+
+/* Of the current one. By the set of its cgroups, from which it are four pointers to the id. */
+static __always_inline __u32 owner_of_task(struct softirq_slice *s, const struct task_struct *task)
+{
+	__u64 set = plain(s, (__u64)task->cgroups);
+
+	if (s->cgroups == set && s->cgroup_generation == generation)
+		return s->cgroup_owner;
+	return look_up_task(s, set);
 }
 
 /* The first eight characters of the task's name, as the machine has them in a word. */

@@ -76,7 +76,8 @@ struct softirq_cached {
 	__u32 owner;      /* SLICE_INSIDE may be set */
 };
 
-#define SOFTIRQ_N_CACHED 16u /* a power of two */
+/* Two for each of 64 busy containers; a power of two, and slices are whole lines of a cache. */
+#define SOFTIRQ_N_CACHED 128u
 
 /*
  * A CPU: its sums, and the slice of time that is running. Its programs are the only writers; the
@@ -94,7 +95,7 @@ struct softirq_slice {
 	__u32 context;       /* owner of the interrupted process, or one of CONTEXT_* */
 	__u32 irq, from_irq; /* an interrupt came; one came before this softirq */
 	__u32 first_account; /* of this CPU */
-	__u64 cgroup;        /* the last one looked up, its owner, and when that was set */
+	__u64 cgroups;       /* the last task's, its owner, and when that was set */
 	__u32 cgroup_owner, cgroup_generation;
 	__u64 switches; /* of a NAPI thread, when its slice began */
 	__u32 thread;   /* its pid */
@@ -102,7 +103,7 @@ struct softirq_slice {
 	__u64 plain;    /* an address passes here to become a number */
 	struct softirq_cached cache[SOFTIRQ_N_CACHED];
 };
-_Static_assert(sizeof(struct softirq_slice) == 7 * 64, "lines of a cache, and no other CPU's");
+_Static_assert(sizeof(struct softirq_slice) == 35 * 64, "lines of a cache, and no other CPU's");
 
 /* Who queued a packet that a qdisc holds. */
 struct softirq_queued {
