@@ -1,14 +1,17 @@
 /*
- * What the accounting of softirqs costs a packet: live frames of 64 bytes as fast as they go,
+ * What the accounting of softirqs costs, over
  *
- *	remote eth0 => wire [br0] pod0 => eth0 of a pod, whose socket is full
+ *	remote eth0 => wire [br0] pod0 => eth0 of a pod
  *
- * all of it on one CPU, in the sending thread: its CPU time by packet, without the accounting, with
- * it, and with a clock reading at each packet, by turns; differences are of pairs in one round.
+ * all of it on one CPU, in one thread, whose CPU time is taken: by live frames of 64 bytes as fast
+ * as they go, into a socket that is full, and by 64 KiB of a TCP stream with segmentation left to
+ * the devices. By turns without it, with programs in its places that do nothing, with it, and with a
+ * clock reading at each packet; differences are of pairs in one round.
  *
- * Usage: tare-softirq [<rounds>]
+ * Usage: tare-softirq [<rounds> [frames | tcp]]
  */
 #include "base/clock.h"
+#include "base/macro.h"
 #include "base/str.h"
 #include "charge/softirq.h"
 #include "frame/io.h"
@@ -21,27 +24,37 @@
 #include "sys/rtdev.h"
 #include "sys/sock.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #define N_FRAMES   (1 << 17) /* of a trial */
+#define N_SENDS    (1 << 13)
 #define MAX_ROUNDS 100
 #define POD        SOFTIRQ_FIRST
 
 enum {
 	OFF,
+	EMPTY,
 	LAZY,
 	PRECISE,
 	MODE_N,
 };
-static const char *const mode_name[] = {"off", "lazy", "precise"};
+static const char *const mode_name[] = {"off", "empty", "lazy", "precise"};
 
 static int host_fd, remote_fd, pod_fd;
 static struct rt *host, *remote, *pod;
 static struct rt_id remote_id, pod_id, half_id;
 static struct frame_tx *tx;
+static int tcp_fd[2]; /* the remote's, and the pod's */
 
 /* The benchmark's only way to fail. */
 #define must(call)                                                                                 \
@@ -129,18 +142,68 @@ static struct softirq *account(int mode)
 	return s;
 }
 
-static uint64_t cpu_ns(void)
+static int compare(const void *a, const void *b)
 {
-	struct timespec ts;
+	double x = *(const double *)a, y = *(const double *)b;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	return (x > y) - (x < y);
 }
 
-/* ns of CPU time by packet. */
-static double trial(int mode)
+/* A round that somebody else's interrupts fell into does not move it. */
+static double median_of(const double *x, uint32_t n)
 {
-	struct softirq *s = mode == OFF ? NULL : account(mode);
+	double sorted[MAX_ROUNDS];
+
+	memcpy(sorted, x, n * sizeof(*x));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+/* Where the accounting has its programs. */
+static const char *const places[] = {"softirq_entry", "softirq_exit", "netif_receive_skb",
+	"net_dev_start_xmit", "napi_poll", "qdisc_enqueue", "irq_handler_entry",
+	"call_function_single_entry"};
+
+/* Programs that return at once. */
+struct empty {
+	int fd[ARRAY_SIZE(places)];
+};
+
+static void empty_attach(struct empty *m)
+{
+	const struct bpf_insn insn[] = {
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP);
+		_cleanup_(closep) int prog_fd = -1;
+		int id = libbpf_find_vmlinux_btf_id(places[i], BPF_TRACE_RAW_TP);
+
+		m->fd[i] = -1;
+		if (id <= 0) /* of x86 only */
+			continue;
+		opts.attach_btf_id = (uint32_t)id;
+		prog_fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", insn, ARRAY_SIZE(insn),
+			&opts);
+		m->fd[i] = bpf_raw_tracepoint_open(NULL, prog_fd);
+		if (m->fd[i] < 0) {
+			fprintf(stderr, "cannot attach to %s\n", places[i]);
+			exit(1);
+		}
+	}
+}
+
+static void empty_detach(struct empty *m)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		closep(&m->fd[i]);
+}
+
+/* ns of CPU time by frame. */
+static double run_frames(void)
+{
 	struct frame_plan plan = {.magic = FRAME_MAGIC_TEST,
 		.trial = 1,
 		.begin_ns = clock_now_ns() + 3 * NSEC_PER_MSEC,
@@ -148,13 +211,68 @@ static double trial(int mode)
 		.n_phases = 1,
 		.phase = {{.n_frames = N_FRAMES}}};
 	const atomic_bool stop = false;
+	uint64_t from_ns = clock_thread_ns();
 	struct frame_sent sent;
-	uint64_t from_ns;
 
 	plan.end_ns = plan.begin_ns + 5 * NSEC_PER_SEC;
-	from_ns = cpu_ns();
 	must(frame_tx_find("live")->run(tx, &plan, &stop, &sent, &e_));
-	from_ns = cpu_ns() - from_ns;
+	return (double)(clock_thread_ns() - from_ns) / (double)sent.sent;
+}
+
+static void open_tcp(void)
+{
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(7),
+		.sin_addr.s_addr = htonl(0xc6120002)}; /* 198.18.0.2 */
+	_cleanup_(closep) int listen_fd = -1;
+	struct ns_scope scope = NS_SCOPE_NONE;
+
+	must(ns_scope_enter(&scope, pod_fd, &e_));
+	must(listen_fd = sock_bind(SOCK_STREAM, "0.0.0.0", 7, &e_));
+	must(-(listen(listen_fd, 1) < 0));
+	ns_scope_leave(&scope);
+	must(ns_scope_enter(&scope, remote_fd, &e_));
+	must(tcp_fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	must(connect(tcp_fd[0], (const struct sockaddr *)&to, sizeof(to)));
+	ns_scope_leave(&scope);
+	must(tcp_fd[1] = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC));
+}
+
+/* ns of CPU time by 64 KiB: the same thread sends and takes them. */
+static double run_tcp(void)
+{
+	static char buf[1 << 16];
+	uint64_t from_ns = clock_thread_ns(), n_bytes = 0;
+
+	while (n_bytes < (uint64_t)N_SENDS * sizeof(buf)) {
+		ssize_t n;
+
+		(void)send(tcp_fd[0], buf, sizeof(buf), MSG_DONTWAIT); /* full: it is taken below */
+		while ((n = recv(tcp_fd[1], buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+			n_bytes += (uint64_t)n;
+	}
+	return (double)(clock_thread_ns() - from_ns) / (double)n_bytes * sizeof(buf);
+}
+
+static const struct load {
+	const char *name, *unit;
+	double (*run)(void); /* ns of CPU time by unit */
+} loads[] = {
+	{"frames", "packet", run_frames},
+	{"tcp", "64 KiB", run_tcp},
+};
+
+static double trial(const struct load *l, int mode)
+{
+	struct softirq *s = mode == LAZY || mode == PRECISE ? account(mode) : NULL;
+	struct empty empty;
+	double ns;
+
+	if (mode == EMPTY)
+		empty_attach(&empty);
+	ns = l->run();
+	if (mode == EMPTY)
+		empty_detach(&empty);
 	if (s) {
 		struct softirq_account a;
 
@@ -162,14 +280,39 @@ static double trial(int mode)
 		if (mode == LAZY)
 			fprintf(stderr, "pod: %llu packets, %.0f ns each\n",
 				(unsigned long long)a.rx_pkts, (double)a.rx_ns / (double)a.rx_pkts);
-		softirq_close(s);
 	}
-	return (double)from_ns / (double)sent.sent;
+	softirq_close(s);
+	return ns;
+}
+
+static void measure(const struct load *l, uint32_t n)
+{
+	static double ns[MODE_N][MAX_ROUNDS], more[MAX_ROUNDS];
+
+	(void)trial(l, OFF);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < MODE_N; k++) {
+			uint32_t mode = (i + k) % MODE_N;
+
+			ns[mode][i] = trial(l, (int)mode);
+		}
+	for (uint32_t mode = 0; mode < MODE_N; mode++) {
+		struct estimate all = estimate_mean(ns[mode], n), diff;
+
+		for (uint32_t i = 0; i < n; i++)
+			more[i] = ns[mode][i] - ns[OFF][i];
+		diff = estimate_mean(more, n);
+		printf("%-7s %-8s %8.1f ns a %s", l->name, mode_name[mode], all.mean, l->unit);
+		if (mode != OFF)
+			printf(", %+.1f +- %.1f, median %+.1f, %+.1f %%", diff.mean,
+				(diff.ci_high - diff.ci_low) / 2, median_of(more, n),
+				100 * median_of(more, n) / median_of(ns[OFF], n));
+		printf("\n");
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static double ns[MODE_N][MAX_ROUNDS], more[MAX_ROUNDS];
 	uint32_t cpu[AFFINITY_MAX_CPUS], n = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 10;
 
 	n = n < 2 ? 2 : n > MAX_ROUNDS ? MAX_ROUNDS : n;
@@ -178,25 +321,9 @@ int main(int argc, char **argv)
 	build();
 	fill_sink();
 	open_sender();
-	(void)trial(OFF);
-	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t k = 0; k < MODE_N; k++) {
-			uint32_t mode = (i + k) % MODE_N;
-
-			ns[mode][i] = trial((int)mode);
-		}
-	for (uint32_t mode = 0; mode < MODE_N; mode++) {
-		struct estimate all = estimate_mean(ns[mode], n), diff;
-
-		for (uint32_t i = 0; i < n; i++)
-			more[i] = ns[mode][i] - ns[OFF][i];
-		diff = estimate_mean(more, n);
-		printf("%-8s %7.1f ns a packet", mode_name[mode], all.mean);
-		if (mode != OFF)
-			printf(", %+.1f +- %.1f, %+.1f %%", diff.mean,
-				(diff.ci_high - diff.ci_low) / 2,
-				100 * diff.mean / estimate_mean(ns[OFF], n).mean);
-		printf("\n");
-	}
+	open_tcp();
+	for (size_t i = 0; i < ARRAY_SIZE(loads); i++)
+		if (argc < 3 || strcmp(argv[2], loads[i].name) == 0)
+			measure(&loads[i], n);
 	return 0;
 }
