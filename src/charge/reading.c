@@ -18,12 +18,18 @@ void reading_fini(struct reading *r, const struct owners *o)
 	*r = (struct reading){0};
 }
 
+/* Numbers that are somebody's: owners themselves are large, and a CPU may be read many times. */
+struct numbers {
+	uint32_t n;
+	uint32_t *at; /* [n] */
+};
+
 /* One CPU's totals and, beside them, what each owner has of it. */
-static void read_cpu(const struct charge *c, uint32_t cpu, struct softirq_account *ret)
+static void read_cpu(const struct charge *c, const struct numbers *used, uint32_t cpu,
+	struct softirq_account *ret)
 {
-	for (uint32_t i = 0; i < c->owners.n; i++)
-		if (c->owners.at[i].state != OWNER_FREE)
-			softirq_read(c->soft, cpu, i, &ret[i]);
+	for (uint32_t i = 0; i < used->n; i++)
+		softirq_read(c->soft, cpu, used->at[i], &ret[used->at[i]]);
 }
 
 /*
@@ -31,14 +37,14 @@ static void read_cpu(const struct charge *c, uint32_t cpu, struct softirq_accoun
  * is never seen without a softirq they may be off by one softirq, and the next reading makes up for
  * it.
  */
-static void read_cpu_whole(const struct charge *c, uint32_t cpu, struct softirq_cpu *ret,
-	struct softirq_account *accounts)
+static void read_cpu_whole(const struct charge *c, const struct numbers *used, uint32_t cpu,
+	struct softirq_cpu *ret, struct softirq_account *accounts)
 {
 	for (uint32_t i = 0; i < READ_TRIES; i++) {
 		uint32_t seq = softirq_seq(c->soft, cpu);
 
 		softirq_read_cpu(c->soft, cpu, ret);
-		read_cpu(c, cpu, accounts);
+		read_cpu(c, used, cpu, accounts);
 		if (seq % 2 == 0 && softirq_seq(c->soft, cpu) == seq)
 			return;
 	}
@@ -48,6 +54,8 @@ void reading_take(struct charge *c, struct reading *ret)
 {
 	struct owners *o = &c->owners;
 	_cleanup_(freep) struct softirq_account *account = xcalloc(o->n, sizeof(*account));
+	_cleanup_(freep) uint32_t *at = xcalloc(o->n, sizeof(*at));
+	struct numbers used = {.at = at};
 
 	*ret = (struct reading){.at_ns = clock_now_ns()};
 	ret->cpu = xcalloc(o->n_cpus, sizeof(*ret->cpu));
@@ -56,16 +64,19 @@ void reading_take(struct charge *c, struct reading *ret)
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (o->at[i].state == OWNER_FREE)
 			continue;
+		used.at[used.n++] = i;
 		owner_read_process(o, &o->at[i], &ret->of_owner[i]);
 		if (o->per_cpu)
 			ret->of_owner[i].cpu = xcalloc(o->n_cpus, sizeof(*account));
 	}
 	for (uint32_t cpu = 0; cpu < o->n_cpus; cpu++) {
-		read_cpu_whole(c, cpu, &ret->cpu[cpu], account);
-		for (uint32_t i = 0; i < o->n; i++) {
-			account_add(&ret->of_owner[i].soft, &account[i]);
-			if (ret->of_owner[i].cpu)
-				ret->of_owner[i].cpu[cpu] = account[i];
+		read_cpu_whole(c, &used, cpu, &ret->cpu[cpu], account);
+		for (uint32_t k = 0; k < used.n; k++) {
+			struct owner_reading *r = &ret->of_owner[used.at[k]];
+
+			account_add(&r->soft, &account[used.at[k]]);
+			if (r->cpu)
+				r->cpu[cpu] = account[used.at[k]];
 		}
 	}
 }
