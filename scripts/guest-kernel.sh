@@ -1,11 +1,13 @@
 #!/bin/bash
 # Unpacks Debian's current kernel for the guests of vm-* paths; nothing is installed or booted here.
-# Usage: guest-kernel.sh [DIR]; DIR is /var/lib/tare/guest by default, see tare run --guest-dir.
+# Usage: guest-kernel.sh [DIR [PACKAGE]]; DIR is /var/lib/tare/guest by default, see tare run --guest-dir.
+# PACKAGE needs the kernel wanted: linux-image-amd64 by default, or linux-image-6.12-amd64 (Debian 12 has it, too).
 # Exit status: 0 there is one, 3 none can be had.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # depmod
 
 dir=${1:-/var/lib/tare/guest}
+meta=${2:-linux-image-amd64}
 
 say() { echo "guest-kernel: $*" >&2; }
 
@@ -22,9 +24,9 @@ give_up() {
 	exit 3
 }
 
-# linux-image-amd64 is an empty package that needs the current one.
+# An empty package needs the current one.
 find_package() {
-	package=$(apt-cache depends linux-image-amd64 2> /dev/null |
+	package=$(apt-cache depends "$meta" 2> /dev/null |
 		awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }')
 	[[ -n $package ]]
 }
@@ -54,7 +56,7 @@ trap 'rm -rf "$tmp"' EXIT
 # Lists that are missing, or older than the archive, are the usual reason for failing.
 if [[ -z $package ]] || ! download "$tmp"; then
 	apt-get update -qq || say "apt-get update failed"
-	find_package || give_up "apt knows no linux-image-amd64"
+	find_package || give_up "apt knows no $meta"
 	is_there "${package#linux-image-}" && exit 0
 	download "$tmp" || give_up "apt can't download $package"
 fi
