@@ -59,10 +59,13 @@ const struct command command_guest = {
 		"\n"
 		"The command's standard input is empty. When it ends, so do processes that it left "
 		"behind. /dev, /proc, /run and /sys are the guest's own, and the only network is "
-		"what the command builds. Ctrl-C ends the guest.",
+		"what the command builds, of --nics or without. Cgroups are those of v2, and may "
+		"have CPU quotas. Ctrl-C ends the guest.",
 	.examples = {"tare guest -- tare list paths\nwhich paths a stock kernel has",
 		"tare guest -- tare compare --quick --path ipvlan-l2,wireguard\n"
-		"measure paths that the running kernel lacks"},
+		"measure paths that the running kernel lacks",
+		"tare guest --one-thread -- tare charge --once\n"
+		"does the accounting of softirqs work there?"},
 	.groups = guest_groups,
 	.run = guest_main_run,
 };

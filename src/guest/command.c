@@ -82,6 +82,19 @@ static int mount_root(struct err *e)
 	return 0;
 }
 
+/*
+ * As systemd does it: a group's children may have quotas. Fine where the kernel lacks cgroups, or
+ * the controller. Ref: Documentation/admin-guide/cgroup-v2.rst, "Enabling and Disabling"
+ */
+static void let_cpu_down(void)
+{
+	_cleanup_(closep) int fd =
+		open(NEW_ROOT "/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, "+cpu", 4);
+}
+
 /* The kernel's modules where modprobe looks for them, and us as what the kernel calls for one. */
 static int mount_modules(const struct doc *doc, struct err *e)
 {
@@ -220,6 +233,7 @@ static int serve_command(struct command *c, struct err *e)
 	_cleanup_(freep) char **env = NULL;
 	int r = mount_root(e);
 
+	let_cpu_down();
 	if (r == 0)
 		r = mount_modules(c->doc, e);
 	if (r == 0)

@@ -19,7 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define QUIT_NS (5 * NSEC_PER_SEC)
+#define QUIT_NS  (5 * NSEC_PER_SEC)
+#define NICS_MAX 8 /* each takes four of QEMU's arguments: QEMU_MAX_ARGS */
 
 const struct guest_run_cfg guest_run_cfg_default = {
 	.guest_dir = "/var/lib/tare/guest",
@@ -37,6 +38,12 @@ const struct opt guest_run_opts[] = {
 		"kernel modules to load first; others are loaded when they are needed"),
 	OPT_U32(struct guest_run_cfg, vcpus, "vcpus", 0, "<n>", "CPUs of the guest", .min = 1,
 		.max = 64),
+	OPT_U32(struct guest_run_cfg, n_nics, "nics", 0, "<n>",
+		"virtio network cards, all on one wire: what one sends, the others receive",
+		.max = NICS_MAX, .zero_ok = true),
+	OPT_FLAG(struct guest_run_cfg, one_thread, "one-thread", 0,
+		"emulate the CPUs in turns, in one thread: slower, but the guest may attach BPF "
+		"programs to tracepoints under load"),
 	OPT_U64(struct guest_run_cfg, memory_bytes, "guest-memory", 0, "<bytes>",
 		"its memory; what the command writes to files is in it, too", .unit = NUM_BYTES,
 		.min = 256 << 20, .max = 1ULL << 40),
@@ -139,6 +146,8 @@ static int start(struct guest_host *x, const char *kernel, int initrd_fd, struct
 		.binary = x->cfg->qemu,
 		.netns_fd = -1,
 		.vcpus = x->cfg->vcpus,
+		.one_thread = x->cfg->one_thread,
+		.n_hub_nics = x->cfg->n_nics,
 		.memory_bytes = x->cfg->memory_bytes,
 		.kernel = kernel,
 		.initrd_fd = initrd_fd,
@@ -194,8 +203,8 @@ static int boot_image(struct guest_host *x, const struct vm_image *image, const 
 
 static int boot(struct guest_host *x, char *const *argv, struct err *e)
 {
-	static const char *const needed[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p",
-		"overlay", NULL};
+	const char *const needed[] = {"virtio_pci", "virtio_console", "9pnet_virtio", "9p",
+		"overlay", x->cfg->n_nics ? "virtio_net" : NULL, NULL};
 	_cleanup_(freep) char *text = NULL;
 	struct vm_image image;
 	int r = qemu_find(x->cfg->qemu, e);

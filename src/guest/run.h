@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct guest_run_cfg {
@@ -11,6 +12,8 @@ struct guest_run_cfg {
 	char qemu[256];
 	char modules[512]; /* loaded first, separated by commas */
 	uint32_t vcpus;
+	uint32_t n_nics; /* virtio, all on one wire */
+	bool one_thread; /* see qemu_args */
 	uint64_t memory_bytes;
 	uint64_t time_max_ns; /* 0: none */
 };

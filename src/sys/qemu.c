@@ -59,7 +59,10 @@ static void add_machine(struct qemu_argv *v, const struct qemu_args *a)
 	add(v, "-M");
 	add(v, "pc");
 	add(v, "-accel");
-	add(v, "%s", a->kvm ? "kvm" : "tcg,thread=multi,tb-size=512");
+	if (a->kvm)
+		add(v, "kvm");
+	else
+		add(v, "tcg,thread=%s,tb-size=512", a->one_thread ? "single" : "multi");
 	add(v, "-cpu");
 	add(v, "%s", a->kvm ? "host" : "max");
 	add(v, "-smp");
@@ -145,6 +148,17 @@ static void add_nic(struct qemu_argv *v, const struct qemu_args *a, uint32_t nic
 	add(v, "%s,netdev=net%u,mac=%s,romfile=%s", a->nic, nic, a->nics[nic].mac, more);
 }
 
+/* A hub passes frames on as they are: what it joins has no offloads. Ref: QEMU net/hub.c */
+static void add_hub_nics(struct qemu_argv *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		add(v, "-netdev");
+		add(v, "hubport,id=hub%u,hubid=0", i);
+		add(v, "-device");
+		add(v, "virtio-net-pci,netdev=hub%u,romfile=", i);
+	}
+}
+
 /* multidevs: files of all mounted disks have distinct numbers in the guest. */
 static void add_root(struct qemu_argv *v)
 {
@@ -161,6 +175,7 @@ void qemu_argv_init(struct qemu_argv *ret, const struct qemu_args *args)
 	add_ports(ret, args);
 	for (uint32_t i = 0; args->nic && i < QEMU_MAX_NICS && args->nics[i].mac; i++)
 		add_nic(ret, args, i);
+	add_hub_nics(ret, args->n_hub_nics);
 	if (args->share_root)
 		add_root(ret);
 }

@@ -32,6 +32,7 @@ struct qemu_args {
 	const char *binary; /* "qemu-system-x86_64", or a path */
 	int netns_fd;       /* -1: the caller's */
 	bool kvm;           /* else TCG: the CPU is emulated */
+	bool one_thread;    /* TCG: all vCPUs take turns in one thread */
 	uint32_t vcpus;
 	uint64_t memory_bytes;
 	const char *kernel;
@@ -43,6 +44,7 @@ struct qemu_args {
 	bool no_offloads;                    /* of a virtio NIC; others have no such switches */
 	uint32_t queues;                     /* of each NIC; more than 1: virtio only */
 	const char *vhost_user; /* path of a vhost-user socket, instead of tap_fd; NULL: none */
+	uint32_t n_hub_nics;    /* virtio NICs on a wire of their own; nothing else is on it */
 	bool share_root; /* this machine's files as 9p file system "hostroot", not to be changed */
 	struct qemu_port port[QEMU_MAX_PORTS]; /* name NULL: none */
 };

@@ -92,6 +92,23 @@ static void other_nics_have_no_switches(void **state)
 	assert_has(line, "-device e1000,netdev=net0,mac=52:54:00:00:00:01,romfile= ");
 }
 
+static void one_thread_and_a_hub(void **state)
+{
+	struct qemu_args args = base_args();
+	char line[2000];
+
+	(void)state;
+	args.one_thread = true;
+	args.nic = NULL;
+	args.n_hub_nics = 2;
+	line_of(&args, line, sizeof(line));
+	assert_has(line, "-accel tcg,thread=single,tb-size=512 ");
+	assert_has(line,
+		"-netdev hubport,id=hub0,hubid=0 -device virtio-net-pci,netdev=hub0,romfile= ");
+	assert_has(line,
+		"-netdev hubport,id=hub1,hubid=0 -device virtio-net-pci,netdev=hub1,romfile= ");
+}
+
 /* Its back end maps the guest's memory; QEMU 7.2 crashes with MSI-X when emulating. */
 static void vhost_user(void **state)
 {
@@ -137,6 +154,7 @@ int main(void)
 		cmocka_unit_test(emulated_with_virtio),
 		cmocka_unit_test(queues_vhost_and_no_offloads),
 		cmocka_unit_test(other_nics_have_no_switches),
+		cmocka_unit_test(one_thread_and_a_hub),
 		cmocka_unit_test(vhost_user),
 		cmocka_unit_test(two_nics),
 		cmocka_unit_test(a_program_there_is_not),
