@@ -214,6 +214,8 @@ static int pod_socket(const struct way *w, int i, uint16_t port)
 
 	must(ns_scope_enter(&scope, net.pod_fd[i], &e_));
 	fd = must(sock_bind(SOCK_DGRAM, w->pod[i], port, &e_));
+	/* Where each packet has a page (a veth with XDP, Linux 6.1), 49 fill the usual room. */
+	must(sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20, "receive buffer", &e_));
 	if (w->ipv6)
 		must(sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "class", &e_));
 	else
@@ -757,6 +759,22 @@ static uint32_t programs(uint32_t *ret_id)
 	return n + (ret_id[1] != 0);
 }
 
+/* Programs of tc on links, which go with the process and hold no namespace: Linux 6.6. */
+static bool has_tcx(const char *test)
+{
+	const struct drop_device wire = {net.host_fd, net.wire, DROP_TC_INGRESS};
+	_cleanup_(drop_closep) struct drop *d = drop_new(false);
+	struct drop_used used;
+	struct err e = {0};
+
+	must(drop_add_device(d, &wire, &used, &e_));
+	if (!used.outlasts)
+		return true;
+	err_say(&e, EOPNOTSUPP, "this kernel has no links of tc programs");
+	net_skip(test, &e);
+	return false;
+}
+
 /* Runs until it is killed. */
 static pid_t start_guard(bool no_tcx, bool xdp)
 {
@@ -796,9 +814,12 @@ static void kill_leaves_nothing(void **state)
 {
 	uint64_t deadline_ns = net_deadline();
 	uint32_t id[2] = {0}, none[2] = {0};
-	pid_t pid = start_guard(false, true);
+	pid_t pid;
 
 	(void)state;
+	if (!has_tcx("kill_leaves_nothing"))
+		return;
+	pid = start_guard(false, true);
 	assert_int_equal(programs(id), 2);
 	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
 	kill_guard(pid);
@@ -899,11 +920,15 @@ static void wait_until_pruned(struct drop *d)
 static void survives_its_device(void **state)
 {
 	_cleanup_(rt_closep) struct rt *rt = NULL;
-	struct drop *d[] = {drop_new(false), drop_new(true)};
+	struct drop *d[2];
 	uint32_t before;
 	int fd = -1;
 
 	(void)state;
+	if (!has_tcx("survives_its_device"))
+		return;
+	d[0] = drop_new(false);
+	d[1] = drop_new(true);
 	before = net_count_fds();
 	for (int i = 0; i < 2; i++) {
 		struct drop_device dev = {.hook = DROP_TC_EGRESS};
