@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+"""Who pays, under other kernels, with cgroup v2 and a NIC's driver: the same tare in an emulated guest.
+
+usage: kernels.py TARE         one guest for each kernel there is; TAP
+       kernels.py TARE inside  what runs in it
+
+    peer: eth1 == wire of virtio NICs == eth0: bridge br0 -- v1: pod 1, receives N datagrams
+                                                          -- v2: pod 2, receives 3 N
+
+Pods are told by their cgroups, which look like Docker's. Numbers of packets decide, never times: those
+of an emulated CPU are shown, no more.
+"""
+
+import contextlib
+import ctypes
+import json
+import mmap
+import os
+import pathlib
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "cli"))
+from tap import Tap, skip_all  # noqa: E402
+
+TARE = os.path.abspath(sys.argv[1])
+RUN_S = 240  # on a busy machine; a guest that hangs is given up earlier
+KERNELS = (("Debian's 6.1", "/var/lib/tare/guest", "make deps-vm"),
+           ("Debian's 6.12", "/var/lib/tare/guest-6.12", "make deps-vm612"))
+N = 1000  # datagrams
+AHEAD = 64  # so many on their way at most: a virtio queue of QEMU's has room for 256
+MOST_S = 100  # for anything to happen; emulated, on a busy machine
+PORT = 7
+CLONE_NEWNET = 0x40000000
+everybody = []  # the pods
+GROUPS = pathlib.Path("/sys/fs/cgroup/docker")
+
+
+# Inside
+
+
+def run(*words):
+    subprocess.run(words, check=True, timeout=MOST_S)
+
+
+def until(test, what):
+    end = time.monotonic() + MOST_S
+    while not test():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.01)
+
+
+def child(main):
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        main()
+    finally:
+        os._exit(1)
+
+
+class Machine:
+    """A process with a network of its own, which does what it is told a line at a time."""
+
+    def __init__(self, serve, group=None):
+        theirs, self.pipe = os.pipe()
+        self.count = mmap.mmap(-1, 4096)  # shared with the child: what it has received, and what it has done
+        os.set_inheritable(theirs, True)
+
+        def main():
+            os.close(self.pipe)
+            if group:
+                (group / "cgroup.procs").write_text("0")
+            if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+                os._exit(1)
+            serve(self, os.fdopen(theirs))
+
+        own = os.stat("/proc/self/ns/net").st_ino
+        self.pid = child(main)
+        os.close(theirs)
+        until(lambda: os.stat(f"/proc/{self.pid}/ns/net").st_ino != own, "a network of its own")
+
+    def get(self, i):
+        return struct.unpack_from("Q", self.count, 8 * i)[0]
+
+    def add(self, i):
+        struct.pack_into("Q", self.count, 8 * i, self.get(i) + 1)
+
+    def ip(self, *words):
+        run("nsenter", "-t", str(self.pid), "-n", "ip", *words)
+
+    def tell(self, *words):
+        """And wait until it is done."""
+        before = self.get(1)
+        os.write(self.pipe, (" ".join(map(str, words)) + "\n").encode())
+        until(lambda: self.get(1) > before, f"done: {words}, {[p.get(0) for p in everybody]} received")
+
+
+def send(machine, orders, pods):
+    """PODS' NUMBERS OF DATAGRAMS, interleaved; waits for who receives, or, with AHEAD 0, for nobody."""
+    for order in orders:
+        ahead, *numbers = map(int, order.split())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            before = sum(p.get(0) for p in pods)
+            sent, left = 0, list(numbers)
+            while any(left):
+                i = max(range(len(left)), key=lambda k: left[k] / max(numbers[k], 1))
+                s.sendto(b"x" * 18, (pods[i].address, PORT))
+                left[i] -= 1
+                sent += 1
+                while ahead and sent - (sum(p.get(0) for p in pods) - before) >= ahead:
+                    time.sleep(0.001)  # a CPU that spins takes the others' turns
+        machine.add(1)
+
+
+class Pod(Machine):
+    def __init__(self, number, others):
+        self.address = f"10.79.0.{number}"
+        self.group = GROUPS / (str(number) * 64)
+        self.group.mkdir()
+        (self.group / "cpu.max").write_text("20000 100000")
+        self.others = others
+        super().__init__(Pod.serve, self.group)
+        everybody.append(self)
+        run("ip", "link", "add", f"v{number}", "type", "veth", "peer", "name", "eth0", "netns", str(self.pid))
+        self.ip("addr", "add", f"{self.address}/24", "dev", "eth0")
+        self.ip("link", "set", "eth0", "addrgenmode", "none", "up")
+        run("ip", "link", "set", f"v{number}", "master", "br0", "addrgenmode", "none", "up")
+
+    def serve(self, orders):
+        pid = os.fork()
+        if pid == 0:
+            send(self, orders, self.others)
+            os._exit(0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("0.0.0.0", PORT))
+            self.add(1)
+            while True:
+                s.recv(2048)
+                self.add(0)
+
+    def quota(self):
+        return (self.group / "cpu.max").read_text().strip()
+
+
+def build():
+    (GROUPS.parent / "cgroup.subtree_control").write_text("+cpu")
+    GROUPS.mkdir()
+    (GROUPS / "cgroup.subtree_control").write_text("+cpu")
+    run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+    run("ip", "link", "set", "eth0", "master", "br0", "addrgenmode", "none", "up")
+    run("ip", "link", "set", "br0", "addrgenmode", "none", "up")
+    pods = [Pod(1, [])]
+    pods.append(Pod(2, pods[:1]))
+    peer = Machine(lambda m, orders: send(m, orders, pods))
+    run("ip", "link", "set", "eth1", "netns", str(peer.pid))
+    peer.ip("addr", "add", "10.79.0.9/24", "dev", "eth1")
+    peer.ip("link", "set", "eth1", "addrgenmode", "none", "up")
+    for pod in pods:
+        until(lambda pod=pod: pod.get(1), "a pod listens")
+    return peer, pods
+
+
+class Stream:
+    """The lines of JSON that a tare says while it runs."""
+
+    def __init__(self, stack, *words):
+        self.process = subprocess.Popen([TARE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stack.callback(lambda: (self.process.kill(), self.process.communicate()))
+
+    def next(self):
+        ready, _, _ = select.select([self.process.stdout], [], [], MOST_S)
+        assert ready, "no line"
+        text = self.process.stdout.readline()
+        assert text, self.process.stderr.read()
+        return json.loads(text)
+
+    def until(self, test):
+        end = time.monotonic() + MOST_S
+        while True:
+            line = self.next()
+            if test(line):
+                return line
+            assert time.monotonic() < end, line
+
+    def finish(self, event):
+        self.process.send_signal(signal.SIGINT)
+        line = self.until(lambda x: x["event"] == event)
+        assert self.process.wait(MOST_S) == 0, self.process.stderr.read()
+        return line
+
+
+def row_of(rows, pod):
+    found = [r for r in rows if r["id"] == pod.group.name]
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
+def comment(text):
+    print(f"# {text}", flush=True)
+
+
+def charge(sender, pods, *numbers):
+    """The totals of a run in which the pods are sent so many."""
+    with contextlib.ExitStack() as stack:
+        s = Stream(stack, "charge", "--json-stream", "--interval", "200ms")
+        s.until(lambda b: all(row_of(b["rows"], p) for p in pods))
+        sender.tell(AHEAD, *numbers)
+        return s.finish("total")
+
+
+def who_receives(peer, pods):
+    total = charge(peer, pods, N, 3 * N)
+    rows = [row_of(total["rows"], p) for p in pods]
+    by = {}
+    for r in total["rows"]:
+        name = {p.group.name: f"pod {i + 1}" for i, p in enumerate(pods)}.get(r["id"], r["kind"])
+        by[name] = by.get(name, 0) + r["rx_ns"] + r["tx_ns"]
+    comment(f"conservation {total['conservation']}; of the time: "
+            + ", ".join(f"{k} {v / sum(by.values()):.4f}" for k, v in by.items())
+            + f"; pod 2 of the pods' {by['pod 2'] / (by['pod 1'] + by['pod 2']):.4f}; packets: "
+            + ", ".join(str(r["rx_pkts"]) for r in total["rows"]))
+    assert 0.99 <= total["conservation"] <= 1.01, total
+    for row, n in zip(rows, (N, 3 * N)):
+        # Address resolution adds a few.
+        assert row["kind"] == "docker" and n <= row["rx_pkts"] <= n + 50, row
+        assert row["rx_ns"] > 0, row
+    share = rows[1]["rx_pkts"] / (rows[0]["rx_pkts"] + rows[1]["rx_pkts"])
+    assert abs(share - 0.75) <= 0.02, share
+
+
+def whose_context(pods):
+    """Pod 2 sends, and the kernel receives for pod 1 in its time: told by cgroup ids of v2."""
+    total = charge(pods[1], pods, N)
+    one, two = (row_of(total["rows"], p) for p in pods)
+    comment(f"pod 2 gained {two['gained_ns']} ns of {one['rx_ns']} ns for pod 1; own {two['own_ns']} ns")
+    assert N <= one["rx_pkts"] <= N + 50, one
+    assert two["gained_ns"] > 0 and two["process_ns"] > 0, two
+
+
+def guard(stack, pod, policy, *more):
+    """Guards one pod; the stream is at a line that says so."""
+    s = Stream(stack, "guard", "--state-dir", "/run/guard", "--json-stream", "--interval", "200ms", "--container",
+               f"/docker/{pod.group.name}:{policy}", *more)
+    guarded_row(s, pod, lambda r: r["guarded"])
+    return s
+
+
+def guarded_row(s, pod, test):
+    def fits(line):
+        row = row_of(line["containers"], pod)
+        return row and test(row)
+
+    return row_of(s.until(fits)["containers"], pod)
+
+
+def quotas(peer, pods):
+    """cpu.max is the guard's while it runs, in short periods, and as it was afterwards."""
+    with contextlib.ExitStack() as stack:
+        s = guard(stack, pods[1], "charge")
+        peer.tell(AHEAD, 0, N)
+        row = guarded_row(s, pods[1], lambda r: r["charged_ns"] > 0)
+        now = pods[1].quota()
+        comment(f"guarded: charged {row['charged_ns']} ns, cpu.max {now}, {row['writes']} writes")
+        assert row["guarded"] and row["budget_cpus"] == 0.2 and now.endswith(" 20000"), (row, now)
+        assert pods[0].quota() == "20000 100000", pods[0].quota()
+        s.finish("end")
+        assert pods[1].quota() == "20000 100000", pods[1].quota()
+
+
+def xdp_mode():
+    link = json.loads(subprocess.run(["ip", "-j", "link", "show", "eth0"], capture_output=True, check=True).stdout)
+    return link[0].get("xdp", {}).get("mode", 0)
+
+
+def drops(peer, pods):
+    """In the driver (mode 1 of rtnetlink); the other pod gets all of its own; kill -9 leaves nothing."""
+    with contextlib.ExitStack() as stack:
+        s = guard(stack, pods[1], "charge+drop,cpus=0.05", "--nic", "eth0")
+        until(xdp_mode, "a program at the NIC")
+        mode = xdp_mode()
+        dropped = 0
+        end = time.monotonic() + MOST_S
+        while not dropped:
+            assert time.monotonic() < end, "nothing is dropped"
+            peer.tell(0, 0, N)
+            row = guarded_row(s, pods[1], lambda r: True)
+            dropped += row["dropped_pkts"]
+        before = pods[0].get(0)
+        peer.tell(AHEAD, N, 0)
+        until(lambda: pods[0].get(0) == before + N, "all of the other's")
+        comment(f"XDP mode {mode} (1: the driver's), {dropped} dropped")
+        assert row["policy"] == "charge+drop" and not row["why"], row
+        assert mode == 1, mode
+        s.process.kill()
+        s.process.wait()
+        until(lambda: xdp_mode() == 0, "the program is gone")
+        until(lambda: pods[1].quota() == "20000 100000", "the quota is back")
+
+
+def inside():
+    tap = Tap()
+    peer, pods = build()
+    comment(f"{os.uname().release}, {' '.join(sorted(os.listdir('/sys/class/net/')))}")
+    tap.check("1:3 by a virtio NIC, conserved", who_receives, peer, pods)
+    tap.check("own and gained by cgroups of v2", whose_context, pods)
+    tap.check("cpu.max is written, and put back", quotas, peer, pods)
+    tap.check("drops in the NIC's driver", drops, peer, pods)
+    tap.done()
+
+
+# At the host
+
+
+def in_guest(name, folder, said):
+    start = time.monotonic()
+    done = subprocess.run([TARE, "guest", "--one-thread", "--nics", "2", "--guest-dir", folder, "--time-max",
+                           f"{RUN_S}s", "--", sys.executable, os.path.abspath(__file__), TARE, "inside"],
+                          capture_output=True, text=True, check=False, timeout=2 * RUN_S)
+    said += [f"{name}: {line}" for line in done.stdout.splitlines() if line.startswith("#")]
+    said.append(f"{name}: took {time.monotonic() - start:.0f} s")
+    assert done.returncode == 0 and "not ok" not in done.stdout and "1..4" in done.stdout, \
+        f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def main():
+    done = subprocess.run([TARE, "guest", "--guest-dir", "/nowhere", "--", "true"], capture_output=True, text=True,
+                          check=False)
+    if "no program" in done.stderr:
+        skip_all(done.stderr.strip())
+    tap = Tap()
+    for name, folder, how in KERNELS:
+        said = []
+        if list(pathlib.Path(folder, "boot").glob("vmlinuz-*")):
+            tap.check(f"charge and guard under {name}", in_guest, name, folder, said)
+        else:
+            tap.skip(f"charge and guard under {name}", f"there is no kernel in {folder}: {how}")
+        for line in said:
+            comment(line)
+    tap.done()
+
+
+if sys.argv[2:] == ["inside"]:
+    inside()
+else:
+    main()
