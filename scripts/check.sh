@@ -85,14 +85,15 @@ else
 	echo "check: guests of QEMU are not tested: make check-vm, or make check-all for all in one"
 fi
 
-# Tests share the CPUs: of net and cli those that mostly wait run two at a time, those that measure alone (the
-# lists in their meson.build). Guests, of whom nothing is measured, are tested beside the next build.
+# Tests share the CPUs: those of suite alone measure, or look at the whole machine. Guests, of whom nothing is measured,
+# are tested beside tests that mostly wait and beside the next build.
 if build build gcc --werror; then
 	run build parallel --no-suite net --no-suite cli --no-suite vm
-	run build serial --suite net --suite cli --num-processes 2
+	run build alone --suite alone --num-processes 1
 	if [[ $guests == yes ]]; then
 		run_beside build vm --suite vm --num-processes 2
 	fi
+	run build waiting --suite net --suite cli --no-suite alone --num-processes 2
 else
 	broken build
 fi

@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "charge/container.h"
 #include "charge/container_watch.h"
-#include "path/lab.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/janitor.h"
@@ -625,41 +624,6 @@ static void the_kernel_says_when_to_look(void **state)
 	wait_due(w); /* and later */
 }
 
-/* The agent that is in it has other namespaces for a moment as it begins, to see what it can do. */
-static void podman_s_are_found(void **state)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(container_list_fini) struct container_list l = {0};
-	uint64_t until = net_deadline();
-	const struct container *c;
-	struct path_spec spec;
-	struct path *p = NULL;
-	struct err e = {0};
-	struct stat st;
-
-	(void)state;
-	must(path_parse(&spec, "podman:bridge", &path_cfg_default, &e_));
-	if (path_open(&p, &spec, -1, &e) != 0) {
-		net_skip("podman", &e); /* net-path is about whether it works */
-		return;
-	}
-	must(ns_scope_enter(&scope, p->lab->host_fd, &e_));
-	assert_int_equal(fstat(p->far.netns_fd, &st), 0);
-	do {
-		struct container_list m = scan(&l);
-
-		container_list_fini(&l);
-		l = m;
-		c = by_netns(&l, (uint32_t)st.st_ino);
-	} while ((!c || c->n_devs == 0) && clock_now_ns() < until);
-	assert_non_null(c);
-	assert_int_equal(c->kind, CONTAINER_PODMAN);
-	assert_int_equal(strlen(c->id), 64);
-	assert_int_equal(c->n_devs, 1);
-	ns_scope_leave(&scope);
-	path_close(p);
-}
-
 static int tree_open(void)
 {
 	static const char *const hierarchy[] = {"cpu", "cpuacct", ""};
@@ -689,10 +653,8 @@ static int tree_open(void)
 	return 0;
 }
 
-/* With an argument: other people's engine, which takes seconds. */
-int main(int argc, char **argv)
+int main(void)
 {
-	const struct CMUnitTest engine[] = {cmocka_unit_test(podman_s_are_found)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_with_namespace_device_and_usage),
 		cmocka_unit_test(a_pod_is_one),
@@ -710,10 +672,7 @@ int main(int argc, char **argv)
 	if (net_begin() < 0)
 		return 0;
 	(void)tree_open();
-	if (argc > 1)
-		r = cmocka_run_group_tests_name(argv[1], engine, NULL, NULL);
-	else
-		r = cmocka_run_group_tests_name("container", tests, NULL, NULL);
+	r = cmocka_run_group_tests_name("container", tests, NULL, NULL);
 	janitor_finish(tree.janitor);
 	return r;
 }

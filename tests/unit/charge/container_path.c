@@ -183,7 +183,7 @@ static void long_ones_are_none(void **state)
 /* Who may make cgroups in its own can make them deep; it is charged all the same. */
 static void deep_ones_are_charged(void **state)
 {
-	static const char *const top[] = {"/docker/" ID, "/system.slice/nginx.service",
+	static const char *const top[] = {("/docker/" ID), "/system.slice/nginx.service",
 		"/tare-4026531836-123-pod0"};
 	char path[PATH_MAX];
 	struct container c;
