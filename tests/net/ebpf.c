@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,27 +95,6 @@ static void goes_past_ip(void **state)
 	path_close(p);
 }
 
-static void push(int tx, int rx)
-{
-	static char buf[65536];
-	uint64_t deadline_ns = net_deadline();
-	size_t sent = 0, got = 0;
-
-	while (got < TCP_BYTES) {
-		struct pollfd pfd[] = {{rx, POLLIN, 0}, {tx, POLLOUT, 0}};
-		ssize_t n;
-
-		if (poll(pfd, sent < TCP_BYTES ? 2 : 1, clock_left_ms(deadline_ns)) <= 0)
-			fail_msg("TCP stands still after %zu bytes", got);
-		if (sent < TCP_BYTES && (pfd[1].revents & POLLOUT)) {
-			n = send(tx, buf, MIN(sizeof(buf), TCP_BYTES - sent), MSG_DONTWAIT);
-			sent += n > 0 ? (size_t)n : 0;
-		}
-		n = recv(rx, buf, sizeof(buf), MSG_DONTWAIT);
-		got += n > 0 ? (size_t)n : 0;
-	}
-}
-
 /* What checksum and segmentation offload leave undone gets lost where no skb goes along. */
 static void carries_tcp(void **state)
 {
@@ -131,8 +109,8 @@ static void carries_tcp(void **state)
 	near = must(net_bind(p, &p->near, SOCK_STREAM, 0, &e_));
 	must(sock_connect(near, p->far.addr, p->far.port, net_deadline(), &e_));
 	far = must(sock_accept(listener, net_deadline(), &e_));
-	push(near, far);
-	push(far, near);
+	net_push(near, far, TCP_BYTES);
+	net_push(far, near, TCP_BYTES);
 	close(near);
 	close(far);
 	close(listener);

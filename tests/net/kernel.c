@@ -82,25 +82,6 @@ static void connect_ends(const struct path *p, int *ret_near, int *ret_far)
 	close(listen_fd);
 }
 
-/* Sends @bytes from one socket to the other; this thread is both ends. */
-static void transfer(int tx, int rx, size_t bytes)
-{
-	static char buf[65536];
-	size_t sent = 0, got = 0;
-
-	while (got < bytes) {
-		ssize_t n = sent < bytes
-				    ? send(tx, buf, MIN(sizeof(buf), bytes - sent), MSG_DONTWAIT)
-				    : 0;
-
-		sent += n > 0 ? (size_t)n : 0;
-		assert_int_equal(sock_wait_readable(rx, net_deadline()), 0);
-		n = recv(rx, buf, sizeof(buf), MSG_DONTWAIT);
-		assert_true(n > 0);
-		got += (size_t)n;
-	}
-}
-
 /*
  *	peer ==== host br0 ---- tap | forwarder | tap ---- container
  *	           packets of more than an MTU stay whole ->
@@ -117,7 +98,7 @@ static void tap_passes_large_packets(void **state)
 		return;
 	connect_ends(p, &near, &far);
 	must(rt_stats(p->lab->pod[0], "eth0", &b, &e_));
-	transfer(near, far, bytes);
+	net_push(near, far, bytes);
 	must(rt_stats(p->lab->pod[0], "eth0", &a, &e_));
 	assert_true(a.rx_bytes - b.rx_bytes >= bytes);
 	/* Not one could be above the MTU if they were split; some are small all the same. */

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -224,4 +225,25 @@ int net_path_probe(const struct path_ops *ops, const struct path_cfg *cfg, struc
 	const struct path_spec spec = path_spec_of(ops, cfg);
 
 	return path_probe(&spec, e);
+}
+
+void net_push(int tx, int rx, size_t bytes)
+{
+	static char buf[65536];
+	uint64_t deadline_ns = net_deadline();
+	size_t sent = 0, got = 0;
+
+	while (got < bytes) {
+		struct pollfd pfd[] = {{rx, POLLIN, 0}, {tx, POLLOUT, 0}};
+		ssize_t n;
+
+		if (poll(pfd, sent < bytes ? 2 : 1, clock_left_ms(deadline_ns)) <= 0)
+			fail_msg("TCP stands still after %zu bytes", got);
+		if (sent < bytes && (pfd[1].revents & POLLOUT)) {
+			n = send(tx, buf, MIN(sizeof(buf), bytes - sent), MSG_DONTWAIT);
+			sent += n > 0 ? (size_t)n : 0;
+		}
+		n = recv(rx, buf, sizeof(buf), MSG_DONTWAIT);
+		got += n > 0 ? (size_t)n : 0;
+	}
 }

@@ -52,6 +52,9 @@ void net_wait_until(uint64_t at_ns);
 int net_bind(const struct path *p, const struct path_end *end, int type, uint16_t port,
 	struct err *e) must_check_;
 
+/* @bytes from one socket to the other; this thread is both ends. */
+void net_push(int tx, int rx, size_t bytes);
+
 /* Waits for a datagram of one byte. Return: the hops it had left, of a socket that is told them. */
 int net_receive_ttl(int fd);
 

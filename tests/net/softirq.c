@@ -33,7 +33,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -510,27 +509,6 @@ static void bills_the_sender(void **state)
 
 #define TCP_BYTES ((size_t)4 << 20)
 
-static void push(int tx, int rx)
-{
-	static char buf[65536];
-	uint64_t deadline_ns = net_deadline();
-	size_t sent = 0, got = 0;
-
-	while (got < TCP_BYTES) {
-		struct pollfd pfd[] = {{rx, POLLIN, 0}, {tx, POLLOUT, 0}};
-		ssize_t n;
-
-		if (poll(pfd, sent < TCP_BYTES ? 2 : 1, clock_left_ms(deadline_ns)) <= 0)
-			fail_msg("TCP stands still after %zu bytes", got);
-		if (sent < TCP_BYTES && (pfd[1].revents & POLLOUT)) {
-			n = send(tx, buf, MIN(sizeof(buf), TCP_BYTES - sent), MSG_DONTWAIT);
-			sent += n > 0 ? (size_t)n : 0;
-		}
-		n = recv(rx, buf, sizeof(buf), MSG_DONTWAIT);
-		got += n > 0 ? (size_t)n : 0;
-	}
-}
-
 /*
  * The ACKs are the receiver's, and forwarding what TCP has cloned, whose bytes move as the host
  * makes room for a header, is still not the host's.
@@ -552,7 +530,7 @@ static void bills_acks(void **state)
 	for (int i = 0; i < N_TRIES && !(host <= 0.05); i++) {
 		struct reading a = read_here(&t), b;
 
-		push(near, far);
+		net_push(near, far, TCP_BYTES);
 		b = read_here(&t);
 		assert_true(b.a[POD].tx_pkts > a.a[POD].tx_pkts);
 		/* Data at the wire and ACKs at br0: as many as at both ends of the pod's veth. */
@@ -585,7 +563,7 @@ static void bills_pacing(void **state)
 	must(sock_set_pacing(near, 1000000000, &e_));
 	must(sock_connect(near, t.remote.addr, PORT, net_deadline(), &e_));
 	far = must(sock_accept(listener, net_deadline(), &e_));
-	push(near, far);
+	net_push(near, far, TCP_BYTES);
 	softirq_read_sum(t.s, POD, &pod);
 	softirq_read_sum(t.s, SOFTIRQ_HOST, &host);
 	print_message("# paced: other %llu ns, host's %llu\n", (unsigned long long)pod.other_ns,
