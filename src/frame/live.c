@@ -41,7 +41,7 @@ static_assert(FRAME_TX_MAX_PHASES == FRAME_MAX_PHASES);
 
 /*
  * Runs of one batch, with soft interrupts off, and pages that the pool keeps; at most 256. A frame
- * leaves at the end of its batch, so where frames are far apart batches are short.
+ * leaves at the end of its batch, so where frames are far apart batches are as short as bursts.
  */
 #define BATCH      64
 #define SLOW_BATCH 8
@@ -162,12 +162,13 @@ static void plan_put(struct frame_tx *tx, const struct frame_plan *plan)
 		.slot = plan->first_slot % tx->n_slots};
 }
 
+/* What is due at once leaves in one batch, or the receiving CPU is interrupted for each part of it. */
 static uint32_t plan_batch(const struct frame_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_phases; i++)
 		if (plan->phase[i].gap_q16 >> 16 < SLOW_NS)
 			return BATCH;
-	return SLOW_BATCH;
+	return MIN(MAX(plan->burst, (uint32_t)SLOW_BATCH), (uint32_t)BATCH);
 }
 
 static uint64_t plan_frames(const struct frame_plan *plan)
