@@ -162,7 +162,7 @@ static void plan_put(struct frame_tx *tx, const struct frame_plan *plan)
 		.slot = plan->first_slot % tx->n_slots};
 }
 
-/* What is due at once leaves in one batch, or the receiving CPU is interrupted for each part of it. */
+/* What is due at once leaves in one batch, or its receiver is interrupted for each part of it. */
 static uint32_t plan_batch(const struct frame_plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_phases; i++)
