@@ -86,14 +86,14 @@ else
 fi
 
 # Tests share the CPUs: those of suite alone measure, or look at the whole machine. Guests, of whom nothing is measured,
-# are tested beside tests that mostly wait and beside the next build.
+# are tested beside the next build; beside tests that wait they starve them, and are starved.
 if build build gcc --werror; then
 	run build parallel --no-suite net --no-suite cli --no-suite vm
+	run build waiting --suite net --suite cli --no-suite alone --num-processes 2
 	run build alone --suite alone --num-processes 1
 	if [[ $guests == yes ]]; then
 		run_beside build vm --suite vm --num-processes 2
 	fi
-	run build waiting --suite net --suite cli --no-suite alone --num-processes 2
 else
 	broken build
 fi
