@@ -17,11 +17,6 @@ void bill_fini(struct bill *b)
 	*b = (struct bill){0};
 }
 
-static uint64_t since(uint64_t now, uint64_t then)
-{
-	return now > then ? now - then : 0;
-}
-
 static bool is_none(const struct softirq_account *a)
 {
 	static const struct softirq_account none;
@@ -46,7 +41,7 @@ struct bill_entry bill_entry_of(const struct charge *c, const struct reading *no
 			number == SOFTIRQ_OVERHEAD || (new->process_known && old->process_known),
 		.soft = account_since(new->soft, &old->soft)};
 	if (g.row.process_known)
-		g.row.process_ns = since(new->process_ns, old->process_ns);
+		g.row.process_ns = count_since(new->process_ns, old->process_ns);
 	if (!new->cpu || !old->cpu)
 		return g;
 	g.cpu = xcalloc(o->n_cpus, sizeof(*g.cpu));

@@ -93,4 +93,4 @@ int charge_bill(struct charge *c, struct bill *ret, struct err *e) must_check_;
  */
 #define CHARGE_MAX_GONE 2048
 #define BILL_EARLIER    "(earlier)" /* its name */
-int charge_total(struct charge *c, struct bill *ret, struct err *e) must_check_;
+void charge_total(struct charge *c, struct bill *ret);

@@ -33,20 +33,16 @@ const struct opt charge_opts[] = {
 /* Cuts a list at its commas. @ret: [CHARGE_MAX_NAMED + 1] */
 static int cut(char *list, const char *option, const char **ret, struct err *e)
 {
+	char *rest = *list ? list : NULL, *word;
 	uint32_t n = 0;
 
-	for (char *word = list; word && *list;) {
-		char *comma = strchr(word, ',');
-
-		if (comma)
-			*comma = '\0';
+	while ((word = strsep(&rest, ","))) {
 		if (!*word)
 			return err_say(e, EINVAL, "--%s: a name is empty", option);
 		if (n == CHARGE_MAX_NAMED)
 			return err_say(e, EINVAL, "--%s: more than %d names", option,
 				CHARGE_MAX_NAMED);
 		ret[n++] = word;
-		word = comma ? comma + 1 : NULL;
 	}
 	ret[n] = NULL;
 	return 0;

@@ -8,38 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those of the words that name something now. @ret: [CHARGE_MAX_NAMED + 1] */
-static void find_named(const char *const *words, bool netns, const char **ret)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; words && words[i] && n < CHARGE_MAX_NAMED; i++) {
-		_cleanup_(container_list_fini) struct container_list list = {0};
-		const char *const one[] = {words[i], NULL};
-		const struct container_cfg just = {.netns = netns ? one : NULL,
-			.cgroup = netns ? NULL : one,
-			.only = true,
-			.max = 1};
-
-		if (containers_scan(&list, &just, NULL) == 0)
-			ret[n++] = words[i];
-	}
-}
-
-/* What is asked for by name may be gone by now: that is no error once it runs. */
-static int scan_named(const struct charge *c, struct container_list *ret, struct err *e)
-{
-	const char *netns[CHARGE_MAX_NAMED + 1] = {0}, *cgroup[CHARGE_MAX_NAMED + 1] = {0};
-	struct container_cfg cfg = c->cfg.find;
-
-	cfg.before = &c->list;
-	find_named(cfg.netns, true, netns);
-	find_named(cfg.cgroup, false, cgroup);
-	cfg.netns = netns;
-	cfg.cgroup = cgroup;
-	return containers_scan(ret, &cfg, e);
-}
-
 static int scan(struct charge *c, bool first, struct err *e)
 {
 	_cleanup_(container_list_fini) struct container_list list = {0};
@@ -48,11 +16,8 @@ static int scan(struct charge *c, bool first, struct err *e)
 	int r;
 
 	cfg.before = first ? NULL : &c->list;
+	cfg.gone_ok = !first; /* what was there at first may be gone by now */
 	r = containers_scan(&list, &cfg, e);
-	if (r == -ENOENT && !first)
-		r = scan_named(c, &list, e);
-	if (r == -ENOENT && !first)
-		return 0; /* gone between two looks: the next scan sees it */
 	if (r < 0)
 		return r;
 	r = owners_update(&c->owners, &list, e);
@@ -239,13 +204,11 @@ int charge_bill(struct charge *c, struct bill *ret, struct err *e)
 	return 0;
 }
 
-int charge_total(struct charge *c, struct bill *ret, struct err *e)
+void charge_total(struct charge *c, struct bill *ret)
 {
 	struct reading now;
 
-	(void)e;
 	reading_take(c, &now);
 	bill_make(c, &now, true, ret);
 	reading_fini(&now, &c->owners);
-	return 0;
 }

@@ -77,6 +77,7 @@ struct container_cfg {
 	const char *const *netns;  /* words of sys/nsref.h, NULL-terminated; NULL: none */
 	const char *const *cgroup; /* directories, NULL-terminated; NULL: none */
 	bool only;                 /* these, and nothing that is found */
+	bool gone_ok;              /* what is named and not there is left out, no error */
 	bool services;             /* systemd's services, too */
 	bool ask;                  /* run podman for a name that no file tells */
 	uint32_t max;              /* at most so many; 0: no limit */
@@ -104,7 +105,7 @@ bool container_of_path(const char *path, struct container *ret);
 /*
  * containers_scan() - all there are now. Processes that come and go meanwhile are no error.
  *
- * Return: 0, or negative errno: -ENOENT for what @cfg names and is not there.
+ * Return: 0, or negative errno: -ENOENT for what @cfg names and is not there, unless gone_ok.
  */
 int containers_scan(struct container_list *ret, const struct container_cfg *cfg, struct err *e)
 	must_check_;

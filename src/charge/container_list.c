@@ -50,8 +50,9 @@ void scan_mark_shared(struct scan *s)
 	}
 }
 
-static int by_place(const struct container *x, const struct container *y)
+static int by_place(const void *a, const void *b)
 {
+	const struct container *x = a, *y = b;
 	int r;
 
 	if (x->kind != y->kind)
@@ -76,11 +77,6 @@ static int by_right(const void *a, const void *b)
 	return by_place(&x->c, &y->c);
 }
 
-static int by_list(const void *a, const void *b)
-{
-	return by_place(a, b);
-}
-
 void scan_make_list(struct scan *s, const struct container_roots *roots, struct container_list *ret)
 {
 	struct container_list l = {.host_netns = s->host_netns, .roots = *roots};
@@ -91,7 +87,7 @@ void scan_make_list(struct scan *s, const struct container_roots *roots, struct 
 	l.room = MIN(s->n, max);
 	l.item = xcalloc(l.room, sizeof(*l.item));
 	for (uint32_t i = 0; i < s->n; i++) {
-		if (s->cfg->only && !s->item[i]->wanted)
+		if (!scan_keeps(s, s->item[i]))
 			continue;
 		if (l.n < l.room)
 			l.item[l.n++] = s->item[i]->c;
@@ -99,7 +95,7 @@ void scan_make_list(struct scan *s, const struct container_roots *roots, struct 
 			l.n_left_out++;
 	}
 	if (l.n > 0)
-		qsort(l.item, l.n, sizeof(*l.item), by_list);
+		qsort(l.item, l.n, sizeof(*l.item), by_place);
 	*ret = l;
 }
 

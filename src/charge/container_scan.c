@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "charge/container_priv.h"
 #include "sys/cgroup.h"
+#include "sys/ns.h"
 #include "sys/nsref.h"
 #include "sys/rtpeer.h"
 
@@ -401,9 +402,14 @@ static int read_extras(struct container **ret, uint32_t *ret_n, const struct con
 	while (cfg->cgroup && cfg->cgroup[n])
 		n++;
 	*ret = xcalloc(n, sizeof(**ret));
-	*ret_n = n;
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = read_extra(&(*ret)[i], cfg->cgroup[i], roots, e);
+	*ret_n = 0;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = read_extra(&(*ret)[*ret_n], cfg->cgroup[i], roots, e);
+		if (r == 0)
+			(*ret_n)++;
+		else if (r == -ENOENT && cfg->gone_ok)
+			r = 0;
+	}
 	return r;
 }
 
@@ -463,16 +469,6 @@ static int add_wanted_netns(struct pass *p, const char *words, struct err *e)
 	return 0;
 }
 
-static int own_netns(uint32_t *ret, struct err *e)
-{
-	struct stat st;
-
-	if (stat("/proc/thread-self/ns/net", &st) < 0)
-		return err_set(e, errno, "cannot stat /proc/thread-self/ns/net");
-	*ret = (uint32_t)st.st_ino;
-	return 0;
-}
-
 /* Kept from scan to scan: on a host of many containers there are thousands of mounts to look at. */
 static void find_roots(struct container_roots *ret, const struct container_list *before)
 {
@@ -502,8 +498,11 @@ static int look(struct pass *p, struct err *e)
 		return r;
 	add_extras(p);
 	add_others(p);
-	for (size_t i = 0; r == 0 && cfg->netns && cfg->netns[i]; i++)
+	for (size_t i = 0; r == 0 && cfg->netns && cfg->netns[i]; i++) {
 		r = add_wanted_netns(p, cfg->netns[i], e);
+		if (r == -ENOENT && cfg->gone_ok)
+			r = 0;
+	}
 	return r;
 }
 
@@ -513,7 +512,7 @@ int containers_scan(struct container_list *ret, const struct container_cfg *cfg,
 	_cleanup_(pass_fini) struct pass p = {.scan = &s};
 	_cleanup_(freep) struct container *extra = NULL;
 	struct container_roots roots;
-	int r = own_netns(&s.host_netns, e);
+	int r = ns_net_own(&s.host_netns, e);
 
 	if (r < 0)
 		return r;

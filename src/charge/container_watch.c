@@ -51,8 +51,7 @@ static int watch_dirs(struct container_watch *w, struct err *e)
 	struct dirwatch_args args = {.enter = enter, .max = MAX_DIRS};
 	char root[128];
 
-	if (!cgroup_mount_point("cpu", root, sizeof(root)) &&
-		!cgroup_mount_point("", root, sizeof(root)))
+	if (!cgroup_cpu_root(root, sizeof(root)))
 		return 0;
 	args.root = root;
 	if (dirwatch_open(&w->dirs, &args, NULL) < 0)

@@ -5,8 +5,7 @@
 #include <stdint.h>
 
 struct machine_time {
-	bool known;
-	uint32_t n_cpus;  /* online */
+	uint32_t n_cpus;  /* online; 0: not known */
 	uint64_t idle_ns; /* iowait and time stolen by a hypervisor included */
 };
 

@@ -136,7 +136,7 @@ static void close_usage(struct owners *o, struct owner *w)
 static void owner_fini(struct owners *o, struct owner *w)
 {
 	close_usage(o, w);
-	free(w->cgroup);
+	free(w->cgroups.id);
 	free(w->base.cpu);
 	free(w->last.cpu);
 	*w = (struct owner){.state = OWNER_FREE};
@@ -197,18 +197,17 @@ static void drop_netns(struct owners *o, struct owner *w)
 	drop_devs(o, &w->who);
 }
 
-static bool has_cgroup(const struct owner *w, uint64_t id)
+static bool has_cgroup(const struct owner_cgroups *c, uint64_t id)
 {
-	return w->n_cgroups && bsearch(&id, w->cgroup, w->n_cgroups, sizeof(id), by_id);
+	return c->n && bsearch(&id, c->id, c->n, sizeof(id), by_id);
 }
 
 static void drop_cgroups(struct owners *o, struct owner *w)
 {
-	for (uint32_t i = 0; i < w->n_cgroups; i++)
-		softirq_unset_cgroup(o->soft, w->cgroup[i]);
-	free(w->cgroup);
-	w->cgroup = NULL;
-	w->n_cgroups = 0;
+	for (uint32_t i = 0; i < w->cgroups.n; i++)
+		softirq_unset_cgroup(o->soft, w->cgroups.id[i]);
+	free(w->cgroups.id);
+	w->cgroups = (struct owner_cgroups){0};
 }
 
 /* A directory that processes of an owner may be in. */
@@ -276,32 +275,32 @@ static void claims_settle(struct claims *c)
 }
 
 /* Tells the kernel of directories that are new to @w. @now: what is its; taken over */
-static int set_cgroups(struct owners *o, struct owner *w, struct owner *now, struct err *e)
+static int set_cgroups(struct owners *o, struct owner *w, const struct owner_cgroups *now,
+	struct err *e)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < now->n_cgroups; i++)
-		if (!has_cgroup(w, now->cgroup[i]))
-			r = softirq_set_cgroup(o->soft, now->cgroup[i], number_of(o, w), e);
-	free(w->cgroup);
-	w->cgroup = now->cgroup;
-	w->n_cgroups = now->n_cgroups;
+	for (uint32_t i = 0; r == 0 && i < now->n; i++)
+		if (!has_cgroup(&w->cgroups, now->id[i]))
+			r = softirq_set_cgroup(o->soft, now->id[i], number_of(o, w), e);
+	free(w->cgroups.id);
+	w->cgroups = *now;
 	return r;
 }
 
 /* The part of @c, from its row @at on, that is @number's. Return: behind its last row. */
-static uint32_t claims_of(const struct claims *c, uint32_t at, uint32_t number, struct owner *ret)
+static uint32_t claims_of(const struct claims *c, uint32_t at, uint32_t number,
+	struct owner_cgroups *ret)
 {
 	uint32_t end = at;
 
-	*ret = (struct owner){0};
 	while (end < c->n && c->at[end].owner == number)
 		end++;
-	ret->n_cgroups = end - at;
+	*ret = (struct owner_cgroups){.n = end - at};
 	if (end > at)
-		ret->cgroup = xcalloc(end - at, sizeof(*ret->cgroup));
+		ret->id = xcalloc(end - at, sizeof(*ret->id));
 	for (uint32_t i = at; i < end; i++)
-		ret->cgroup[i - at] = c->at[i].id;
+		ret->id[i - at] = c->at[i].id;
 	return end;
 }
 
@@ -470,7 +469,7 @@ static int book_netns(struct owners *o, struct err *e)
 static int book_cgroups(struct owners *o, struct err *e)
 {
 	_cleanup_(claims_fini) struct claims claims = {0};
-	_cleanup_(freep) struct owner *now = xcalloc(o->n, sizeof(*now));
+	_cleanup_(freep) struct owner_cgroups *now = xcalloc(o->n, sizeof(*now));
 	uint32_t at = 0;
 	int r = 0;
 
@@ -480,15 +479,15 @@ static int book_cgroups(struct owners *o, struct err *e)
 	claims_settle(&claims);
 	for (uint32_t i = SOFTIRQ_FIRST; i < o->n; i++) {
 		at = claims_of(&claims, at, i, &now[i]);
-		for (uint32_t k = 0; k < o->at[i].n_cgroups; k++)
-			if (!has_cgroup(&now[i], o->at[i].cgroup[k]))
-				softirq_unset_cgroup(o->soft, o->at[i].cgroup[k]);
+		for (uint32_t k = 0; k < o->at[i].cgroups.n; k++)
+			if (!has_cgroup(&now[i], o->at[i].cgroups.id[k]))
+				softirq_unset_cgroup(o->soft, o->at[i].cgroups.id[k]);
 	}
 	for (uint32_t i = SOFTIRQ_FIRST; i < o->n; i++) {
 		if (r == 0 && o->at[i].state == OWNER_LIVE)
 			r = no_room(o, &o->at[i], set_cgroups(o, &o->at[i], &now[i], e));
 		else
-			free(now[i].cgroup);
+			free(now[i].id);
 	}
 	return r;
 }

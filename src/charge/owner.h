@@ -26,6 +26,12 @@ struct owner_reading {
 	bool process_known;
 };
 
+/* Directories whose processes are an owner's. */
+struct owner_cgroups {
+	uint32_t n;
+	uint64_t *id; /* [n], sorted */
+};
+
 struct owner {
 	enum owner_state state;
 	bool came;       /* after the begin */
@@ -35,9 +41,8 @@ struct owner {
 	bool new_devs;   /* its devices are others than the kernel has been told of */
 	uint64_t serial; /* order in which they were found */
 	struct container who;
-	uint32_t n_cgroups;
-	uint64_t *cgroup; /* [n_cgroups], sorted: directories whose processes are its */
-	int usage_fd;     /* 0: not open */
+	struct owner_cgroups cgroups;
+	int usage_fd; /* 0: not open */
 	struct owner_reading base, last;
 };
 

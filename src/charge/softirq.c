@@ -2,6 +2,7 @@
 
 #include "base/macro.h"
 #include "base/mem.h"
+#include "charge/account.h"
 #include "charge/softirq_kernel.h"
 #include "sys/ebpf.h"
 
@@ -284,16 +285,12 @@ void softirq_read(const struct softirq *s, uint32_t cpu, uint32_t owner,
 
 void softirq_read_sum(const struct softirq *s, uint32_t owner, struct softirq_account *ret)
 {
-	uint64_t *sum = (uint64_t *)ret;
-
 	*ret = (struct softirq_account){0};
 	for (uint32_t cpu = 0; cpu < s->n_cpus; cpu++) {
 		struct softirq_account one;
-		const uint64_t *word = (const uint64_t *)&one;
 
 		softirq_read(s, cpu, owner, &one);
-		for (size_t i = 0; i < sizeof(one) / sizeof(*word); i++)
-			sum[i] += word[i];
+		account_add(ret, &one);
 	}
 }
 

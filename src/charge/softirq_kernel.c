@@ -2,6 +2,7 @@
 
 #include "base/macro.h"
 #include "sys/ebpf.h"
+#include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/kconfig.h"
 
@@ -32,25 +33,13 @@ bool softirq_traces(const struct btf *btf, const char *tracepoint)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
-/* In "3:cpu,cpuacct:/" of /proc/self/cgroup the cpu controller has a hierarchy of v1. */
+/* Else the cpu controller has a hierarchy of v1. */
 static bool cpu_is_v2(void)
 {
-	char text[8192], *rest = text;
+	char text[8192], path[sizeof(text)];
 
-	if (file_read("/proc/self/cgroup", text, sizeof(text), NULL) < 0)
-		return false;
-	for (char *line; (line = strsep(&rest, "\n"));) {
-		char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		*names++ = '\0';
-		*path = '\0';
-		for (char *name; (name = strsep(&names, ","));)
-			if (strcmp(name, "cpu") == 0)
-				return false;
-	}
-	return true;
+	return file_read("/proc/self/cgroup", text, sizeof(text), NULL) >= 0 &&
+	       !cgroup_path_of(text, "cpu", path, sizeof(path));
 }
 
 /*

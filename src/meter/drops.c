@@ -168,8 +168,8 @@ static int drops_end(void *state, const struct meter_scope *scope, void *reading
 	int r = sample(s, reading, e);
 
 	(void)scope;
-	for (size_t i = 0; r == 0 && i < sizeof(struct drops_reading) / sizeof(*now); i++)
-		now[i] -= MIN(now[i], before[i]);
+	if (r == 0)
+		meter_since(now, before, sizeof(struct drops_reading) / sizeof(*now));
 	return r;
 }
 

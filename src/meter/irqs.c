@@ -91,12 +91,6 @@ static int irqs_begin(void *state, const struct meter_scope *scope, struct err *
 	return sample(s, &s->begin, e);
 }
 
-static void subtract(uint64_t *a, const uint64_t *b, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		a[i] -= MIN(a[i], b[i]);
-}
-
 static int irqs_end(void *state, const struct meter_scope *scope, void *reading, struct err *e)
 {
 	struct irqs_state *s = state;
@@ -106,9 +100,9 @@ static int irqs_end(void *state, const struct meter_scope *scope, void *reading,
 	(void)scope;
 	if (r == 0 && x->n_cpus != s->begin.n_cpus)
 		r = err_say(e, EAGAIN, "a CPU came or went during the trial");
-	subtract(x->net_rx, s->begin.net_rx, x->n_cpus);
-	subtract(x->net_tx, s->begin.net_tx, x->n_cpus);
-	subtract(x->device_irqs, s->begin.device_irqs, x->n_cpus);
+	meter_since(x->net_rx, s->begin.net_rx, x->n_cpus);
+	meter_since(x->net_tx, s->begin.net_tx, x->n_cpus);
+	meter_since(x->device_irqs, s->begin.device_irqs, x->n_cpus);
 	return r;
 }
 

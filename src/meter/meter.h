@@ -16,6 +16,13 @@
 
 struct softirq_ends;
 
+/* Of counters, what was counted since; one that went back has counted nothing. */
+static inline void meter_since(uint64_t *now, const uint64_t *then, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		now[i] -= MIN(now[i], then[i]);
+}
+
 /* What a meter may look at besides the machine. */
 struct meter_scope {
 	const int *tcp_fds; /* [n_tcp_fds] sockets on which this end sends payload */

@@ -125,16 +125,6 @@ static const struct field softirq_fields[] = {
 	FIELD_END,
 };
 
-static int own_netns(uint32_t *ret, struct err *e)
-{
-	struct stat st;
-
-	if (stat("/proc/thread-self/ns/net", &st) < 0)
-		return err_set(e, errno, "cannot tell the network namespace");
-	*ret = (uint32_t)st.st_ino;
-	return 0;
-}
-
 /* 0: it has none here. */
 static uint32_t netns_of(const struct softirq_end *end)
 {
@@ -142,7 +132,7 @@ static uint32_t netns_of(const struct softirq_end *end)
 	uint32_t own = 0;
 
 	if (end->netns_fd == SOFTIRQ_HERE)
-		return own_netns(&own, NULL) == 0 ? own : 0;
+		return ns_net_own(&own, NULL) == 0 ? own : 0;
 	return end->netns_fd >= 0 && fstat(end->netns_fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
 }
 
@@ -180,7 +170,7 @@ static int tell_here(struct softirq_state *s, const struct softirq_ends *ends, s
 {
 	_cleanup_(rt_closep) struct rt *rt = NULL;
 	uint32_t here = 0;
-	int r = own_netns(&here, e);
+	int r = ns_net_own(&here, e);
 
 	if (r < 0 || here == netns_of(&ends->near) || here == netns_of(&ends->far))
 		return r;
@@ -328,12 +318,6 @@ static int softirq_meter_begin(void *state, const struct meter_scope *scope, str
 	return 0;
 }
 
-static void subtract(uint64_t *now, const uint64_t *then, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		now[i] -= MIN(now[i], then[i]);
-}
-
 static int softirq_meter_end(void *state, const struct meter_scope *scope, void *reading,
 	struct err *e)
 {
@@ -348,7 +332,7 @@ static int softirq_meter_end(void *state, const struct meter_scope *scope, void 
 		char *now = (char *)x + f->offset;
 
 		if (f->type == FIELD_T_U64 || f->type == FIELD_T_U64S)
-			subtract((uint64_t *)now, (const uint64_t *)then,
+			meter_since((uint64_t *)now, (const uint64_t *)then,
 				f->type == FIELD_T_U64 ? 1 : x->n_cpus);
 	}
 	x->span_ns = clock_now_ns() - s->begin_ns;

@@ -93,6 +93,11 @@ bool cgroup_mount_point(const char *name, char *ret, size_t size)
 	return false;
 }
 
+bool cgroup_cpu_root(char *ret, size_t size)
+{
+	return cgroup_mount_point("cpu", ret, size) || cgroup_mount_point("", ret, size);
+}
+
 const char *cgroup_with(const struct cgroup *cg, const char *file)
 {
 	char path[PATH_MAX + 64];

@@ -73,5 +73,7 @@ void cgroup_limits(char *ret, size_t size);
  */
 /* Where it is mounted whole, as this process sees it. Return: false when it is not. */
 bool cgroup_mount_point(const char *hierarchy, char *ret, size_t size);
+/* The one that has CPU time and quotas: v1's cpu, else v2. Return: false: neither is mounted. */
+bool cgroup_cpu_root(char *ret, size_t size);
 /* The path there in the text of /proc/PID/cgroup. Return: false: it has no such line. */
 bool cgroup_path_of(const char *text, const char *hierarchy, char *ret, size_t size);

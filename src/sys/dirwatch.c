@@ -121,11 +121,6 @@ int dirwatch_fd(const struct dirwatch *w)
 	return w->fd;
 }
 
-uint32_t dirwatch_n(const struct dirwatch *w)
-{
-	return w->n;
-}
-
 bool dirwatch_is_short(const struct dirwatch *w)
 {
 	return w->is_short;

@@ -28,6 +28,5 @@ DEFINE_CLEANUP(struct dirwatch *, dirwatch_close, dirwatch_closep)
 int dirwatch_fd(const struct dirwatch *w);
 /* Takes what was said, and watches what is new. Return: did any directory come or go? */
 bool dirwatch_take(struct dirwatch *w);
-/* How many are watched; is anything not, for lack of room? */
-uint32_t dirwatch_n(const struct dirwatch *w);
+/* Is anything not watched, for lack of room? */
 bool dirwatch_is_short(const struct dirwatch *w);

@@ -148,6 +148,16 @@ void ns_scope_leave(struct ns_scope *s)
 	closep(&s->home_fd);
 }
 
+int ns_net_own(uint32_t *ret, struct err *e)
+{
+	struct stat st;
+
+	if (stat("/proc/thread-self/ns/net", &st) < 0)
+		return err_set(e, errno, "cannot stat /proc/thread-self/ns/net");
+	*ret = (uint32_t)st.st_ino;
+	return 0;
+}
+
 /* Ref: since v5.14, net/core/sock.c SO_NETNS_COOKIE */
 uint64_t ns_net_cookie(int netns_fd)
 {

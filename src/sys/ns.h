@@ -38,5 +38,8 @@ struct ns_scope {
 int ns_scope_enter(struct ns_scope *s, int netns_fd, struct err *e) must_check_;
 void ns_scope_leave(struct ns_scope *s);
 
+/* The inode of the calling thread's network namespace. */
+int ns_net_own(uint32_t *ret, struct err *e) must_check_;
+
 /* A number of the namespace that no other one ever has, as inodes may; 0: unknown. */
 uint64_t ns_net_cookie(int netns_fd);

@@ -57,6 +57,19 @@ static int take_peer(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* Messages of the answer go to @take. Return: libnl's. */
+static int ask(struct rt *rt, struct nl_msg *msg, nl_recvmsg_msg_cb_t take, void *arg)
+{
+	int r = nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_CUSTOM, take, arg);
+
+	if (r == 0)
+		r = nl_send_auto(rt->sk, msg);
+	if (r >= 0)
+		r = nl_recvmsgs_default(rt->sk);
+	(void)nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	return r;
+}
+
 /* One dump, whose messages are read as they come: nothing else of devices is wanted. */
 static int dump_links(struct rt *rt, struct peers *p)
 {
@@ -67,14 +80,7 @@ static int dump_links(struct rt *rt, struct peers *p)
 
 	if (r == 0) /* counters are half of what each device has to say */
 		r = nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	if (r == 0)
-		r = nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_CUSTOM, take_peer, p);
-	if (r == 0)
-		r = nl_send_auto(rt->sk, msg);
-	if (r >= 0)
-		r = nl_recvmsgs_default(rt->sk);
-	(void)nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
-	return r;
+	return r == 0 ? ask(rt, msg, take_peer, p) : r;
 }
 
 int rt_peers(struct rt *rt, struct rt_peer **ret, uint32_t *ret_n, struct err *e)
@@ -105,21 +111,6 @@ static int take_nsid(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* The answer is a message of its own before the acknowledgement; an error is one instead. */
-static int ask_nsid(struct rt *rt, struct nl_msg *msg, int32_t *nsid)
-{
-	int r = nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_CUSTOM, take_nsid, nsid);
-
-	if (r == 0)
-		r = nl_send_auto(rt->sk, msg);
-	if (r >= 0)
-		r = nl_recvmsgs_default(rt->sk);
-	if (r >= 0)
-		r = nl_wait_for_ack(rt->sk);
-	(void)nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
-	return r;
-}
-
 /* Ref: net/core/net_namespace.c rtnl_net_getid */
 int rt_nsid(struct rt *rt, int netns_fd, int32_t *ret, struct err *e)
 {
@@ -134,7 +125,9 @@ int rt_nsid(struct rt *rt, int netns_fd, int32_t *ret, struct err *e)
 	if (r == 0)
 		r = nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd);
 	if (r == 0)
-		r = ask_nsid(rt, msg, &nsid);
+		r = ask(rt, msg, take_nsid, &nsid);
+	if (r >= 0) /* the answer is a message of its own before this; an error is one instead */
+		r = nl_wait_for_ack(rt->sk);
 	if (r < 0)
 		return rt_fail(e, r, "cannot ask for the number of a network namespace");
 	*ret = nsid;

@@ -13,19 +13,17 @@
 #include "sys/file.h"
 #include "sys/janitor.h"
 #include "sys/ns.h"
+#include "sys/rtdev.h"
 #include "sys/rtlink.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,12 +36,10 @@
 /* A device is what it is, whatever it is called. */
 static void rename_device(const char *from, const char *to)
 {
-	_cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = {0};
+	_cleanup_(rt_closep) struct rt *rt = NULL;
 
-	str_set(ifr.ifr_name, from);
-	str_set(ifr.ifr_newname, to);
-	assert_int_equal(ioctl(fd, SIOCSIFNAME, &ifr), 0);
+	must(rt_open_here(&rt, &e_));
+	must(rt_rename(rt, from, to, &e_));
 }
 
 /* The test's own tree of cgroups, in each hierarchy that matters. */

@@ -43,8 +43,7 @@ static int group_begin(void **state)
 	struct cpuquota q;
 
 	(void)state;
-	if (!cgroup_mount_point("cpu", root, sizeof(root)) &&
-		!cgroup_mount_point("", root, sizeof(root)))
+	if (!cgroup_cpu_root(root, sizeof(root)))
 		return -1;
 	snprintf(cgroup_dir, sizeof(cgroup_dir), "%s/tare-test-guard-%d", root, getpid());
 	if (janitor_start(&janitor, &e) < 0 || janitor_note_tree(janitor, cgroup_dir, &e) < 0)

@@ -629,16 +629,10 @@ static void bills_the_queue(void **state)
 static uint64_t cgroup_id(const struct topo *t, const struct cgroup *cg)
 {
 	const char *file = softirq_kernel(t->s)->ebpf_cgroup2 ? "cpu.weight" : "cpu.shares";
+	const char *dir = cgroup_with(cg, file);
+	struct stat st;
 
-	for (uint32_t i = 0; i < cg->n_dirs; i++) {
-		struct stat st;
-		char path[PATH_MAX + 32];
-
-		snprintf(path, sizeof(path), "%s/%s", cg->dir[i], file);
-		if (access(path, F_OK) == 0 && stat(cg->dir[i], &st) == 0)
-			return st.st_ino;
-	}
-	return 0;
+	return dir && stat(dir, &st) == 0 ? st.st_ino : 0;
 }
 
 /* As a process of that cgroup. Never returns. */

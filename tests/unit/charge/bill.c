@@ -193,7 +193,7 @@ int containers_scan(struct container_list *ret, const struct container_cfg *cfg,
 	*ret = (struct container_list){0};
 	if (fake.scan_says < 0)
 		return err_say(e, -fake.scan_says, "cannot scan");
-	if (named(cfg->netns) || named(cfg->cgroup))
+	if (!cfg->gone_ok && (named(cfg->netns) || named(cfg->cgroup)))
 		return err_say(e, ENOENT, "no such");
 	ret->item = xcalloc(fake.n + 1, sizeof(*ret->item));
 	/* Places change from scan to scan. */
@@ -341,9 +341,8 @@ static struct bill next(struct charge *c)
 static struct bill total(struct charge *c)
 {
 	struct bill b;
-	struct err e = {0};
 
-	assert_int_equal(charge_total(c, &b, &e), 0);
+	charge_total(c, &b);
 	return b;
 }
 
