@@ -139,12 +139,17 @@ static __always_inline int drop_is_kept(const struct drop_packet *p,
 }
 
 /* The two bits of ECN stand in the first two bytes of either header. Ref: RFC 3168 s.5 */
+static __always_inline __u16 ecn_bits(const struct drop_packet *p)
+{
+	return p->ipv6 ? bpf_htons(0x0030) : bpf_htons(0x0003);
+}
+
 static __always_inline int drop_has_ecn(const struct drop_packet *p)
 {
-	return (p->word & (p->ipv6 ? bpf_htons(0x0030) : bpf_htons(0x0003))) != 0;
+	return (p->word & ecn_bits(p)) != 0;
 }
 
 static __always_inline __u16 drop_ce_word(const struct drop_packet *p)
 {
-	return p->word | (p->ipv6 ? bpf_htons(0x0030) : bpf_htons(0x0003));
+	return p->word | ecn_bits(p);
 }

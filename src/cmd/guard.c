@@ -78,7 +78,7 @@ static bool any_drops(const struct guard_rules *rules, const struct guard_cfg *c
 
 static int cpu_root(char *ret, size_t size, struct err *e)
 {
-	if (cgroup_mount_point("cpu", ret, size) || cgroup_mount_point("", ret, size))
+	if (cgroup_cpu_root(ret, size))
 		return 0;
 	return err_say(e, ENOENT, "no hierarchy of cgroups is mounted that has their CPU time");
 }
@@ -204,17 +204,15 @@ static int open_billing(struct billing *ret, const struct charge_asked *asked)
 }
 
 /* As it was asked for. What can't be measured is left out, and that is said. */
-static int find_irq_cost(struct irq_cost *ret, const struct guard_ask *ask)
+static int find_irq_cost(struct irq_cost *ret, const struct guard_ask *ask, uint64_t asked_ns)
 {
 	struct err e = {0};
 	int r;
 
-	*ret = (struct irq_cost){0};
-	r = irq_cost_parse(ask->cfg.irq, &ret->ns, &e);
-	if (r == 0 && ret->ns != IRQ_COST_AUTO)
+	*ret = (struct irq_cost){.ns = asked_ns};
+	if (asked_ns != IRQ_COST_AUTO)
 		return EXIT_DONE;
-	if (r == 0)
-		r = irq_cost_measure_here(ret, &e);
+	r = irq_cost_measure_here(ret, &e);
 	if (r < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	if (r > 0)
@@ -236,7 +234,7 @@ static int calibrate(void)
 }
 
 static int guard_with(const struct guard_ask *ask, const struct guard_rules *rules,
-	const struct charge_asked *asked)
+	const struct charge_asked *asked, uint64_t irq_ns)
 {
 	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
 	_cleanup_(billing_fini) struct billing billing = {0};
@@ -270,7 +268,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 		args.drop = &early_ops;
 		args.drop_ctx = early;
 	}
-	r = find_irq_cost(&irq, ask);
+	r = find_irq_cost(&irq, ask, irq_ns);
 	if (r != EXIT_DONE)
 		return r;
 	softirq_set_irq_cost(charge_softirq(billing.charge), irq.ns);
@@ -303,7 +301,7 @@ static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 		charge_ask(asked, &cfg->guard.find, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
 	asked->cfg.enforce = any_drops(&rules, &cfg->guard.cfg);
-	return guard_with(&cfg->guard, &rules, asked);
+	return guard_with(&cfg->guard, &rules, asked, irq_ns);
 }
 
 const struct command command_guard = {

@@ -97,7 +97,6 @@ int drop_set_port(struct drop *d, uint32_t owner, uint8_t proto, uint16_t port, 
 int drop_set_dev(struct drop *d, uint32_t owner, int ifindex, struct err *e) must_check_;
 /* Forgets it; fine if it is not there. */
 void drop_unset_addr(struct drop *d, const char *prefix);
-void drop_unset_port(struct drop *d, uint8_t proto, uint16_t port);
 void drop_unset_dev(struct drop *d, int ifindex);
 
 /* How an owner's packets are dropped; without: from an empty bucket on, of every class. */

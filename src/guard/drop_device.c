@@ -79,7 +79,7 @@ static int attach_tc(struct drop *d, const struct place *p, struct drop_attached
 		return err_say(e, EOPNOTSUPP,
 			"a filter inside a container would stay there after kill -9; links of tc "
 			"programs, which do not, take Linux 6.6");
-	r = tcx_filter_add(&a->filter, &at, drop_program_fd(d, a->hook), e);
+	r = tcx_filter_add(&a->own_qdisc, &at, drop_program_fd(d, a->hook), e);
 	if (r == 0)
 		a->netns_fd = fcntl(p->netns_fd, F_DUPFD_CLOEXEC, 0);
 	return r;
@@ -104,7 +104,7 @@ static int attach(struct drop *d, const struct place *p, uint32_t hook, struct e
 static void detach(struct drop_attached *a)
 {
 	if (a->link_fd < 0 && a->netns_fd >= 0)
-		tcx_filter_remove(&a->filter,
+		tcx_filter_remove(a->own_qdisc,
 			&(struct tcx_hook){a->netns_fd, a->ifindex, a->hook == DROP_TC_EGRESS});
 	closep(&a->link_fd);
 	closep(&a->netns_fd);

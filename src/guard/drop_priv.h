@@ -15,7 +15,7 @@ struct drop_attached {
 	uint32_t hook;
 	int link_fd; /* -1: a filter */
 	int netns_fd;
-	struct tcx_filter filter;
+	bool own_qdisc; /* of a filter: clsact was not there before */
 };
 
 struct drop {

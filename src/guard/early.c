@@ -89,8 +89,7 @@ void early_close(struct early *x)
 {
 	for (uint32_t i = 0; i < SOFTIRQ_MAX_OWNERS; i++)
 		forget(x, i);
-	if (x->drop)
-		drop_close(x->drop);
+	drop_close(x->drop);
 	free(x);
 }
 

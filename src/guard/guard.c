@@ -51,35 +51,33 @@ static int open_claims(const char *cpu_root)
 {
 	char path[PATH_MAX];
 
-	if (!cpu_root)
-		return -1;
 	snprintf(path, sizeof(path), "%s/cgroup.procs", cpu_root);
 	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static int set_lock(const struct guard *g, const struct client *c, short type)
+{
+	struct flock at = {.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(c->ward.id & INT64_MAX),
+		.l_len = 1};
+
+	return fcntl(g->claims_fd, F_OFD_SETLK, &at);
 }
 
 /* Return: false: another guard has it. Where nothing can be locked it is nobody's. */
 static bool claim(const struct guard *g, struct client *c)
 {
-	struct flock at = {.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(c->ward.id & INT64_MAX),
-		.l_len = 1};
-
 	if (g->claims_fd < 0)
 		return true;
-	c->claimed = fcntl(g->claims_fd, F_OFD_SETLK, &at) == 0;
+	c->claimed = set_lock(g, c, F_WRLCK) == 0;
 	return c->claimed || (errno != EAGAIN && errno != EACCES);
 }
 
 static void unclaim(const struct guard *g, struct client *c)
 {
-	struct flock at = {.l_type = F_UNLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(c->ward.id & INT64_MAX),
-		.l_len = 1};
-
 	if (c->claimed)
-		(void)fcntl(g->claims_fd, F_OFD_SETLK, &at);
+		(void)set_lock(g, c, F_UNLCK);
 	c->claimed = false;
 }
 

@@ -48,30 +48,17 @@ struct loop {
 	struct err why;
 };
 
-static uint64_t calibrate(uint64_t *ret_step_ns)
-{
-	uint64_t step[N_STEPS], last_ns = clock_now_ns();
-
-	for (uint32_t i = 0; i < N_STEPS; i++) {
-		const uint64_t now_ns = clock_now_ns();
-
-		step[i] = now_ns - last_ns;
-		last_ns = now_ns;
-	}
-	return gaps_least_ns(step, N_STEPS, ret_step_ns);
-}
-
 static void *loop_run(void *arg)
 {
 	struct loop *l = arg;
-	uint64_t least_ns, last_ns;
+	uint64_t step[N_STEPS], least_ns, last_ns;
 	uint32_t n = 0;
 
 	if (affinity_pin(l->cpu, &l->why) < 0) {
 		atomic_store(&l->failed, true);
 		return NULL;
 	}
-	least_ns = calibrate(&l->step_ns);
+	least_ns = gaps_calibrate(step, N_STEPS, &l->step_ns);
 	atomic_store(&l->ready, true);
 	last_ns = clock_now_ns();
 	while (n < MAX_GAPS && !atomic_load_explicit(&l->stop, memory_order_relaxed)) {

@@ -30,7 +30,7 @@ int irq_cost_measure(struct irq_cost *ret, uint32_t cpu, uint32_t from_cpu, stru
 /* The same on the first and the last CPU that are allowed. */
 int irq_cost_measure_here(struct irq_cost *ret, struct err *e) must_check_;
 
-/* "auto", or a time: @ret_ns; GUARD_IRQ_AUTO: it is to be measured. */
+/* "auto", or a time: @ret_ns; IRQ_COST_AUTO: it is to be measured. */
 #define IRQ_COST_AUTO UINT64_MAX
 int irq_cost_parse(const char *text, uint64_t *ret_ns, struct err *e) must_check_;
 

@@ -220,29 +220,6 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	return statefile_write(s->dir_fd, &s->rec, e);
 }
 
-/* What was somebody's since the guard wrote @last stays. */
-static int put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
-{
-	_cleanup_(closep) int fd = guard_cgroup_open(x->dir, x->id);
-	struct cpuquota now, then = x->was;
-	char path[GUARD_FD_PATH];
-	int r;
-
-	if (fd < 0)
-		return 0; /* gone */
-	guard_cgroup_path(fd, path);
-	r = cpuquota_read(path, &now, e);
-	if (r == 0 && last && now.quota_us != last->quota_us)
-		then.quota_us = now.quota_us;
-	if (r == 0 && last && now.period_us != last->period_us)
-		then.period_us = now.period_us;
-	if (r == 0)
-		r = cpuquota_write(path, &then, e);
-	if (r == -ENOENT)
-		return 0;
-	return r < 0 ? err_wrap(e, "%s", x->dir) : 0;
-}
-
 int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquota *last,
 	struct err *e)
 {
@@ -251,7 +228,7 @@ int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquo
 
 	if (!x)
 		return 0;
-	r = put_back(x, last, e);
+	r = statefile_put_back(x, last, e);
 	if (r < 0)
 		return r;
 	guard_record_remove(&s->rec, x);

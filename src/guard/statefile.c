@@ -113,13 +113,6 @@ int statefile_lock(int dir_fd, int *ret_fd, struct err *e)
 	return 0;
 }
 
-static int boot_id(char *ret, size_t size, struct err *e)
-{
-	int r = file_read("/proc/sys/kernel/random/boot_id", ret, size, e);
-
-	return r < 0 ? r : 0;
-}
-
 /* Return: 1 when there is none. */
 static int read_text(int dir_fd, char **ret, size_t *ret_len, struct err *e)
 {
@@ -153,7 +146,7 @@ int statefile_read(int dir_fd, struct guard_record *ret, struct err *e)
 	_cleanup_(freep) char *text = NULL;
 	struct guard_record now = {0};
 	size_t len = 0;
-	int r = boot_id(now.boot, sizeof(now.boot), e);
+	int r = file_read("/proc/sys/kernel/random/boot_id", now.boot, sizeof(now.boot), e);
 
 	if (r < 0)
 		return r;
@@ -232,26 +225,34 @@ void guard_cgroup_path(int fd, char ret[static GUARD_FD_PATH])
 	snprintf(ret, GUARD_FD_PATH, "/proc/self/fd/%d", fd);
 }
 
-/* Return: 0 when it is as it was, or is gone. */
-static int restore_one(const struct guard_entry *x, struct err *e)
+int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
 {
 	_cleanup_(closep) int fd = guard_cgroup_open(x->dir, x->id);
+	struct cpuquota now, then = x->was;
 	char path[GUARD_FD_PATH];
-	int r = fd;
+	int r = 0;
 
-	if (fd >= 0) {
-		guard_cgroup_path(fd, path);
-		r = cpuquota_write(path, &x->was, e);
-		if (r < 0 && r != -ENOENT)
-			return err_wrap(e, "%s", x->dir);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	if (fd < 0)
+		return err_set(e, -fd, "%s", x->dir);
+	guard_cgroup_path(fd, path);
+	if (last) {
+		r = cpuquota_read(path, &now, e);
+		if (r == 0)
+			then = cpuquota_kept(&x->was, last, &now);
 	}
-	return r == -ENOENT || r == -ENOTDIR || r >= 0 ? 0 : err_set(e, -r, "%s", x->dir);
+	if (r == 0)
+		r = cpuquota_write(path, &then, e);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? err_wrap(e, "%s", x->dir) : 0;
 }
 
 void statefile_lift(const struct guard_record *rec)
 {
 	for (uint32_t i = rec->n; i-- > 0;)
-		(void)restore_one(&rec->item[i], NULL);
+		(void)!statefile_put_back(&rec->item[i], NULL, NULL);
 }
 
 int statefile_restore(int dir_fd, struct guard_record *rec, uint32_t *ret_n, struct err *e)
@@ -261,7 +262,7 @@ int statefile_restore(int dir_fd, struct guard_record *rec, uint32_t *ret_n, str
 	*ret_n = 0;
 	/* The last first, as it was noted: what is lowered last is what may stand in the way. */
 	for (uint32_t i = rec->n; i-- > 0;) {
-		r = restore_one(&rec->item[i], first == 0 ? e : NULL);
+		r = statefile_put_back(&rec->item[i], NULL, first == 0 ? e : NULL);
 		if (r < 0) {
 			first = first == 0 ? r : first;
 			continue;

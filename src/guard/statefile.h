@@ -21,6 +21,15 @@ int statefile_read(int dir_fd, struct guard_record *ret, struct err *e) must_che
 int statefile_write(int dir_fd, const struct guard_record *r, struct err *e) must_check_;
 
 /*
+ * statefile_put_back() - one cgroup as it was noted; what somebody has set since @last, which the
+ *                        guard wrote last, stays. @last: NULL: not known
+ *
+ * Return: 0 when that is done, or the cgroup is gone.
+ */
+int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
+	must_check_;
+
+/*
  * statefile_restore() - put all of a record back; it keeps what could not be, and is written.
  *
  * Return: 0, or negative errno of the first that could not be.

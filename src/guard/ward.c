@@ -128,13 +128,9 @@ int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
 static int changed_by_others(struct ward *w, struct guard_state *s, const char *path,
 	const struct cpuquota *now, struct err *e)
 {
-	struct cpuquota was = w->was;
+	const struct cpuquota was = cpuquota_kept(&w->was, &w->now, now);
 	int r;
 
-	if (now->quota_us != w->now.quota_us)
-		was.quota_us = now->quota_us;
-	if (now->period_us != w->now.period_us)
-		was.period_us = now->period_us;
 	w->n_changes++;
 	w->now = *now;
 	/* It is what is to be put back, whether it can be guarded with it or not. */

@@ -1,5 +1,6 @@
 #include "stat/gaps.h"
 
+#include "base/clock.h"
 #include "base/macro.h"
 
 #include <stdlib.h>
@@ -21,6 +22,19 @@ uint64_t gaps_least_ns(uint64_t *step, uint32_t n, uint64_t *ret_step_ns)
 	qsort(step, n, sizeof(*step), by_size);
 	*ret_step_ns = step[n / 2];
 	return MIN(MAX(STEPS * step[n / 2], (uint64_t)LEAST_MIN_NS), (uint64_t)LEAST_MAX_NS);
+}
+
+uint64_t gaps_calibrate(uint64_t *step, uint32_t n, uint64_t *ret_step_ns)
+{
+	uint64_t last_ns = clock_now_ns();
+
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t now_ns = clock_now_ns();
+
+		step[i] = now_ns - last_ns;
+		last_ns = now_ns;
+	}
+	return gaps_least_ns(step, n, ret_step_ns);
 }
 
 void gaps_begin(struct gaps *g, uint64_t least_ns, uint64_t begin_ns, uint64_t end_ns)

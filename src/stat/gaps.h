@@ -30,6 +30,8 @@ struct gaps {
  * @ret_step_ns: their median
  */
 uint64_t gaps_least_ns(uint64_t *step, uint32_t n, uint64_t *ret_step_ns);
+/* The same of @n turns that only read the clock, made now. @step: [n], room for them */
+uint64_t gaps_calibrate(uint64_t *step, uint32_t n, uint64_t *ret_step_ns);
 
 void gaps_begin(struct gaps *g, uint64_t least_ns, uint64_t begin_ns, uint64_t end_ns);
 

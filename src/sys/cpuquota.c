@@ -19,6 +19,14 @@ bool cpuquota_same(const struct cpuquota *a, const struct cpuquota *b)
 	return a->quota_us == b->quota_us && a->period_us == b->period_us;
 }
 
+struct cpuquota cpuquota_kept(const struct cpuquota *was, const struct cpuquota *last,
+	const struct cpuquota *now)
+{
+	return (struct cpuquota){.quota_us = now->quota_us != last->quota_us ? now->quota_us
+									     : was->quota_us,
+		.period_us = now->period_us != last->period_us ? now->period_us : was->period_us};
+}
+
 static bool has(const char *dir, const char *file)
 {
 	char path[PATH_MAX];

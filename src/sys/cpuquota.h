@@ -22,6 +22,9 @@ struct cpuquota {
 };
 
 bool cpuquota_same(const struct cpuquota *a, const struct cpuquota *b);
+/* What was before, but for what somebody has set since @last was written; @now: what is there. */
+struct cpuquota cpuquota_kept(const struct cpuquota *was, const struct cpuquota *last,
+	const struct cpuquota *now);
 
 /*
  * @dir: the cgroup's directory, of the v1 cpu hierarchy or of v2

@@ -19,16 +19,11 @@
 #define FILTER_HANDLE   0x7a6eU
 #define FILTER_PRIORITY 1U
 
-static int enter(struct ns_scope *scope, const struct tcx_hook *at, struct err *e)
-{
-	return at->netns_fd < 0 ? 0 : ns_scope_enter(scope, at->netns_fd, e);
-}
-
 int tcx_attach(int *ret_fd, const struct tcx_hook *at, int prog_fd, struct err *e)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = TCX_BEFORE);
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int fd, r = enter(&scope, at, e);
+	int fd, r = ns_scope_enter(&scope, at->netns_fd, e);
 
 	if (r < 0)
 		return r;
@@ -73,13 +68,29 @@ static bool is_ours(const struct bpf_tc_hook *hook, int prog_fd)
 	       strcmp(there.name, own.name) == 0;
 }
 
-int tcx_filter_add(struct tcx_filter *ret, const struct tcx_hook *at, int prog_fd, struct err *e)
+static bool has_other_filters(int ifindex)
+{
+	_cleanup_(rt_closep) struct rt *rt = NULL;
+
+	return rt_open_here(&rt, NULL) < 0 || rt_clsact_filters(rt, ifindex, NULL) != 0;
+}
+
+/* Unless somebody else's filter is there. In its namespace. */
+static void qdisc_remove(struct bpf_tc_hook *hook)
+{
+	if (has_other_filters(hook->ifindex))
+		return;
+	hook->attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	(void)bpf_tc_hook_destroy(hook);
+}
+
+int tcx_filter_add(bool *ret_own_qdisc, const struct tcx_hook *at, int prog_fd, struct err *e)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = FILTER_HANDLE,
 		.priority = FILTER_PRIORITY);
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	struct bpf_tc_hook hook;
-	int created, r = enter(&scope, at, e);
+	int created, r = ns_scope_enter(&scope, at->netns_fd, e);
 
 	if (r < 0)
 		return r;
@@ -90,40 +101,30 @@ int tcx_filter_add(struct tcx_filter *ret, const struct tcx_hook *at, int prog_f
 			"this kernel has no clsact qdisc (CONFIG_NET_SCH_INGRESS)");
 	if (created < 0 && created != -EEXIST)
 		return err_set(e, -created, "cannot give device %d a clsact qdisc", at->ifindex);
-	*ret = (struct tcx_filter){FILTER_HANDLE, FILTER_PRIORITY, created == 0};
+	*ret_own_qdisc = created == 0;
 	if (created != 0 && is_ours(&hook, prog_fd)) {
 		opts.flags = BPF_TC_F_REPLACE;
-		ret->own_qdisc = true; /* most probably: it goes only if it is empty */
+		*ret_own_qdisc = true; /* most probably: it goes only if it is empty */
 	}
 	r = bpf_tc_attach(&hook, &opts);
-	if (r < 0)
-		tcx_filter_remove(&(struct tcx_filter){0, 0, created == 0}, at);
+	if (r < 0 && created == 0)
+		qdisc_remove(&hook);
 	if (r == -EEXIST)
 		return err_say(e, EBUSY, "device %d has another program's filter %#x", at->ifindex,
 			FILTER_HANDLE);
 	return r < 0 ? err_set(e, -r, "cannot attach a tc filter to device %d", at->ifindex) : 0;
 }
 
-static bool has_other_filters(int ifindex)
+void tcx_filter_remove(bool own_qdisc, const struct tcx_hook *at)
 {
-	_cleanup_(rt_closep) struct rt *rt = NULL;
-
-	return rt_open_here(&rt, NULL) < 0 || rt_clsact_filters(rt, ifindex, NULL) != 0;
-}
-
-void tcx_filter_remove(const struct tcx_filter *f, const struct tcx_hook *at)
-{
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = f->handle, .priority = f->priority);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	struct bpf_tc_hook hook;
 
-	if (enter(&scope, at, NULL) < 0)
+	if (ns_scope_enter(&scope, at->netns_fd, NULL) < 0)
 		return;
 	hook_init(&hook, at);
-	if (f->handle)
-		(void)bpf_tc_detach(&hook, &opts); /* gone already: as wanted */
-	if (!f->own_qdisc || has_other_filters(at->ifindex))
-		return;
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	(void)bpf_tc_hook_destroy(&hook);
+	(void)bpf_tc_detach(&hook, &opts); /* gone already: as wanted */
+	if (own_qdisc)
+		qdisc_remove(&hook);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct tcx_hook {
-	int netns_fd; /* -1: the calling thread's namespace */
+	int netns_fd;
 	int ifindex;
 	bool egress;
 };
@@ -23,16 +23,14 @@ struct tcx_hook {
 int tcx_attach(int *ret_fd, const struct tcx_hook *at, int prog_fd, struct err *e) must_check_;
 
 /*
- * A filter of the qdisc clsact. After kill -9 it is still there: the next tcx_filter_add() on that
- * device takes its place, told by its number and the program's name.
+ * tcx_filter_add() - a filter of the qdisc clsact. After kill -9 it is still there: the next
+ *                    tcx_filter_add() on that device takes its place, told by its number and the
+ *                    program's name.
+ * @ret_own_qdisc: clsact was not there before
+ *
+ * Return: 0; -EOPNOTSUPP: no clsact here; -EBUSY: another's filter has that number; or errno.
  */
-struct tcx_filter {
-	uint32_t handle, priority;
-	bool own_qdisc; /* clsact was not there before */
-};
-
-/* Return: 0; -EOPNOTSUPP: no clsact here; -EBUSY: another's filter has that number; or errno. */
-int tcx_filter_add(struct tcx_filter *ret, const struct tcx_hook *at, int prog_fd, struct err *e)
+int tcx_filter_add(bool *ret_own_qdisc, const struct tcx_hook *at, int prog_fd, struct err *e)
 	must_check_;
 /* Removes it, and the qdisc if it is ours and has no other filter. Fine if the device is gone. */
-void tcx_filter_remove(const struct tcx_filter *f, const struct tcx_hook *at);
+void tcx_filter_remove(bool own_qdisc, const struct tcx_hook *at);

@@ -214,6 +214,11 @@ static void payer_pays(void **state)
 	}
 }
 
+static void assert_share(const struct sums *s, double want)
+{
+	assert_true(fabs(s->process / s->t_ns / want - 1) < 0.05);
+}
+
 /* Nothing taken, nothing given: nothing is written, and it has what it would have had. */
 static void calm_is_left_alone(void **state)
 {
@@ -227,7 +232,7 @@ static void calm_is_left_alone(void **state)
 	start(&c, &g, 0.2);
 	s = run(&c, &g, &w, 100 * MS, LONG_RUN_MS * MS);
 	assert_true(s.writes <= 3);
-	assert_true(fabs(s.process / s.t_ns / 0.2 - 1) < 0.05);
+	assert_share(&s, 0.2);
 }
 
 /* Charged with more than it has: the floor is left to it, and soon after the flood all of it. */
@@ -246,7 +251,7 @@ static void flooded_and_over(void **state)
 	w.charged = 0;
 	(void)run(&c, &g, &w, 100 * MS, 6000 * MS);
 	s = run(&c, &g, &w, 100 * MS, 4000 * MS);
-	assert_true(fabs(s.process / s.t_ns / 0.2 - 1) < 0.05);
+	assert_share(&s, 0.2);
 }
 
 /* Time that it did not use is not had later, and neither is what was given back meanwhile. */

@@ -55,11 +55,10 @@ struct scene {
 
 static void scene_open(struct scene *s, const char *rules)
 {
-	const struct guard_args args = {.cfg = &s->cfg,
+	struct guard_args args = {.cfg = &s->cfg,
 		.rules = &s->rules,
 		.source = &s->source,
 		.cpu_root = s->fake.top};
-	struct guard_args own = args;
 	struct err e = {0};
 
 	s->made.bill.to_ns = 5 * NSEC_PER_SEC;
@@ -68,15 +67,15 @@ static void scene_open(struct scene *s, const char *rules)
 	s->source = (struct guard_source){.ctx = &s->made, .bill = made_bill};
 	assert_int_equal(guard_rules_add_list(&s->rules, rules, &e), 0);
 	assert_int_equal(guard_state_open(&s->state, s->fake.state, &e), 0);
-	own.state = s->state;
-	s->guard = guard_new(&own);
+	args.state = s->state;
+	s->guard = guard_new(&args);
 }
 
 static void scene_close(struct scene *s)
 {
 	struct err e = {0};
 
-	guard_free(s->guard);
+	guard_freep(&s->guard);
 	if (guard_state_close(s->state, &e) < 0)
 		fail_msg("%s", e.text);
 	guard_rules_fini(&s->rules);
@@ -143,7 +142,6 @@ static void payer_pays_and_victim_gains(void **state)
 	guard_free(take_ptr(s.guard));
 	assert_quota(payer, 40000, 100000);
 	assert_quota(victim, 40000, 100000);
-	s.guard = guard_new(&(struct guard_args){.cfg = &s.cfg});
 	fake_remove(payer);
 	fake_remove(victim);
 	fake_remove(watched);
@@ -203,7 +201,6 @@ static void budget_of_a_rule(void **state)
 	assert_quota(small, 2000, 66667);
 	guard_free(take_ptr(s.guard));
 	assert_quota(none, CPUQUOTA_NONE, 100000);
-	s.guard = guard_new(&(struct guard_args){.cfg = &s.cfg});
 	fake_remove(none);
 	fake_remove(more);
 	fake_remove(small);
@@ -263,7 +260,6 @@ static void somebody_else_sets_a_quota(void **state)
 	assert_true(fabs(row.budget_cpus - 0.6) < 0.001);
 	guard_free(take_ptr(s.guard));
 	assert_quota(dir, 60000, 100000);
-	s.guard = guard_new(&(struct guard_args){.cfg = &s.cfg});
 	fake_remove(dir);
 	scene_close(&s);
 }
@@ -307,7 +303,6 @@ static void one_guard_a_cgroup(void **state)
 	assert_int_equal(rmdir(other.fake.state), 0);
 	snprintf(procs, sizeof(procs), "%s/cgroup.procs", s.fake.top);
 	assert_int_equal(unlink(procs), 0);
-	s.guard = guard_new(&(struct guard_args){.cfg = &s.cfg});
 	fake_remove(dir);
 	scene_close(&s);
 }

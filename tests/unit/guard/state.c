@@ -184,6 +184,14 @@ static pid_t watcher(void)
 	return pid;
 }
 
+/* A cgroup with a quota of 0.2, and a guard's state that does not know it yet. */
+static struct guard_state *begin(struct fake *f, char dir[static FAKE_PATH])
+{
+	fake_init(f);
+	fake_cgroup(f, "a", 20000, 100000, dir);
+	return must_open(f);
+}
+
 /* Stopped, or hung on who reads its output: quotas are not left as they happen to be. */
 static void silent_is_put_back(void **state)
 {
@@ -192,9 +200,7 @@ static void silent_is_put_back(void **state)
 	struct fake f;
 
 	(void)state;
-	fake_init(&f);
-	fake_cgroup(&f, "a", 20000, 100000, dir);
-	s = must_open(&f);
+	s = begin(&f, dir);
 	note(s, dir);
 	set_quota(dir, 4000, 20000);
 	for (int i = 0; i < 2; i++) {
@@ -325,9 +331,7 @@ static void others_changes_stay(void **state)
 	struct fake f;
 
 	(void)state;
-	fake_init(&f);
-	fake_cgroup(&f, "a", 20000, 100000, dir);
-	s = must_open(&f);
+	s = begin(&f, dir);
 	note(s, dir);
 	set_quota(dir, 50000, 20000);
 	must(guard_state_undo(s, dir, &last, &e_));
@@ -347,9 +351,7 @@ static void full_disk(void **state)
 	struct fake f;
 
 	(void)state;
-	fake_init(&f);
-	fake_cgroup(&f, "a", 20000, 100000, dir);
-	s = must_open(&f);
+	s = begin(&f, dir);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
 	small = was;
 	small.rlim_cur = 20;
