@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/table.h"
-#include "method/penalty_guard.h"
 #include "report/progress.h"
 #include "sys/signals.h"
 
@@ -85,7 +84,6 @@ static int penalty_command(struct cmd_cfg *cfg, int argc, char **argv, char **ar
 	(void)args;
 	(void)n_args;
 	p->cfg = cfg->penalty;
-	p->guard_ops = &penalty_guard_ops;
 	str_set(p->command, "tare");
 	for (int i = 0; i < argc; i++)
 		str_addf(p->command, sizeof(p->command), " %s", argv[i]);

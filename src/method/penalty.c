@@ -7,7 +7,6 @@
 #include "sys/affinity.h"
 #include "sys/caps.h"
 #include "sys/file.h"
-#include "sys/signals.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -74,10 +73,6 @@ int penalty_check(struct penalty *p, struct err *e)
 	if (!is_root())
 		return err_say(e, EPERM,
 			"needs root, for cgroups with quotas and namespaces that belong together");
-	for (uint32_t i = 0; i < p->n_guards; i++)
-		if (p->guard[i] != PENALTY_GUARD_OFF && !p->guard_ops)
-			return err_say(e, EOPNOTSUPP, "--guard %s: this build has no guard",
-				penalty_guard_name[p->guard[i]]);
 	return choose_cpus(p, e);
 }
 
@@ -183,23 +178,23 @@ static int try_trial(const struct campaign *c, struct penalty_trial *t)
 	int r = 0;
 
 	for (t->retries = 0;; t->retries++) {
+		t->status = PENALTY_OK;
+		t->reason[0] = '\0';
 		r = stage_trial(c->stage, t, &p->exact, c->hooks->cancel_fd, &e);
-		if (r < 0 || !is_disturbed(p, t) || t->retries == p->cfg.retries)
+		if (r < 0 || !is_disturbed(p, t))
 			break;
-		snprintf(t->reason, sizeof(t->reason), "other processes had %.1f %% of CPU %u",
-			t->foreign_share * 100, p->cpu);
-		tell(c, t, t->reason);
-	}
-	t->reason[0] = '\0';
-	if (r == -ECANCELED)
-		return r;
-	t->status = r < 0 ? PENALTY_FAILED : PENALTY_OK;
-	if (r < 0)
-		str_set(t->reason, e.text);
-	if (r == 0 && is_disturbed(p, t)) {
 		t->status = PENALTY_DISTURBED;
 		snprintf(t->reason, sizeof(t->reason), "other processes had %.1f %% of CPU %u",
 			t->foreign_share * 100, p->cpu);
+		if (t->retries == p->cfg.retries)
+			break;
+		tell(c, t, t->reason);
+	}
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0) {
+		t->status = PENALTY_FAILED;
+		str_set(t->reason, e.text);
 	}
 	return 0;
 }
@@ -219,28 +214,21 @@ static int one(struct campaign *c, struct penalty_trial *t)
 	return 0;
 }
 
-/* Cells that are done are left out: the decision is of the rounds before, for all of the round. */
+/* Cells that are done are left out; other trials of a round say nothing of one. */
 static int run_round(struct campaign *c, uint32_t shares, uint32_t round)
 {
 	const uint32_t n = 1 + n_cells(c->p);
-	bool *wanted = xcalloc(n, sizeof(*wanted));
 	int r = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct penalty_trial t = item(c->p, shares, round, i);
-
-		wanted[i] = i == 0 || !is_done(c->p, &t);
-	}
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		const uint32_t at = (i + round) % n;
 		struct penalty_trial t = item(c->p, shares, round, at);
 
-		if (wanted[at])
+		if (at == 0 || !is_done(c->p, &t))
 			r = one(c, &t);
 		else
 			c->skipped++;
 	}
-	free(wanted);
 	return r;
 }
 
@@ -269,12 +257,10 @@ static int find_irq_cost(struct penalty *p, struct err *e)
 	struct err why = {0};
 	int r;
 
-	p->irq = (struct irq_cost){0};
 	if (!has_guard(p))
+		p->irq.ns = 0;
+	if (p->irq.ns != IRQ_COST_AUTO)
 		return 0;
-	r = irq_cost_parse(p->cfg.irq, &p->irq.ns, e);
-	if (r < 0 || p->irq.ns != IRQ_COST_AUTO)
-		return r;
 	r = irq_cost_measure(&p->irq, p->cpu, p->peer_cpu, &why);
 	str_set(p->irq_why, r > 0 ? why.text : "");
 	return r < 0 ? err_say(e, -r, "%s", why.text) : 0;

@@ -30,7 +30,6 @@ enum penalty_kind {
 	PENALTY_KIND_N,
 };
 extern const char *const penalty_kind_name[PENALTY_KIND_N];
-extern const char *const penalty_kind_text[PENALTY_KIND_N];
 
 /* Policies of tare guard over the three containers. */
 enum penalty_guard {
@@ -147,9 +146,9 @@ struct penalty {
 	uint32_t n_shares, n_kinds, n_guards;
 	struct penalty_shares shares[PENALTY_MAX_SHARES];
 	uint32_t kind[PENALTY_KIND_N], guard[PENALTY_GUARD_N];
-	const struct penalty_guard_ops *guard_ops; /* NULL: this build has none */
-	struct irq_cost irq; /* ns is 0 without a guard, and where it can't be had */
-	char irq_why[200];   /* why it can't; "" */
+	struct irq_cost
+		irq; /* as asked for; once it runs, 0 without a guard, or if it can't be had */
+	char irq_why[200]; /* why it can't; "" */
 	uint32_t cpu, peer_cpu;
 	struct env env;
 	char started[21], command[1024];

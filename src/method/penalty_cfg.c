@@ -1,7 +1,9 @@
 /* Options of a penalty, the tables of its results, and what its words mean. */
 #include "base/str.h"
 #include "method/penalty.h"
+#include "base/clock.h"
 #include "sys/affinity.h"
+#include "sys/cpuquota.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,19 +17,6 @@ const char *const penalty_kind_name[] = {
 	[PENALTY_TCP_TX] = "tcp-tx",
 };
 static_assert(ARRAY_SIZE(penalty_kind_name) == PENALTY_KIND_N);
-
-const char *const penalty_kind_text[] = {
-	[PENALTY_COMPUTE] = "computes: the baseline; as a neighbour, a control",
-	[PENALTY_UDP_RX] =
-		"receives datagrams of 18 bytes in bursts, as behind a NIC that moderates "
-		"its interrupts",
-	[PENALTY_GSO_RX] = "receives UDP GSO packets of 64 datagrams of 16 bytes, which its kernel "
-			   "splits",
-	[PENALTY_TCP_RX] = "receives TCP streams",
-	[PENALTY_UDP_TX] = "sends datagrams of 18 bytes",
-	[PENALTY_TCP_TX] = "sends TCP streams, and receives their acknowledgements",
-};
-static_assert(ARRAY_SIZE(penalty_kind_text) == PENALTY_KIND_N);
 
 const char *const penalty_guard_name[] = {
 	[PENALTY_GUARD_OFF] = "off",
@@ -299,14 +288,12 @@ static int parse_cpu(const char *option, const char *text, uint32_t *ret, struct
 	return 0;
 }
 
-/* The kernel's least quota. Ref: kernel/sched/core.c min_cfs_quota_period, v6.18 */
-#define LEAST_QUOTA_NS NSEC_PER_MSEC
-
 static int check_quotas(const struct penalty *p, struct err *e)
 {
 	for (uint32_t i = 0; i < p->n_shares; i++)
 		for (uint32_t k = 0; k < p->shares[i].n; k++)
-			if (p->cfg.period_ns * p->shares[i].pct[k] / 100 < LEAST_QUOTA_NS)
+			if (p->cfg.period_ns * p->shares[i].pct[k] / 100 <
+				CPUQUOTA_LEAST_US * NSEC_PER_USEC)
 				return err_say(e, EINVAL,
 					"--shares: %u %% of --period is less than 1 ms, the least "
 					"quota that there is",
@@ -317,7 +304,6 @@ static int check_quotas(const struct penalty *p, struct err *e)
 int penalty_plan(struct penalty *p, struct err *e)
 {
 	const struct penalty_cfg *cfg = &p->cfg;
-	uint64_t irq_ns;
 	int r = each_word(p, cfg->shares, add_shares, e);
 
 	if (r == 0)
@@ -331,7 +317,7 @@ int penalty_plan(struct penalty *p, struct err *e)
 	if (r == 0)
 		r = check_quotas(p, e);
 	if (r == 0)
-		r = irq_cost_parse(cfg->irq, &irq_ns, e);
+		r = irq_cost_parse(cfg->irq, &p->irq.ns, e);
 	if (r < 0)
 		return r;
 	if (*cfg->cpu && *cfg->peer_cpu && p->cpu == p->peer_cpu)

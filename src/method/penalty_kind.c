@@ -10,7 +10,6 @@
 #include "frame/pace.h"
 #include "load/load.h"
 #include "method/penalty_priv.h"
-#include "sys/ns.h"
 #include "sys/sock.h"
 
 #include <arpa/inet.h>
@@ -60,19 +59,10 @@ static int no_sockets(struct kind_sockets *ret, const struct penalty *p, uint32_
 	return 0;
 }
 
-/* A socket of this end, bound to its own address. */
-static int bind_at(const struct tenants_end *end, int type, uint16_t port, struct err *e)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, end->netns_fd, e);
-
-	return r < 0 ? r : sock_bind(type, end->ip, port, e);
-}
-
 static int sink_open(struct kind_sockets *ret, const struct penalty *p, uint32_t kind,
 	const struct tenants *net, struct err *e)
 {
-	int fd = bind_at(&net->tenant[TENANT_NEIGHBOUR], SOCK_DGRAM, PORT, e);
+	int fd = task_bind(&net->tenant[TENANT_NEIGHBOUR], SOCK_DGRAM, PORT, e);
 
 	(void)p;
 	(void)kind;
@@ -90,13 +80,13 @@ static int datagrams_open(struct kind_sockets *ret, const struct penalty *p, uin
 
 	for (uint32_t i = 0; i < flows_of(p, kind); i++) {
 		const uint16_t port = (uint16_t)(PORT + 10 + i);
-		int fd = bind_at(a, SOCK_DGRAM, port, e), r;
+		int fd = task_bind(a, SOCK_DGRAM, port, e), r;
 
 		if (fd < 0)
 			return fd;
 		ret->neighbour[ret->n_neighbour++] = fd;
 		r = sock_connect(fd, b->ip, port, deadline_ns, e);
-		fd = r < 0 ? r : bind_at(b, SOCK_DGRAM, port, e);
+		fd = r < 0 ? r : task_bind(b, SOCK_DGRAM, port, e);
 		if (fd < 0)
 			return fd;
 		ret->peer[ret->n_peer++] = fd;
@@ -110,7 +100,7 @@ static int datagrams_open(struct kind_sockets *ret, const struct penalty *p, uin
 /* Cubic, as the load has it: what the machine is set to is not the question. */
 static int connect_to(const struct tenants_end *from, const struct tenants_end *to, struct err *e)
 {
-	_cleanup_(closep) int fd = bind_at(from, SOCK_STREAM, 0, e);
+	_cleanup_(closep) int fd = task_bind(from, SOCK_STREAM, 0, e);
 	int r = fd < 0 ? fd : sock_set_congestion(fd, "cubic", e);
 
 	if (r == 0)
@@ -124,7 +114,7 @@ static int streams_open(struct kind_sockets *ret, const struct penalty *p, uint3
 {
 	const bool sends = penalty_kind_ops[kind].sends;
 	const struct tenants_end *own = &net->tenant[TENANT_NEIGHBOUR];
-	_cleanup_(closep) int listener = bind_at(sends ? &net->peer : own, SOCK_STREAM, PORT, e);
+	_cleanup_(closep) int listener = task_bind(sends ? &net->peer : own, SOCK_STREAM, PORT, e);
 	int *near = sends ? ret->neighbour : ret->peer, *far = sends ? ret->peer : ret->neighbour;
 	uint32_t *n_near = sends ? &ret->n_neighbour : &ret->n_peer;
 	uint32_t *n_far = sends ? &ret->n_peer : &ret->n_neighbour;

@@ -104,6 +104,9 @@ void kind_sockets_close(struct kind_sockets *s);
 /* penalty_task.c: what takes part in every trial. */
 crew_fn task_victim, task_compute, task_sink, task_bystander_peer, task_guard;
 
+/* A socket of this end, bound to its own address. Return: descriptor, or negative errno. */
+int task_bind(const struct tenants_end *end, int type, uint16_t port, struct err *e) must_check_;
+
 /* A socket of the bystander's end, and one that sends to it. */
 int task_bystander_sockets(const struct tenants *net, int *ret_rx, int *ret_tx, struct err *e)
 	must_check_;

@@ -1,5 +1,6 @@
 /* What any trial may have: the victim, a neighbour that computes, the bystander, the guard. */
 #include "base/clock.h"
+#include "method/penalty_guard.h"
 #include "method/penalty_priv.h"
 #include "sys/ns.h"
 #include "sys/sock.h"
@@ -16,17 +17,10 @@
 /* Nothing but reading the clock. The calibration is as undisturbed as the median of 4096 is. */
 int task_victim(struct crew_task *task, struct err *e)
 {
-	uint64_t step[N_STEPS];
-	uint64_t last_ns = clock_now_ns(), least_ns, begin_ns;
+	uint64_t step[N_STEPS], least_ns, begin_ns;
 
 	(void)e;
-	for (uint32_t i = 0; i < N_STEPS; i++) {
-		const uint64_t now_ns = clock_now_ns();
-
-		step[i] = now_ns - last_ns;
-		last_ns = now_ns;
-	}
-	least_ns = gaps_least_ns(step, N_STEPS, &task->said->step_ns);
+	least_ns = gaps_calibrate(step, N_STEPS, &task->said->step_ns);
 	begin_ns = crew_ready(task);
 	if (begin_ns) {
 		struct gaps g;
@@ -119,7 +113,7 @@ int task_bystander_peer(struct crew_task *task, struct err *e)
 static int guard_until(const struct crew_task *task, void *guard, uint64_t *next_ns,
 	uint64_t until_ns, struct err *e)
 {
-	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
+	const struct penalty_guard_ops *ops = &penalty_guard_ops;
 	int r = 0;
 
 	while (r == 0 && !crew_stopped(task)) {
@@ -135,7 +129,7 @@ static int guard_until(const struct crew_task *task, void *guard, uint64_t *next
 
 static int guard_span(struct crew_task *task, void *guard, uint64_t begin_ns, struct err *e)
 {
-	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
+	const struct penalty_guard_ops *ops = &penalty_guard_ops;
 	uint64_t next_ns = clock_now_ns() + ops->step_ns;
 	int r = guard_until(task, guard, &next_ns, begin_ns, e);
 
@@ -150,7 +144,7 @@ static int guard_span(struct crew_task *task, void *guard, uint64_t begin_ns, st
 
 int task_guard(struct crew_task *task, struct err *e)
 {
-	const struct penalty_guard_ops *ops = task->penalty->guard_ops;
+	const struct penalty_guard_ops *ops = &penalty_guard_ops;
 	uint64_t begin_ns;
 	void *guard;
 	int r = ops->open(&guard, task->guard, e);
@@ -164,19 +158,19 @@ int task_guard(struct crew_task *task, struct err *e)
 	return r;
 }
 
-static int bind_in(int netns_fd, const char *ip, uint16_t port, struct err *e)
+int task_bind(const struct tenants_end *end, int type, uint16_t port, struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r = ns_scope_enter(&scope, end->netns_fd, e);
 
-	return r < 0 ? r : sock_bind(SOCK_DGRAM, ip, port, e);
+	return r < 0 ? r : sock_bind(type, end->ip, port, e);
 }
 
 int task_bystander_sockets(const struct tenants *net, int *ret_rx, int *ret_tx, struct err *e)
 {
 	const struct tenants_end *to = &net->tenant[TENANT_BYSTANDER];
-	_cleanup_(closep) int rx = bind_in(to->netns_fd, to->ip, BYSTANDER_PORT, e);
-	_cleanup_(closep) int tx = rx < 0 ? rx : bind_in(net->peer.netns_fd, net->peer.ip, 0, e);
+	_cleanup_(closep) int rx = task_bind(to, SOCK_DGRAM, BYSTANDER_PORT, e);
+	_cleanup_(closep) int tx = rx < 0 ? rx : task_bind(&net->peer, SOCK_DGRAM, 0, e);
 	int r = tx < 0 ? tx
 		       : sock_connect(tx, to->ip, BYSTANDER_PORT, clock_now_ns() + NSEC_PER_SEC, e);
 

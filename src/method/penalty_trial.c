@@ -272,16 +272,15 @@ static void fill_cpu(const struct trial *t, const struct reading *a, const struc
 {
 	struct penalty_trial *out = t->out;
 	const double ns = (double)(b->at_ns - a->at_ns);
-	double own = 0;
+	double task[TENANT_N], own = 0;
 
-	for (uint32_t i = 0; i < TENANT_N; i++)
-		own += share(a->task_ns[i], b->task_ns[i], ns);
-	out->victim_cpu_share = share(a->task_ns[TENANT_VICTIM], b->task_ns[TENANT_VICTIM], ns);
-	out->neighbour_cpu_share =
-		share(a->task_ns[TENANT_NEIGHBOUR], b->task_ns[TENANT_NEIGHBOUR], ns);
-	out->bystander_cpu_share =
-		t->bystander ? share(a->task_ns[TENANT_BYSTANDER], b->task_ns[TENANT_BYSTANDER], ns)
-			     : NAN;
+	for (uint32_t i = 0; i < TENANT_N; i++) {
+		task[i] = share(a->task_ns[i], b->task_ns[i], ns);
+		own += task[i];
+	}
+	out->victim_cpu_share = task[TENANT_VICTIM];
+	out->neighbour_cpu_share = task[TENANT_NEIGHBOUR];
+	out->bystander_cpu_share = t->bystander ? task[TENANT_BYSTANDER] : NAN;
 	if (!t->stage->ksoftirqd)
 		return; /* where the kernel's threads do not show, what is foreign can't be told */
 	out->ksoftirqd_share = share(a->ksoftirqd_ns, b->ksoftirqd_ns, ns);
