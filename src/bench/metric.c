@@ -531,6 +531,13 @@ bool metric_applies(const struct metric *m, enum load_kind kind)
 	return m->kinds & 1U << kind;
 }
 
+const char *const metric_work_name[] = {
+	[LOAD_KIND_BULK] = "byte",
+	[LOAD_KIND_TRANSACTIONS] = "transaction",
+	[LOAD_KIND_PACKETS] = "packet",
+};
+static_assert(ARRAY_SIZE(metric_work_name) == LOAD_KIND_N);
+
 const char *const metric_part_name[] = {"near", "far", "host", "overhead", "process"};
 static_assert(ARRAY_SIZE(metric_part_name) == METRIC_N_PARTS);
 

@@ -73,6 +73,9 @@ extern const struct metric metric_table[METRIC_N];
 /* Does this number apply to loads of that kind? */
 bool metric_applies(const struct metric *m, enum load_kind kind);
 
+/* What a load's work is counted in: "byte", "transaction", "packet". */
+extern const char *const metric_work_name[LOAD_KIND_N];
+
 /* The parts of CPU time that meter softirq tells apart: near, far, host, overhead, process. */
 #define METRIC_N_PARTS 5
 extern const char *const metric_part_name[METRIC_N_PARTS];

@@ -121,10 +121,5 @@ static void json_end(struct live *l)
 
 const struct charge_output charge_output_json = {announce, json_interval, json_end};
 
-static void screen_end(struct live *l)
-{
-	l->n_intervals = 0; /* none of them is on the terminal any more */
-	text_end(l);
-}
-
-const struct charge_output charge_output_screen = {screen_begin, screen_interval, screen_end};
+/* None of its intervals was counted: they are off the terminal by now, and the total is said. */
+const struct charge_output charge_output_screen = {screen_begin, screen_interval, text_end};

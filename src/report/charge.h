@@ -25,14 +25,6 @@ struct charge_view {
 	bool per_cpu;
 };
 
-/*
- * charge_order() - the rows to show: host and overhead, then containers.
- * @ret: [b->n_rows]
- *
- * Return: how many.
- */
-uint32_t charge_order(const struct bill *b, const struct charge_view *v, uint32_t *ret);
-
 /* A table, with the sum and what it is checked against under it. */
 void report_charge_table(const struct bill *b, const struct charge_view *v, FILE *out);
 
@@ -66,7 +58,6 @@ struct charge_run {
 	struct bill *bill; /* [n_bills], of the intervals */
 	struct bill total;
 };
-extern const struct field charge_run_fields[];
 void charge_run_fini(struct charge_run *run);
 
 /* Each returns 0, or the negative errno of a write that failed. */

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-const struct field charge_run_fields[] = {
+static const struct field charge_run_fields[] = {
 	FIELD_U64(struct charge_run, interval_ns, "ns", "asked for"),
 	FIELD_U64(struct charge_run, duration_ns, "ns", "asked for; 0: until it is stopped"),
 	FIELD_BOOL(struct charge_run, complete, "it was not stopped before its time"),
@@ -88,14 +88,11 @@ static void put_bill(struct doc *d, const struct bill *b)
 int report_charge_line(const struct bill *b, uint32_t event, FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	_cleanup_(freep) char *text = NULL;
 
 	schema_put_head(d, "tare-charge-line", CHARGE_STREAM_SCHEMA_VERSION);
 	doc_put_str(d, "event", charge_event_name[event]);
 	put_bill(d, b);
-	text = doc_text(d);
-	fprintf(out, "%s\n", text);
-	return report_flush(out);
+	return report_line(d, out);
 }
 
 int report_charge_json(const struct charge_run *run, FILE *out)

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "base/str.h"
+#include "charge/account.h"
 #include "report/charge.h"
 #include "report/grid.h"
 #include "report/report.h"
@@ -54,7 +55,8 @@ static int by_rank(const void *a, const void *b)
 	return x->row < y->row ? -1 : 1;
 }
 
-uint32_t charge_order(const struct bill *b, const struct charge_view *v, uint32_t *ret)
+/* The rows to show, in @ret [b->n_rows]: host and overhead, then containers. Return: how many. */
+static uint32_t charge_order(const struct bill *b, const struct charge_view *v, uint32_t *ret)
 {
 	_cleanup_(freep) struct ranked *ranked = xcalloc(b->n_rows + 1, sizeof(*ranked));
 	uint32_t n = 0, n_ranked = 0;
@@ -176,16 +178,8 @@ static void add_sum(struct grid *g, const struct bill *b)
 
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		const struct bill_row *r = &b->row[i];
-		const struct softirq_account *a = &r->soft;
 
-		sum.rx_ns += a->rx_ns;
-		sum.tx_ns += a->tx_ns;
-		sum.other_ns += a->other_ns;
-		sum.own_ns += a->own_ns;
-		sum.gained_ns += a->gained_ns;
-		sum.ksoft_ns += a->ksoft_ns;
-		sum.rx_pkts += a->rx_pkts;
-		sum.tx_pkts += a->tx_pkts;
+		account_add(&sum, &r->soft);
 		process_ns += r->process_known ? (double)r->process_ns : NAN;
 		total_ns += r->process_known ? (double)r->total_ns : NAN;
 	}

@@ -1,5 +1,8 @@
 #include "report/report.h"
 
+#include "base/mem.h"
+#include "wire/doc.h"
+
 #include <errno.h>
 
 int report_flush(FILE *out)
@@ -8,4 +11,12 @@ int report_flush(FILE *out)
 	if (fflush(out) == EOF || ferror(out))
 		return errno ? -errno : -EIO;
 	return 0;
+}
+
+int report_line(const struct doc *d, FILE *out)
+{
+	_cleanup_(freep) char *text = doc_text(d);
+
+	fprintf(out, "%s\n", text);
+	return report_flush(out);
 }

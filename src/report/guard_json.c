@@ -30,7 +30,6 @@ int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct irq_cos
 {
 	static const struct guard_report none;
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	_cleanup_(freep) char *text = NULL;
 	struct doc *config = doc_object(), *rows = doc_array(), *cost = doc_object();
 
 	r = r ? r : &none;
@@ -45,9 +44,7 @@ int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct irq_cos
 	for (uint32_t i = 0; i < r->n; i++)
 		doc_append(rows, container(&r->row[i]));
 	doc_put(d, "containers", rows);
-	text = doc_text(d);
-	fprintf(out, "%s\n", text);
-	return report_flush(out);
+	return report_line(d, out);
 }
 
 static struct doc *container_schema(void)

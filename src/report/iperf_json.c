@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "report/iperf_sum.h"
+#include "report/report.h"
 #include "wire/doc.h"
 
 /* Rows of intervals kept only for a client that asked for them: some 8 MiB of text. */
@@ -61,24 +62,20 @@ static void begin(struct iperf_report *r, bool server, uint16_t port, uint32_t n
 static void event(struct json *x, const char *name, struct doc *data)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	_cleanup_(freep) char *text = NULL;
 
 	doc_put_str(d, "event", name);
 	doc_put(d, "data", data);
-	text = doc_text(d);
-	if (fprintf(x->out, "%s\n", text) < 0 || fflush(x->out) == EOF)
+	if (report_line(d, x->out) < 0)
 		x->failed = true;
 }
 
 static void event_str(struct json *x, const char *name, const char *data)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	_cleanup_(freep) char *text = NULL;
 
 	doc_put_str(d, "event", name);
 	doc_put_str(d, "data", data);
-	text = doc_text(d);
-	if (fprintf(x->out, "%s\n", text) < 0 || fflush(x->out) == EOF)
+	if (report_line(d, x->out) < 0)
 		x->failed = true;
 }
 

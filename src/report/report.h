@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bench/result.h"
+#include "wire/doc.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,11 @@ void report_findings(const struct run *run, FILE *out);
 
 /* Flushes @out. Return: 0, or the negative errno of any write to it that failed. */
 int report_flush(FILE *out);
+/*
+ * @d in a line, flushed. A write that fails is told by the last one, too, which looks at the
+ * stream's error flag. Return: as report_flush().
+ */
+int report_line(const struct doc *d, FILE *out);
 
 /* JSON Schema (draft 2020-12) of report_json()'s document, made from the same tables. */
 int report_schema(FILE *out);

@@ -157,24 +157,22 @@ void schema_describe(struct doc *schema, const char *text, const char *unit)
 	doc_put_str(schema, "description", all);
 }
 
+static void add_field(struct schema_object *o, const struct field *f, struct doc *type)
+{
+	schema_describe(type, f->doc, f->unit);
+	schema_object_add(o, f->name, type);
+}
+
 void schema_add_fields(struct schema_object *o, const struct field *fields)
 {
-	for (const struct field *f = fields; f->name; f++) {
-		struct doc *d = field_type(f);
-
-		schema_describe(d, f->doc, f->unit);
-		schema_object_add(o, f->name, d);
-	}
+	for (const struct field *f = fields; f->name; f++)
+		add_field(o, f, field_type(f));
 }
 
 void schema_add_fields_or_null(struct schema_object *o, const struct field *fields)
 {
-	for (const struct field *f = fields; f->name; f++) {
-		struct doc *d = schema_or_null(field_type(f));
-
-		schema_describe(d, f->doc, f->unit);
-		schema_object_add(o, f->name, d);
-	}
+	for (const struct field *f = fields; f->name; f++)
+		add_field(o, f, schema_or_null(field_type(f)));
 }
 
 void schema_add_opts(struct schema_object *o, const struct opt *opts)

@@ -1,17 +1,7 @@
 #include "report/stream.h"
 
-#include "base/mem.h"
 #include "report/json.h"
 #include "report/report.h"
-
-/* A write that fails is told by the last one, which looks at the stream's error flag. */
-static int put_line(struct doc *d, FILE *out)
-{
-	_cleanup_(freep) char *text = doc_text(d);
-
-	fprintf(out, "%s\n", text);
-	return report_flush(out);
-}
 
 static struct doc *event(const char *name)
 {
@@ -29,7 +19,7 @@ void stream_progress(void *ctx, const struct run *run, const struct bench_progre
 		json_put_trial(d, run, p->last);
 	else
 		json_put_head(d, run);
-	(void)put_line(d, ctx);
+	(void)report_line(d, ctx);
 }
 
 void stream_interval(void *ctx, const struct run *run, const struct trial *t, uint32_t n,
@@ -40,7 +30,7 @@ void stream_interval(void *ctx, const struct run *run, const struct trial *t, ui
 	doc_put_str(d, "load", run->load[t->load].id);
 	doc_put_u64(d, "order", t->order);
 	json_put_interval(d, n, x);
-	(void)put_line(d, ctx);
+	(void)report_line(d, ctx);
 }
 
 int stream_end(const struct run *run, FILE *out)
@@ -50,7 +40,7 @@ int stream_end(const struct run *run, FILE *out)
 	doc_put_bool(d, "complete", run->complete);
 	doc_put(d, "cells", json_cells(run));
 	doc_put(d, "findings", json_findings(run));
-	return put_line(d, out);
+	return report_line(d, out);
 }
 
 int stream_error(const char *text, FILE *out)
@@ -58,5 +48,5 @@ int stream_error(const char *text, FILE *out)
 	_cleanup_(doc_freep) struct doc *d = event("error");
 
 	doc_put_str(d, "text", text);
-	return put_line(d, out);
+	return report_line(d, out);
 }

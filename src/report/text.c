@@ -45,13 +45,6 @@ static const struct kind kinds[] = {
 };
 static_assert(ARRAY_SIZE(kinds) == LOAD_KIND_N);
 
-static const char *const metered_unit[] = {
-	[LOAD_KIND_BULK] = "ns/byte",
-	[LOAD_KIND_TRANSACTIONS] = "ns/transaction",
-	[LOAD_KIND_PACKETS] = "ns/packet",
-};
-static_assert(ARRAY_SIZE(metered_unit) == LOAD_KIND_N);
-
 static const struct kind *kind_of(const struct run *run, uint32_t load)
 {
 	return &kinds[run->load[load].ops->kind];
@@ -361,7 +354,7 @@ static void softirqs(const struct run *run, uint32_t load, FILE *out)
 	bool any = false;
 
 	grid_add(g, "path");
-	grid_add(g, "softirq %s:", metered_unit[kind]);
+	grid_add(g, "softirq ns/%s:", metric_work_name[kind]);
 	for (uint32_t i = 0; i < METRIC_N_PARTS; i++)
 		grid_add(g, "%s", metric_part_name[i]);
 	for (uint32_t path = 0; path < run->n_paths; path++) {

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include "base/cleanup.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +17,6 @@ bool top_possible(void);
 /* NULL when the terminal can't do it after all. One at a time. */
 struct top *top_open(void);
 void top_close(struct top *t);
-DEFINE_CLEANUP(struct top *, top_close, top_closep)
 
 /* Lines of the screen, the foot among them. */
 uint32_t top_lines(const struct top *t);

@@ -139,34 +139,27 @@ static void cost_line(const struct trial *t, enum load_kind kind, FILE *out)
 {
 	static const struct {
 		enum metric_id all, threads;
-		const char *unit;
 	} cost[] = {
-		[LOAD_KIND_BULK] = {METRIC_CPU_NS_PER_BYTE, METRIC_PROC_NS_PER_BYTE, "byte"},
+		[LOAD_KIND_BULK] = {METRIC_CPU_NS_PER_BYTE, METRIC_PROC_NS_PER_BYTE},
 		[LOAD_KIND_TRANSACTIONS] = {METRIC_CPU_NS_PER_TRANSACTION,
-			METRIC_PROC_NS_PER_TRANSACTION, "transaction"},
-		[LOAD_KIND_PACKETS] = {METRIC_CPU_NS_PER_PACKET, METRIC_PROC_NS_PER_PACKET,
-			"packet"},
+			METRIC_PROC_NS_PER_TRANSACTION},
+		[LOAD_KIND_PACKETS] = {METRIC_CPU_NS_PER_PACKET, METRIC_PROC_NS_PER_PACKET},
 	};
 	static_assert(ARRAY_SIZE(cost) == LOAD_KIND_N);
 
 	fprintf(out, "  CPU cost      %.4g ns per %s at both ends; the load's threads alone %.4g\n",
-		value_of(cost[kind].all, t), cost[kind].unit, value_of(cost[kind].threads, t));
+		value_of(cost[kind].all, t), metric_work_name[kind],
+		value_of(cost[kind].threads, t));
 }
 
 /* By owner, where the meter was armed. */
 static void softirq_line(const struct trial *t, enum load_kind kind, FILE *out)
 {
-	static const char *const unit[] = {
-		[LOAD_KIND_BULK] = "byte",
-		[LOAD_KIND_TRANSACTIONS] = "transaction",
-		[LOAD_KIND_PACKETS] = "packet",
-	};
-	static_assert(ARRAY_SIZE(unit) == LOAD_KIND_N);
 	const char *sep = "";
 
 	if (!t->near.readings.valid[METER_SOFTIRQ])
 		return;
-	fprintf(out, "  softirq       ns per %s: ", unit[kind]);
+	fprintf(out, "  softirq       ns per %s: ", metric_work_name[kind]);
 	for (uint32_t i = 0; i < METRIC_N_PARTS; i++) {
 		double ns = value_of(metric_part(kind, i), t);
 
