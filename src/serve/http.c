@@ -348,9 +348,6 @@ uint32_t http_n_connections(const struct http *h)
 
 void http_text(const struct http *h, char *ret, size_t size)
 {
-	bool v6 = strchr(h->ip, ':') != NULL;
-
 	ret[0] = '\0';
-	str_addf(ret, size, "%s%s%s:%u", v6 ? "[" : "", h->ip, v6 ? "]" : "",
-		sock_port(h->listen_fd));
+	listen_where(h->ip, h->listen_fd, ret, size);
 }

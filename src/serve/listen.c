@@ -154,10 +154,16 @@ int listen_open(struct server *s, struct err *e)
 		       : sock_set_int(s->udp_fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO", e);
 }
 
+void listen_where(const char *ip, int fd, char *ret, size_t size)
+{
+	bool v6 = strchr(ip, ':') != NULL;
+
+	str_addf(ret, size, "%s%s%s:%u", v6 ? "[" : "", ip, v6 ? "]" : "", sock_port(fd));
+}
+
 void listen_text(const struct server *s, char *ret, size_t size)
 {
 	const char *ip = *s->cfg->bind ? s->cfg->bind : s->family == AF_INET6 ? "::" : "0.0.0.0";
-	bool v6 = strchr(ip, ':') != NULL;
 
-	str_addf(ret, size, "%s%s%s:%d", v6 ? "[" : "", ip, v6 ? "]" : "", port_of(s->listen_fd));
+	listen_where(ip, s->listen_fd, ret, size);
 }

@@ -104,6 +104,8 @@ int server_watch(struct server *s, int fd, enum watch watch, uint32_t slot) must
 int listen_open(struct server *s, struct err *e) must_check_;
 /* One socket of its own, not blocking. Return: descriptor, or negative errno. */
 int listen_at(int type, const char *ip, uint16_t port, struct err *e) must_check_;
+/* Appends "192.0.2.1:9000" or "[2001:db8::1]:9000"; the port is that of @fd. */
+void listen_where(const char *ip, int fd, char *ret, size_t size);
 void listen_text(const struct server *s, char *ret, size_t size);
 
 /* pending.c */
