@@ -88,11 +88,7 @@ static int mount_root(struct err *e)
  */
 static void let_cpu_down(void)
 {
-	_cleanup_(closep) int fd =
-		open(NEW_ROOT "/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)!write(fd, "+cpu", 4);
+	(void)!file_write(NEW_ROOT "/sys/fs/cgroup/cgroup.subtree_control", "+cpu", NULL);
 }
 
 /* The kernel's modules where modprobe looks for them, and us as what the kernel calls for one. */

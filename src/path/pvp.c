@@ -26,7 +26,6 @@
 struct pvp {
 	struct nf nf; /* the guest: ops and sides */
 	struct vm_guest *guest;
-	struct rt_id near, far; /* devices of the ends */
 };
 
 static int pvp_check(const struct path_spec *spec, struct err *e)
@@ -63,26 +62,24 @@ static void know_side(const struct path *p, enum nf_side_of side, const struct r
 
 	vm_guest_mac((uint32_t)side, s->id.mac);
 	memcpy(s->end_mac, end->mac, sizeof(s->end_mac));
-	memcpy(s->next_mac, end->mac, sizeof(s->next_mac));
 	if (v->nf.ops->l2)
 		return;
 	str_set(s->own_len, p->lab->addrs->wire_len);
 	chain_addr_set(p, out ? ADDR_FAR : ADDR_NEAR, 0, s->end);
 	chain_addr_set(p, out ? ADDR_LAST : ADDR_FIRST, 0, s->own);
-	str_set(s->via, s->end);
 }
 
 static int know(const struct path *p, struct err *e)
 {
-	struct pvp *v = p->state;
-	int r = rt_id(p->lab->peer, "wire", &v->near, e);
+	struct rt_id near, far; /* devices of the ends */
+	int r = rt_id(p->lab->peer, "wire", &near, e);
 
 	if (r == 0)
-		r = rt_id(p->lab->pod[0], "eth0", &v->far, e);
+		r = rt_id(p->lab->pod[0], "eth0", &far, e);
 	if (r < 0)
 		return r;
-	know_side(p, NF_IN, &v->near);
-	know_side(p, NF_OUT, &v->far);
+	know_side(p, NF_IN, &near);
+	know_side(p, NF_OUT, &far);
 	return 0;
 }
 

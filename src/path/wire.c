@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "path/table.h"
 #include "sys/arp.h"
+#include "sys/mac.h"
 #include "sys/rtlink.h"
 #include "sys/sock.h"
 
@@ -156,15 +157,15 @@ int wire_fits(const struct path_spec *spec, struct err *e)
 /* Of another machine's address none must be taken, for its connections would break. */
 static int check_free(const struct lab *lab, struct err *e)
 {
+	char mac[MAC_TEXT_LEN];
 	struct arp_owner who;
 	int r = arp_probe(lab->host_fd, "wire", lab->addrs->host, clock_now_ns() + WIRE_PROBE_NS,
 		&who, e);
 
 	if (r <= 0)
 		return r;
-	return err_say(e, EOPNOTSUPP,
-		"%s of --wire-addr is in use, by %02x:%02x:%02x:%02x:%02x:%02x", lab->addrs->host,
-		who.mac[0], who.mac[1], who.mac[2], who.mac[3], who.mac[4], who.mac[5]);
+	mac_text(who.mac, mac);
+	return err_say(e, EOPNOTSUPP, "%s of --wire-addr is in use, by %s", lab->addrs->host, mac);
 }
 
 /* The one address that the path has there is the host's or its container's. */
