@@ -50,6 +50,7 @@ static __always_inline int fail(__s32 error)
 	state.due_ns = NEVER;
 	state.n_again = 0;
 	state.train = 0;
+	state.put_off = 0;
 	state.finished = FRAME_TX_ERROR;
 	return XDP_DROP;
 }

@@ -61,9 +61,9 @@ struct frame_tx {
 	struct frame_port port;
 	struct frame_tx_bpf *skel;
 	struct bpf_link *taken, *failed;
-	int quiet_fd,
-		on_quiet_fd; /* a namespace where nothing happens; the program on its loopback */
-	uint8_t *page;       /* [len] */
+	int quiet_fd;    /* a namespace where nothing happens */
+	int on_quiet_fd; /* the program on its loopback */
+	uint8_t *page;   /* [len] */
 	uint32_t len;
 	uint32_t n_slots;
 	uint32_t batch;
