@@ -16,8 +16,6 @@ the middle of ROUNDS pairs is shown with the lowest and the highest.
 
 import argparse
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
 import pathlib
@@ -25,7 +23,6 @@ import random
 import signal
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -38,7 +35,6 @@ RUN = 64
 PORT = 7
 CLONE_NEWNET = 0x40000000  # Ref: include/uapi/linux/sched.h
 UDP_SEGMENT = 103          # Ref: include/uapi/linux/udp.h
-SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2c  # Ref: include/uapi/linux/sockios.h, ethtool.h
 CPU = sorted(os.sched_getaffinity(0))[-1]
 
 
@@ -260,9 +256,7 @@ def sysfs(path, text):
 
 
 def gro():
-    value = ctypes.create_string_buffer(struct.pack('=II', ETHTOOL_SGRO, 1))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        fcntl.ioctl(s, SIOCETHTOOL, struct.pack('16sP16x', b'wire', ctypes.addressof(value)))
+    lab.set_offload('wire', lab.ETHTOOL_SGRO, 1)
 
 
 def threaded():

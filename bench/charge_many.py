@@ -196,10 +196,6 @@ def sending(n):
             os.waitpid(pid, 0)
 
 
-def cpu_ns(pid):
-    return int(pathlib.Path(f'/proc/{pid}/schedstat').read_text().split()[0])
-
-
 def status_kib(pid, key):
     for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
         if line.startswith(key + ':'):
@@ -221,10 +217,10 @@ class Charge:
     def per_interval(self, n):
         """The last bill, and CPU ns of one interval."""
         self.line()
-        from_ns = cpu_ns(self.p.pid)
+        from_ns = lab.cpu_ns(self.p.pid)
         for _ in range(n):
             bill = self.line()
-        return bill, (cpu_ns(self.p.pid) - from_ns) / n
+        return bill, (lab.cpu_ns(self.p.pid) - from_ns) / n
 
     def end(self):
         """The total."""
@@ -263,7 +259,7 @@ def dying(tare, host, rate):
     usual = Charge(tare, '--interval', '1s', '--max-containers', '2048')
     usual.line()
     rss = status_kib(usual.p.pid, 'VmRSS')
-    from_ns, at = cpu_ns(usual.p.pid), time.monotonic()
+    from_ns, at = lab.cpu_ns(usual.p.pid), time.monotonic()
     end, n = at + CHURN_S, 0
     while at < end:
         pid, ready, go = host.container(1 << 20 | n, False)
@@ -277,7 +273,7 @@ def dying(tare, host, rate):
         n += 1
         at = max(at + 1 / rate, time.monotonic())
         time.sleep(max(0, at - time.monotonic()))
-    used = (cpu_ns(usual.p.pid) - from_ns) / CHURN_S
+    used = (lab.cpu_ns(usual.p.pid) - from_ns) / CHURN_S
     more = status_kib(usual.p.pid, 'VmRSS') - rss
     total = usual.end()
     gone = sum(row['is_gone'] for row in total['rows'])
@@ -315,12 +311,12 @@ def inside(args, name):
         if 'full' in wanted:
             full(args.tare, args.idle)
         if 'busy' in wanted:
-            host = Busy(host, args)
+            busy(host, args)
     finally:
         host.close()
 
 
-def Busy(host, args):
+def busy(host, args):
     """As many idle ones as before, and busy ones, which need the lowest addresses."""
     first = len(host.pids)
     host.close()
@@ -328,7 +324,6 @@ def Busy(host, args):
     host.add_idle(first)
     with sending(args.busy):
         measured(args.tare, args.seconds, f'{first} idle, {args.busy} busy')
-    return host
 
 
 def parse():

@@ -178,14 +178,6 @@ static void *receive(void *arg)
 	return NULL;
 }
 
-static uint64_t thread_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* Of all threads of a process. Ref: Documentation/scheduler/sched-stats.rst */
 static uint64_t process_cpu_ns(pid_t pid)
 {
@@ -233,9 +225,9 @@ static void send_ours(struct bench *b, struct frame_sent *sent)
 	must(ops->probe(&b->tx, E));
 	must(ops->open(&tx, &b->tx, b->stream, E));
 	must(affinity_pin(0, E));
-	cpu_ns = thread_cpu_ns();
+	cpu_ns = clock_thread_ns();
 	must(ops->run(tx, &plan, &b->never, sent, E));
-	b->cpu_ns = thread_cpu_ns() - cpu_ns;
+	b->cpu_ns = clock_thread_ns() - cpu_ns;
 	ops->close(tx);
 }
 

@@ -109,15 +109,6 @@ static uint64_t received(void)
 	return st.rx_packets;
 }
 
-/* Of this thread, soft interrupts that it ran included: others on the CPU do not count. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static uint32_t batch = 64;
 static double refused;
 
@@ -136,11 +127,11 @@ static uint64_t send_bare(void)
 		.len = sizeof(bytes),
 		.repeat = N_FRAMES,
 		.batch = batch};
-	uint64_t begin_ns = cpu_ns();
+	uint64_t begin_ns = clock_thread_ns();
 	struct err e = {0};
 
 	check(ebpf_live_run(&l, &e), &e);
-	return cpu_ns() - begin_ns;
+	return clock_thread_ns() - begin_ns;
 }
 
 static uint64_t send_full(uint8_t number, struct frame_sent *sent)
@@ -158,9 +149,9 @@ static uint64_t send_full(uint8_t number, struct frame_sent *sent)
 	check(tx_ops->open(&tx, &port[0], &stream, &e), &e);
 	plan.begin_ns = clock_now_ns();
 	plan.end_ns = plan.begin_ns + 10 * NSEC_PER_SEC;
-	begin_ns = cpu_ns();
+	begin_ns = clock_thread_ns();
 	check(tx_ops->run(tx, &plan, &stop, sent, &e), &e);
-	ns = cpu_ns() - begin_ns;
+	ns = clock_thread_ns() - begin_ns;
 	tx_ops->close(tx);
 	return ns;
 }

@@ -10,33 +10,25 @@ its device. Printed are its CPU time and what the cgroup says it was throttled. 
 namespaces of its own, but the cgroup, which is removed.
 """
 import contextlib
-import ctypes
-import fcntl
 import glob
 import os
 import pathlib
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+import lab
+
 SPAN_S = 1.0
 FILTERS = 300  # that match nothing, each looked at for each frame
 PERIOD_US = 100000
 QUOTAS = (-1, 20000, 3000)
-SIOCETHTOOL, ETHTOOL_STSO, ETHTOOL_SGRO = 0x8946, 0x1F, 0x2C  # Ref: linux/sockios.h, linux/ethtool.h
 
 
 def run(*words, text=None):
     subprocess.run(words, check=True, input=text, text=True)
-
-
-def set_offload(device, command, value):
-    request = ctypes.create_string_buffer(struct.pack("II", command, value))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        fcntl.ioctl(s, SIOCETHTOOL, struct.pack("16sP", device.encode(), ctypes.addressof(request)))
 
 
 def thread_of(device):
@@ -52,8 +44,8 @@ def thread_of(device):
 def build():
     device, peer = f"tq{os.getpid() % 10000}a", f"tq{os.getpid() % 10000}b"
     run("ip", "link", "add", peer, "type", "veth", "peer", "name", device)
-    set_offload(peer, ETHTOOL_STSO, 0)
-    set_offload(device, ETHTOOL_SGRO, 1)
+    lab.set_offload(peer, lab.ETHTOOL_STSO, 0)
+    lab.set_offload(device, lab.ETHTOOL_SGRO, 1)
     for name in (peer, device):
         run("ip", "link", "set", name, "up")
     run("tc", "qdisc", "add", "dev", device, "clsact")
@@ -65,10 +57,6 @@ def build():
         (pathlib.Path(sys_dir) / f"class/net/{device}/threaded").write_text("1")
         run("umount", sys_dir)
     return device, peer
-
-
-def cpu_ns(pid):
-    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def flood(peer):
@@ -94,9 +82,9 @@ def measure(group, pid, peer):
             (group / "cpu.cfs_quota_us").write_text(str(quota))
         else:
             (group / "cpu.max").write_text(f"{'max' if quota < 0 else quota} {PERIOD_US}")
-        used, was = cpu_ns(pid), throttled(group)
+        used, was = lab.cpu_ns(pid), throttled(group)
         flood(peer)
-        share = (cpu_ns(pid) - used) / 1e9 / SPAN_S
+        share = (lab.cpu_ns(pid) - used) / 1e9 / SPAN_S
         print(f"quota {'none' if quota < 0 else quota / PERIOD_US:>5}: thread {share:.3f} CPU, "
               f"throttled {int(throttled(group)) - int(was)} times")
 

@@ -5,9 +5,13 @@ is in it. CPU time is the time the machine was not idle by /proc/stat; bytes and
 devices' counters. Whatever is started here is ended here, by its pid.
 """
 import ctypes
+import fcntl
 import os
+import pathlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -25,6 +29,9 @@ TICK_S = 1 / os.sysconf('SC_CLK_TCK')
 RX_BYTES, RX_PKTS, TX_BYTES, TX_PKTS = 0, 1, 8, 9
 
 
+SIOCETHTOOL, ETHTOOL_STSO, ETHTOOL_SGRO = 0x8946, 0x1f, 0x2c  # Ref: linux/sockios.h, linux/ethtool.h
+
+
 class Failed(Exception):
     pass
 
@@ -32,6 +39,16 @@ class Failed(Exception):
 children = []
 libc = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+
+
+def cpu_ns(pid):
+    return int(pathlib.Path(f'/proc/{pid}/schedstat').read_text().split()[0])
+
+
+def set_offload(device, command, value):
+    request = ctypes.create_string_buffer(struct.pack('=II', command, value))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, SIOCETHTOOL, struct.pack('16sP16x', device.encode(), ctypes.addressof(request)))
 
 
 def start(argv, **kwargs):

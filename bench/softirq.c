@@ -142,23 +142,6 @@ static struct softirq *account(int mode)
 	return s;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* A round that somebody else's interrupts fell into does not move it. */
-static double median_of(const double *x, uint32_t n)
-{
-	double sorted[MAX_ROUNDS];
-
-	memcpy(sorted, x, n * sizeof(*x));
-	qsort(sorted, n, sizeof(*sorted), compare);
-	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-}
-
 /* Where the accounting has its programs. */
 static const char *const places[] = {"softirq_entry", "softirq_exit", "netif_receive_skb",
 	"net_dev_start_xmit", "napi_poll", "qdisc_enqueue", "irq_handler_entry",
@@ -296,8 +279,10 @@ static void measure(const struct load *l, uint32_t n)
 
 			ns[mode][i] = trial(l, (int)mode);
 		}
+	/* A median is not moved by a round that somebody else's interrupts fell into. */
 	for (uint32_t mode = 0; mode < MODE_N; mode++) {
-		struct estimate all = estimate_mean(ns[mode], n), diff;
+		struct estimate all = estimate_mean(ns[mode], n), off = estimate_mean(ns[OFF], n),
+				diff;
 
 		for (uint32_t i = 0; i < n; i++)
 			more[i] = ns[mode][i] - ns[OFF][i];
@@ -305,8 +290,8 @@ static void measure(const struct load *l, uint32_t n)
 		printf("%-7s %-8s %8.1f ns a %s", l->name, mode_name[mode], all.mean, l->unit);
 		if (mode != OFF)
 			printf(", %+.1f +- %.1f, median %+.1f, %+.1f %%", diff.mean,
-				(diff.ci_high - diff.ci_low) / 2, median_of(more, n),
-				100 * median_of(more, n) / median_of(ns[OFF], n));
+				(diff.ci_high - diff.ci_low) / 2, diff.median,
+				100 * diff.median / off.median);
 		printf("\n");
 	}
 }
