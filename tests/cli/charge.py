@@ -29,7 +29,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tap import Tap, strict_json, tare  # noqa: E402
+from tap import Tap, as_nobody, strict_json, tare  # noqa: E402
 
 try:
     import jsonschema
@@ -83,10 +83,7 @@ def bad_options():
 
 def not_root():
     """What is missing is said, and nothing is printed."""
-    user = []
-    if os.geteuid() == 0:
-        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
-                "--bounding-set=-all"]
+    user = as_nobody()
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         binary = shutil.copy(TARE, d)

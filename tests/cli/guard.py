@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tap import Tap, skip_all  # noqa: E402
+from tap import Tap, skip_all, until  # noqa: E402
 
 TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 DEADLINE_S = 20
@@ -84,11 +84,11 @@ class Scene:
         return subprocess.run(self.words(*more), capture_output=True, text=True, check=False, timeout=60)
 
 
-def until(test, what):
-    end = time.monotonic() + DEADLINE_S
-    while not test():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.005)
+def guarded_line(p):
+    while True:
+        row = json.loads(p.stdout.readline())
+        if row["containers"] and row["containers"][0]["guarded"]:
+            return row
 
 
 def lines(p):
@@ -128,10 +128,7 @@ def charge_then_sigterm():
         p = s.start(stack, "--policy", "charge", "--json-stream")
         until(s.guarded, "the guard has the cgroup")
         assert get_quota(s.group) == (4000, 20000)
-        while True:
-            row = json.loads(p.stdout.readline())
-            if row["containers"] and row["containers"][0]["guarded"]:
-                break
+        row = guarded_line(p)
         assert row["containers"][0]["budget_cpus"] == 0.2, row
         check_schema([row])
         p.send_signal(signal.SIGTERM)
@@ -226,10 +223,7 @@ def drop_goes_with_it():
                                               "--json-stream"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         stack.callback(lambda: (p.kill(), p.communicate()))
         until(s.guarded, "the guard has the cgroup")
-        while True:
-            row = json.loads(p.stdout.readline())
-            if row["containers"] and row["containers"][0]["guarded"]:
-                break
+        row = guarded_line(p)
         assert row["containers"][0]["policy"] == "charge+drop" and not row["containers"][0]["why"], row
         check_schema([row])
         p.kill()

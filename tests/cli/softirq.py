@@ -6,15 +6,15 @@ usage: softirq.py TARE SOURCE_ROOT
 
 import os
 import pathlib
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tap import Tap, strict_json, tare  # noqa: E402
+from tap import Tap, as_nobody, strict_json, tare  # noqa: E402
 
 try:
     import jsonschema
@@ -26,7 +26,6 @@ SHORT = ["--time", "50ms", "--warmup", "10ms", "--repeat-min", "2", "--repeat-ma
 PATHS = ["native", "veth", "bridge", "nat"]
 OWNERS = ["near", "far", "host", "overhead"]
 N_PLAIN = 2 * len(PATHS)
-DEADLINE_S = 20
 MAX_TRIES = 10
 
 
@@ -127,24 +126,19 @@ def every_trial():
 
 def against_a_server():
     """Both ends are on this machine, in one namespace: all is near's, and far can't be told."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen([TARE, "serve", "--port", str(port)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([TARE, "serve", "--port", "0"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + DEADLINE_S
-        while True:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < end and server.poll() is None, "the server does not listen"
-        words = ["rr", "127.0.0.1", "--port", str(port), "--time", "100ms", "--softirq"]
+        first = server.stderr.readline()
+        found = re.search(r":(\d+) \(TCP, UDP\)", first)
+        assert found, first
+        words = ["rr", "127.0.0.1", "--port", found[1], "--time", "100ms", "--softirq"]
         run = strict_json(measured(TARE, *words, "extra", "--json"))
         text = measured(TARE, *words, "all", "--quiet")
     finally:
         server.kill()
         server.wait()
+        server.stderr.close()
     valid(run)
     assert [t["extra"] for t in run["trials"]] == [False, True], run["trials"]
     x = run["trials"][1]["near"]["meters"]["softirq"]
@@ -159,10 +153,7 @@ def against_a_server():
 
 def not_root():
     """What is missing is said once; nothing is armed, and all else is measured."""
-    user = []
-    if os.geteuid() == 0:
-        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
-                "--bounding-set=-all"]
+    user = as_nobody()
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         binary = shutil.copy(TARE, d)

@@ -1,8 +1,10 @@
 """TAP for the Python tests of the cli suite."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 import traceback
 
 QUICK = ["--time", "100ms", "--warmup", "10ms", "--repeat-min", "2", "--repeat-max", "2", "--quiet"]
@@ -31,6 +33,21 @@ class Tap:
     def done(self):
         print(f"1..{self.count}")
         sys.exit(self.bad > 0)
+
+
+def until(test, what, most_s=20):
+    end = time.monotonic() + most_s
+    while not test():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.005)
+
+
+def as_nobody():
+    """Words before a command, that it has no privileges."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
+            "--bounding-set=-all"]
 
 
 def in_background(pool, test, *args):

@@ -26,7 +26,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "cli"))
-from tap import Tap, skip_all  # noqa: E402
+from tap import Tap, skip_all, until as wait_until  # noqa: E402
 
 TARE = os.path.abspath(sys.argv[1])
 RUN_S = 240  # on a busy machine; a guest that hangs is given up earlier
@@ -50,10 +50,7 @@ def run(*words):
 
 
 def until(test, what):
-    end = time.monotonic() + MOST_S
-    while not test():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.01)
+    wait_until(test, what, MOST_S)
 
 
 def child(main):
