@@ -95,8 +95,6 @@ enum cgroup_subsys_id {
 
 #define PF_KTHREAD 0x00200000 /* Ref: include/linux/sched.h */
 
-const volatile bool precise;
-
 /* What an interrupt costs beside the softirq that it raises, for budgets; 0: not known. */
 volatile __u64 irq_ns;
 /* Of owners' tables; the user side raises it after a change. */
@@ -432,20 +430,25 @@ static __always_inline void packet_of_nobody(struct softirq_slice *s, __u64 skb,
 	/* At the same device it is another one, in the memory of one that is gone. */
 	if (is_at_hand(s, skb, head) && s->dev != dev)
 		return;
-	slice_change(s, SLICE_PENDING);
+	slice_pend(s);
 	s->skb = skb;
 	s->head = head;
 	s->dev = dev;
+}
+
+static __always_inline void packet_is(struct softirq_slice *s, __u32 who, __u64 skb, __u64 head)
+{
+	if (s->owner == SLICE_PENDING && is_at_hand(s, skb, head))
+		slice_settle(s, who);
+	else
+		slice_take(s, who);
 }
 
 static __always_inline void packet_of(struct softirq_slice *s, __u32 owner, __u64 skb, __u64 head)
 {
 	__u32 who = owner & ~SLICE_INSIDE;
 
-	if (s->owner == SLICE_PENDING && is_at_hand(s, skb, head))
-		s->owner = who;
-	else if (s->owner != who || precise)
-		slice_change(s, who);
+	packet_is(s, who, skb, head);
 	/* Inside it is at its end, and its memory soon another one's. */
 	s->skb = owner & SLICE_INSIDE ? 0 : skb;
 	s->head = owner & SLICE_INSIDE ? 0 : head;
@@ -500,12 +503,8 @@ static __always_inline __u32 dequeue(__u64 head)
 
 static __always_inline void packet_leaves(struct softirq_slice *s, __u32 who, __u64 skb, __u64 head)
 {
-	if (s->owner == who)
-		return;
-	if (s->owner == SLICE_PENDING && is_at_hand(s, skb, head))
-		s->owner = who;
-	else
-		slice_change(s, who);
+	if (s->owner != who)
+		packet_is(s, who, skb, head);
 }
 
 /* HRTIMER and TASKLET: from the first one on. */
@@ -592,7 +591,9 @@ int poll_done(__u64 *ctx)
 	if (!s)
 		return 0;
 	if (s->mode == SLICE_RX && s->owner != SLICE_FIXED) {
-		slice_change(s, SLICE_FIXED); /* what follows is another device's */
+		/* What follows is another device's. */
+		if (s->owner != s->last || !slice_in_run(s))
+			slice_change(s, SLICE_FIXED);
 		s->head = 0;
 		s->skb = 0;
 		return 0;

@@ -101,9 +101,13 @@ struct softirq_slice {
 	__u32 thread;   /* its pid */
 	__u32 first;    /* owner of this softirq's first slice */
 	__u64 plain;    /* an address passes here to become a number */
+	__u32 before; /* of a pending packet: whose the slice was, if its clock was not read then */
+	__u32 last;   /* whose the last packet was, in this softirq or before */
+	__u32 run;    /* how many in turn were its */
+	__u32 reserved[13];
 	struct softirq_cached cache[SOFTIRQ_N_CACHED];
 };
-_Static_assert(sizeof(struct softirq_slice) == 35 * 64, "lines of a cache, and no other CPU's");
+_Static_assert(sizeof(struct softirq_slice) == 36 * 64, "lines of a cache, and no other CPU's");
 
 /* Who queued a packet that a qdisc holds. */
 struct softirq_queued {

@@ -21,6 +21,7 @@
 const volatile __u32 n_owners = SOFTIRQ_FIRST;
 const volatile bool enforce;  /* keep budgets */
 const volatile bool irq_time; /* the kernel leaves softirqs out of processes' run time */
+const volatile bool precise;  /* read the clock at each packet */
 
 /* The user side sets how many entries: CPUs, CPUs x owners, owners. */
 struct {
@@ -59,6 +60,8 @@ enum slice_mode {
 #define SLICE_FIXED   0xffffffffu /* no packet yet */
 #define SLICE_PENDING 0xfffffffeu /* a packet at a device of the host, whose is not known yet */
 #define SLICE_MANY    0xfffffffdu
+/* In softirq_slice.before: the slice is the pending packet's alone. */
+#define SLICE_NONE 0xfffffffcu
 /* In softirq_cached.owner: the device is in a namespace of the owner's, not the host's half. */
 #define SLICE_INSIDE 0x80000000u
 
@@ -186,15 +189,26 @@ static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u
 		budget_change(owner, -(__s64)ns, now_ns);
 }
 
-/* Ends the running slice: a packet that nobody claimed was the host's. */
+/*
+ * Whose time a slice is that ends. A packet that nobody claimed was the host's; when the clock was
+ * not read as it came, its part is not known, and remains with who was before it.
+ */
+static __always_inline __u32 slice_owner(const struct softirq_slice *s)
+{
+	if (s->owner != SLICE_PENDING)
+		return s->owner;
+	return s->before >= SLICE_NONE ? SOFTIRQ_HOST : s->before;
+}
+
 static __noinline int slice_end(struct softirq_slice *s, __u64 now_ns)
 {
+	__u32 owner = slice_owner(s);
 	__u64 ns = now_ns - s->t_ns;
 
-	if (s->owner == SLICE_FIXED)
+	if (owner == SLICE_FIXED)
 		s->fixed_ns += s->mode == SLICE_OTHER ? 0 : ns;
 	else
-		slice_bill(s, s->owner == SLICE_PENDING ? SOFTIRQ_HOST : s->owner, ns, now_ns);
+		slice_bill(s, owner, ns, now_ns);
 	s->t_ns = now_ns;
 	return 0;
 }
@@ -205,17 +219,82 @@ static __always_inline void slice_change(struct softirq_slice *s, __u32 owner)
 	s->owner = owner;
 }
 
+/*
+ * Packets come in runs of one owner. Within a run the clock is not read: when the next packet is
+ * its, too, nothing changes, and when it is not, what came between is billed to the run's owner,
+ * which is a part of one packet. Owners that take turns are no runs, so where that would add up
+ * every packet is timed. Of RUN_MAX packets the first RUN_MIN are, so a budget is never behind by
+ * more than the others.
+ */
+#define RUN_MIN 8u
+#define RUN_MAX                                                                                    \
+	64u /* a power of two: a NAPI poll's usual most. Ref: netdevice.h NAPI_POLL_WEIGHT */
+
+static __always_inline bool slice_in_run(const struct softirq_slice *s)
+{
+	return !precise && s->run % RUN_MAX >= RUN_MIN;
+}
+
+static __always_inline void slice_count(struct softirq_slice *s, __u32 owner)
+{
+	s->run = s->last == owner ? s->run + 1 : 0;
+	s->last = owner;
+}
+
+static __always_inline void slice_switch(struct softirq_slice *s, __u32 owner)
+{
+	if (s->owner == SLICE_FIXED && slice_in_run(s) && s->last == owner)
+		s->owner = owner;
+	else if (s->owner != owner || precise)
+		slice_change(s, owner);
+	slice_count(s, owner);
+}
+
+/* The pending packet is the owner's. */
+static __always_inline void slice_settle(struct softirq_slice *s, __u32 owner)
+{
+	if (s->before == SLICE_NONE) {
+		s->owner = owner;
+		slice_count(s, owner);
+	} else {
+		s->owner = s->before;
+		slice_switch(s, owner);
+	}
+}
+
+/* The next packet is the owner's. */
+static __always_inline void slice_take(struct softirq_slice *s, __u32 owner)
+{
+	if (s->owner == SLICE_PENDING)
+		slice_settle(s, SOFTIRQ_HOST);
+	slice_switch(s, owner);
+}
+
+/* The next packet's owner is not known yet. */
+static __always_inline void slice_pend(struct softirq_slice *s)
+{
+	if (s->owner == SLICE_PENDING)
+		slice_settle(s, SOFTIRQ_HOST);
+	s->before = SLICE_NONE;
+	if (slice_in_run(s)) {
+		s->before = s->owner;
+		s->owner = SLICE_PENDING;
+	} else {
+		slice_change(s, SLICE_PENDING);
+	}
+}
+
 /* slice_claim() - the packet that a device of the host has just received is the owner's. */
 static __always_inline void slice_claim(__u32 owner)
 {
 	struct softirq_slice *s = slice_here();
 
-	if (!s || s->mode == SLICE_CLOSED || s->owner == owner)
+	if (!s || s->mode == SLICE_CLOSED)
 		return;
 	if (s->owner == SLICE_PENDING)
-		s->owner = owner;
-	else
-		slice_change(s, owner);
+		slice_settle(s, owner);
+	else if (s->owner != owner)
+		slice_take(s, owner);
 }
 
 /* slice_enter() - the same of a packet at a hook before that: in native XDP. */
@@ -223,6 +302,6 @@ static __always_inline void slice_enter(__u32 owner)
 {
 	struct softirq_slice *s = slice_here();
 
-	if (s && s->mode != SLICE_CLOSED && s->owner != owner)
-		slice_change(s, owner);
+	if (s && s->mode != SLICE_CLOSED)
+		slice_take(s, owner);
 }

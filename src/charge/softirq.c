@@ -25,7 +25,7 @@ struct softirq {
 	struct softirq_bpf *skel;
 	struct softirq_kernel kernel;
 	uint32_t n_cpus, n_owners;
-	bool enforce;
+	bool enforce, precise;
 	struct shared_map slices, accounts, budgets;
 	/* What was there when a number was given out: subtracted, as only programs may write. */
 	struct softirq_account *base; /* [n_cpus][n_owners], row = possible CPU */
@@ -147,6 +147,7 @@ static int new (struct softirq **ret, const struct softirq_cfg *cfg, struct err 
 	s->n_cpus = (uint32_t)r;
 	s->n_owners = cfg->n_owners;
 	s->enforce = cfg->enforce;
+	s->precise = cfg->precise;
 	r = load(s, cfg, e);
 	if (r == 0)
 		*ret = take_ptr(s);
@@ -349,5 +350,6 @@ void softirq_share(const struct softirq *s, struct softirq_shared *ret)
 		.n_owners = s->n_owners,
 		.enforce = s->enforce,
 		.irq_time = s->kernel.irq_time,
+		.precise = s->precise,
 	};
 }

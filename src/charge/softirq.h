@@ -16,7 +16,7 @@ struct softirq;
 
 struct softirq_cfg {
 	uint32_t n_owners; /* room for so many, the two that are no container included */
-	bool precise;      /* read the clock at each packet, not only where the owner changes */
+	bool precise;      /* read the clock at each packet, in runs of one owner, too */
 	bool enforce;      /* keep budgets: see softirq_budget() */
 };
 
@@ -93,6 +93,6 @@ void softirq_set_irq_cost(struct softirq *s, uint64_t ns);
 struct softirq_shared {
 	int slices_fd, accounts_fd, budgets_fd; /* of @s, borrowed */
 	uint32_t n_cpus, n_owners;              /* sizes: CPUs, CPUs x owners, owners */
-	bool enforce, irq_time;
+	bool enforce, irq_time, precise;
 };
 void softirq_share(const struct softirq *s, struct softirq_shared *ret);

@@ -45,6 +45,7 @@ static int share(struct drop *d, const struct softirq_shared *shared)
 	d->skel->rodata->n_owners = d->cfg.n_owners;
 	d->skel->rodata->enforce = shared && shared->enforce;
 	d->skel->rodata->irq_time = shared && shared->irq_time;
+	d->skel->rodata->precise = shared && shared->precise;
 	return r;
 }
 
