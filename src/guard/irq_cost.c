@@ -25,9 +25,11 @@
 #define MOST_NS (500 * NSEC_PER_MSEC)
 /* In a call that takes longer somebody else had a CPU, and gaps are of many kinds. */
 #define CALL_MOST_NS (100 * NSEC_PER_USEC)
-#define MAX_CALLS    8192
-#define MAX_GAPS     8192
-#define N_STEPS      2048
+/* A call waits for its interrupt, so a gap that is so small a part of it is a turn's own, slowed. */
+#define CALL_PARTS 8
+#define MAX_CALLS  8192
+#define MAX_GAPS   8192
+#define N_STEPS    2048
 
 const struct field irq_cost_fields[] = {
 	FIELD_U64(struct irq_cost, ns, "ns",
@@ -80,6 +82,11 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static uint64_t length_of(const struct irq_span *s)
+{
+	return s->to_ns - s->from_ns;
+}
+
 void irq_cost_of(struct irq_cost *ret, const struct irq_span *gap, uint32_t n_gaps,
 	const struct irq_span *call, uint32_t n_calls, uint64_t step_ns)
 {
@@ -89,15 +96,15 @@ void irq_cost_of(struct irq_cost *ret, const struct irq_span *gap, uint32_t n_ga
 	*ret = (struct irq_cost){0};
 	for (uint32_t i = 0; i < n_calls; i++) {
 		/* The turn that it cut began before the call, at most one turn. */
-		const uint64_t from_ns = call[i].from_ns - step_ns;
-
-		while (k < n_gaps && gap[k].from_ns < from_ns)
+		while (k < n_gaps && gap[k].from_ns < call[i].from_ns - step_ns)
+			k++;
+		while (k < n_gaps && gap[k].from_ns <= call[i].to_ns &&
+			length_of(&gap[k]) < length_of(&call[i]) / CALL_PARTS)
 			k++;
 		if (k == n_gaps || gap[k].from_ns > call[i].to_ns ||
-			call[i].to_ns - call[i].from_ns > CALL_MOST_NS)
+			length_of(&call[i]) > CALL_MOST_NS)
 			continue;
-		ns[n++] =
-			gap[k].to_ns - gap[k].from_ns - MIN(step_ns, gap[k].to_ns - gap[k].from_ns);
+		ns[n++] = length_of(&gap[k]) - MIN(step_ns, length_of(&gap[k]));
 	}
 	if (n < LEAST)
 		return;

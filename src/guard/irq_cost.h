@@ -35,7 +35,8 @@ int irq_cost_measure_here(struct irq_cost *ret, struct err *e) must_check_;
 int irq_cost_parse(const char *text, uint64_t *ret_ns, struct err *e) must_check_;
 
 /*
- * Pure: of each call the first gap that began in it, where it was short. Both in their order.
+ * Pure: of each call the first gap that began in it and is an eighth of it or more, where the call
+ * was short. Both in their order.
  * @step_ns: a turn of the loop, which is no gap
  */
 struct irq_span {
