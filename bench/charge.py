@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 """tare charge against the truth: each kind of traffic alone, and two of them at once.
 
-usage: charge.py TARE [--seconds S] [SCENARIO ...]
+usage: charge.py TARE [--seconds S] [--rounds N] [SCENARIO ...]
 
 Slow, and no test: about two minutes. Root. All runs in namespaces of this program's own, which go with it:
 
     peer eth0 == wire [ host: br0 or routes, DNAT ] c0 == eth0 a      [...] c1 == eth0 b
 
-What is known is not a time but counts and ratios: a and b get packets of one kind at 1:3; the same kind alone costs by
-packet what it costs beside another; and all owners have what all CPUs had. A row is alone and together of a, ns of
-softirqs by packet that the kind's truth counts; 'host' is the host's part of softirq time on the CPU under test; 'sum'
-is owners by CPUs, the worst CPU's. CPUs are shared with what else the machine does, so ratios of a busy one are wide:
-the middle of ROUNDS pairs is shown with the lowest and the highest.
+What is known is not a time but counts and ratios: a and b get packets of one kind at 1:3; what one sender sends to a
+costs alone what it costs beside another's to b; and all owners have what all CPUs had. A row is alone and together of a,
+us of softirqs by send, which the sender counts; 'host' is the host's part of softirq time on the CPU under test; 'sum'
+is owners by CPUs, the worst CPU's. A process that always computes keeps the CPU from idling: a packet that ends an idle
+CPU's sleep is dearer, and alone there are more of these. CPUs are shared with what else the machine does, so ratios of a
+busy one are wide: the middle of --rounds pairs is shown with the lowest and the highest.
 """
 
 import argparse
 import contextlib
 import json
+import mmap
 import os
 import pathlib
 import random
@@ -30,12 +32,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import lab  # noqa: E402
 
-ROUNDS = 3
 RUN = 64
 PORT = 7
 CLONE_NEWNET = 0x40000000  # Ref: include/uapi/linux/sched.h
 UDP_SEGMENT = 103          # Ref: include/uapi/linux/udp.h
 CPU = sorted(os.sched_getaffinity(0))[-1]
+sends = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast('Q')  # by net, counted by the sender
 
 
 def run(*words, **kwargs):
@@ -79,7 +81,13 @@ def reap(pids):
         os.waitpid(pid, 0)
 
 
-# Loads. Each runs until it is killed.
+def compute():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while True:
+        pass
+
+
+# Loads. Each runs until it is killed. The first argument is the net whose sends it counts.
 def sink():
     """A socket that nobody reads: what is beyond its buffer is dropped where it would be queued."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -95,16 +103,17 @@ def swallow():
                 pass
 
 
-def paced(pps, burst, send):
+def paced(net, pps, burst, send):
     at = time.monotonic()
     while True:
         for _ in range(burst):
             send()
+            sends[net] += 1
         at = max(at + burst / pps, time.monotonic() - 0.1)
         time.sleep(max(0, at - time.monotonic()))
 
 
-def udp(address, pps, size=18, segment=0):
+def udp(net, address, pps, size=18, segment=0):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     if segment:
         s.setsockopt(socket.SOL_UDP, UDP_SEGMENT, segment)
@@ -114,10 +123,10 @@ def udp(address, pps, size=18, segment=0):
     def send():
         with contextlib.suppress(OSError):
             s.send(data)
-    paced(pps, max(1, pps // 500), send)
+    paced(net, pps, max(1, pps // 500), send)
 
 
-def mixed(address, pps, other):
+def mixed(net, address, pps, other):
     """One to three, of one sender, in runs: a packet that follows another one's is dearer, as caches are cold."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     runs = [address, other, other, other]
@@ -127,13 +136,13 @@ def mixed(address, pps, other):
         for to in (to for to in runs for _ in range(RUN)):
             with contextlib.suppress(OSError):
                 s.sendto(b'x' * 18, (to, PORT))
-    paced(pps / RUN, 1, send)
+    paced(net, pps / RUN, 1, send)
 
 
-def tcp(address, pps, size=16384):
+def tcp(net, address, pps, size=16384):
     s = socket.create_connection((address, PORT))
     data = b'x' * size
-    paced(pps, 4, lambda: s.sendall(data))
+    paced(net, pps, 4, lambda: s.sendall(data))
 
 
 class Net:
@@ -180,7 +189,7 @@ class Net:
         server_pid = here.fork(server)
         time.sleep(0.05)
         address = self.address(0) if reverse else self.asked(net)
-        return [server_pid, there.fork(client, address, *args)]
+        return [server_pid, there.fork(client, net, address, *args)]
 
     def close(self):
         reap([m.pid for m in self.machines])
@@ -208,8 +217,8 @@ def sum_of(b):
 
 
 class Seen:
-    """What a bill says of a and b, on the CPU under test."""
-    def __init__(self, net, b):
+    """What a bill says of a and b, on the CPU under test; @rate: sends to a by second."""
+    def __init__(self, net, b, rate):
         self.ns, self.pkts = [], []
         at = next(i for i, c in enumerate(b['cpus']) if c['cpu'] == CPU)
         self.all_ns = b['cpus'][at]['rx_ns'] + b['cpus'][at]['tx_ns']
@@ -220,16 +229,16 @@ class Seen:
             self.pkts.append(max(cpu.get('rx_pkts', 0), cpu.get('tx_pkts', 0)))
         self.host = b['rows'][0]['cpus'][at]['rx_ns'] + b['rows'][0]['cpus'][at]['tx_ns']
         self.sum = sum_of(b)
-
-    def each(self, i):
-        return self.ns[i] / self.pkts[i] if self.pkts[i] else float('nan')
+        self.us = self.ns[0] * 1e6 / (b['to_ns'] - b['from_ns']) / rate
 
 
 def observed(args, net, loads):
     pids = [pid for load in loads for pid in net.start(*load[:-1], **load[-1])]
     try:
         time.sleep(0.2)
-        return Seen(net, bill(args.tare, args.seconds))
+        from_s, before = time.monotonic(), sends[1]
+        b = bill(args.tare, args.seconds)
+        return Seen(net, b, (sends[1] - before) / (time.monotonic() - from_s))
     finally:
         reap(pids)
 
@@ -241,7 +250,7 @@ def middle(values):
 def split(args):
     with contextlib.closing(Net()) as net:
         pid = net.machines[2].fork(sink)
-        found = [observed(args, net, [(1, sink, mixed, 5000, net.address(2), {})]) for _ in range(ROUNDS)]
+        found = [observed(args, net, [(1, sink, mixed, 5000, net.address(2), {})]) for _ in range(args.rounds)]
         reap([pid])
     off = [s.ns[1] / sum(s.ns) - s.pkts[1] / sum(s.pkts) for s in found]
     print(f'{"split 1:3":<22} of time {middle([s.ns[1] / sum(s.ns) for s in found])}, of packets '
@@ -295,14 +304,14 @@ def kind(args, name):
     how, mine, other = KINDS[name]
     alone, both = [], []
     with contextlib.closing(Net(**how)) as net:
-        for _ in range(ROUNDS):
+        for _ in range(args.rounds):
             alone.append(observed(args, net, [(1, *mine)]))
             both.append(observed(args, net, [(1, *mine), (2, *other)]))
-    ratio = [b.each(0) / a.each(0) for a, b in zip(alone, both)]
+    ratio = [b.us / a.us for a, b in zip(alone, both)]
     host = [s.host / (s.all_ns or 1) for s in alone]
     every = alone + both
-    print(f'{name:<22} alone {statistics.median(a.each(0) for a in alone):6.0f} ns, together '
-          f'{statistics.median(b.each(0) for b in both):6.0f} ns, by alone {middle(ratio)}, host {middle(host)}, '
+    print(f'{name:<22} alone {statistics.median(a.us for a in alone):7.2f} us, together '
+          f'{statistics.median(b.us for b in both):7.2f} us, by alone {middle(ratio)}, host {middle(host)}, '
           f'sum {max(every, key=lambda s: abs(s.sum - 1)).sum:.4f}', flush=True)
 
 
@@ -311,13 +320,20 @@ def main():
     parser.add_argument('tare')
     parser.add_argument('scenario', nargs='*')
     parser.add_argument('--seconds', type=float, default=1)
+    parser.add_argument('--rounds', type=int, default=3)
     args = parser.parse_intermixed_args()
     if lab.libc.unshare(CLONE_NEWNET):
         print('charge.py: root, please', file=sys.stderr)
         return 3
     run('ip', 'link', 'set', 'lo', 'up')
+    idler = os.fork()
+    if idler == 0:
+        lab.libc.prctl(lab.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, {CPU})
+        compute()
     for name in args.scenario or ['split', *KINDS]:
         split(args) if name == 'split' else kind(args, name)
+    reap([idler])
     return 0
 
 
