@@ -5,18 +5,19 @@
  *
  * all of it on one CPU, in one thread, whose CPU time is taken: by live frames of 64 bytes as fast
  * as they go, into a socket that is full, and by 64 KiB of a TCP stream with segmentation left to
- * the devices. By turns without it, with programs in its places that do nothing, with it, and with a
+ * the devices; and by a loop that reads the clock where nothing else is to do. By turns without it, with programs in its places that do nothing, with it, and with a
  * clock reading at each packet; differences are of pairs in one round.
  *
- * Usage: tare-softirq [<rounds> [frames | tcp]]
+ * Usage: tare-softirq [<rounds> [frames | tcp | idle]]
  */
 #include "base/clock.h"
 #include "base/macro.h"
-#include "base/str.h"
 #include "charge/softirq.h"
-#include "frame/io.h"
+#include "live.h"
+#include "must.h"
 #include "path/lab.h"
 #include "stat/estimate.h"
+#include "stat/gaps.h"
 #include "sys/affinity.h"
 #include "sys/ethtool.h"
 #include "sys/ns.h"
@@ -38,6 +39,8 @@
 
 #define N_FRAMES   (1 << 17) /* of a trial */
 #define N_SENDS    (1 << 13)
+#define N_STEPS    4096
+#define IDLE_NS    (200 * NSEC_PER_MSEC)
 #define MAX_ROUNDS 100
 #define POD        SOFTIRQ_FIRST
 
@@ -55,17 +58,6 @@ static struct rt *host, *remote, *pod;
 static struct rt_id remote_id, pod_id, half_id;
 static struct frame_tx *tx;
 static int tcp_fd[2]; /* the remote's, and the pod's */
-
-/* The benchmark's only way to fail. */
-#define must(call)                                                                                 \
-	do {                                                                                       \
-		struct err e_ = {0};                                                               \
-                                                                                                   \
-		if ((call) < 0) {                                                                  \
-			fprintf(stderr, "%s: %s\n", #call, e_.text);                               \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static void add(const char *name, int *fd, struct rt **rt, struct rt_id *id, const char *prefix)
 {
@@ -91,35 +83,13 @@ static void build(void)
 	must(ethtool_set(host_fd, "wire", ETHTOOL_GRO, true, &e_));
 }
 
-static void fill_sink(void)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int fd;
-
-	must(ns_scope_enter(&scope, pod_fd, &e_));
-	must(fd = sock_bind(SOCK_DGRAM, "0.0.0.0", 7, &e_));
-	must(sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, 1, "receive buffer", &e_));
-}
-
 static void open_sender(void)
 {
-	static const struct frame_form form;
-	struct frame_addr addr = {.src_ip = {198, 18, 0, 1}, .dst_ip = {198, 18, 0, 2}};
-	const struct frame_vary vary = {.flows = 1, .networks = 1, .macs = 1};
-	struct frame_port port = {.netns_fd = remote_fd,
-		.ifindex = (uint32_t)remote_id.ifindex,
-		.mtu = remote_id.mtu};
-	struct frame_stream *stream;
-	struct frame_mix mix;
-	const struct frame_stream_args args = {&form, &addr, &vary, &mix, 1};
+	const struct live_end from = {remote_fd, "eth0", "198.18.0.1", &remote_id},
+			      to = {pod_fd, "eth0", "198.18.0.2", &pod_id};
 
-	str_set(port.dev, "eth0");
-	memcpy(port.mac, remote_id.mac, 6);
-	memcpy(addr.src_mac, remote_id.mac, 6);
-	memcpy(addr.dst_mac, pod_id.mac, 6);
-	must(frame_mix_parse(&mix, "64", 1500, &e_));
-	must(frame_stream_new(&stream, &args, &e_));
-	must(frame_tx_find("live")->open(&tx, &port, stream, &e_));
+	live_fill_sink(pod_fd);
+	tx = live_open(&from, &to);
 }
 
 static uint32_t inode_of(int fd)
@@ -187,19 +157,9 @@ static void empty_detach(struct empty *m)
 /* ns of CPU time by frame. */
 static double run_frames(void)
 {
-	struct frame_plan plan = {.magic = FRAME_MAGIC_TEST,
-		.trial = 1,
-		.begin_ns = clock_now_ns() + 3 * NSEC_PER_MSEC,
-		.burst = 1,
-		.n_phases = 1,
-		.phase = {{.n_frames = N_FRAMES}}};
-	const atomic_bool stop = false;
-	uint64_t from_ns = clock_thread_ns();
-	struct frame_sent sent;
+	uint64_t from_ns = clock_thread_ns(), n = live_send(tx, N_FRAMES, 0, 1);
 
-	plan.end_ns = plan.begin_ns + 5 * NSEC_PER_SEC;
-	must(frame_tx_find("live")->run(tx, &plan, &stop, &sent, &e_));
-	return (double)(clock_thread_ns() - from_ns) / (double)sent.sent;
+	return (double)(clock_thread_ns() - from_ns) / (double)n;
 }
 
 static void open_tcp(void)
@@ -237,12 +197,27 @@ static double run_tcp(void)
 	return (double)(clock_thread_ns() - from_ns) / (double)n_bytes * sizeof(buf);
 }
 
+/* ns of a ms that a loop does not get where nothing else is to do. */
+static double run_idle(void)
+{
+	static uint64_t step[N_STEPS];
+	const uint64_t least_ns = gaps_calibrate(step, N_STEPS, &(uint64_t){0}),
+		       begin_ns = clock_now_ns();
+	struct gaps g;
+
+	gaps_begin(&g, least_ns, begin_ns, begin_ns + IDLE_NS);
+	while (gaps_add(&g, clock_now_ns()))
+		;
+	return (double)g.gap_ns / (double)(IDLE_NS / NSEC_PER_MSEC);
+}
+
 static const struct load {
 	const char *name, *unit;
-	double (*run)(void); /* ns of CPU time by unit */
+	double (*run)(void); /* ns by unit */
 } loads[] = {
 	{"frames", "packet", run_frames},
 	{"tcp", "64 KiB", run_tcp},
+	{"idle", "ms", run_idle},
 };
 
 static double trial(const struct load *l, int mode)
@@ -304,7 +279,6 @@ int main(int argc, char **argv)
 	if (affinity_allowed(cpu) > 0)
 		must(affinity_pin(cpu[0], &e_));
 	build();
-	fill_sink();
 	open_sender();
 	open_tcp();
 	for (size_t i = 0; i < ARRAY_SIZE(loads); i++)
