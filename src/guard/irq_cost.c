@@ -25,7 +25,7 @@
 #define MOST_NS (500 * NSEC_PER_MSEC)
 /* In a call that takes longer somebody else had a CPU, and gaps are of many kinds. */
 #define CALL_MOST_NS (100 * NSEC_PER_USEC)
-/* A call waits for its interrupt, so a gap that is so small a part of it is a turn's own, slowed. */
+/* A call waits for its interrupt: a gap that is so small a part of it is a slow turn. */
 #define CALL_PARTS 8
 #define MAX_CALLS  8192
 #define MAX_GAPS   8192
