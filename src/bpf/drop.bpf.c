@@ -21,6 +21,8 @@
 #include <stddef.h>
 
 __u64 beat_ns; /* the last sign of life, CLOCK_MONOTONIC */
+/* Of addrs; the user side raises it after a change. */
+volatile __u32 addr_generation = 1;
 
 /* Of addresses: owner; SOFTIRQ_HOST: one of the host's own. */
 struct {
@@ -30,6 +32,14 @@ struct {
 	__type(key, struct drop_prefix);
 	__type(value, __u32);
 } addrs SEC(".maps");
+
+/* A walk through a trie costs more than all else here, and a flood is to one address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DROP_N_MET);
+	__type(key, __u32);
+	__type(value, struct drop_met);
+} met SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -73,17 +83,50 @@ enum verdict {
 	DROP,
 };
 
+static __always_inline int is_met(const struct drop_met *m, const struct drop_prefix *to)
+{
+	return m->generation == addr_generation && m->addr[3] == to->addr[3] &&
+	       m->addr[2] == to->addr[2] && m->addr[1] == to->addr[1] && m->addr[0] == to->addr[0];
+}
+
+static __noinline __u32 look_up_addr(struct drop_met *m, const struct drop_prefix *to)
+{
+	const __u32 *owner;
+
+	if (!m || !to)
+		return DROP_UNKNOWN;
+	/* First: what is changed between this and the lookup is to be looked up again. */
+	m->generation = addr_generation;
+	__builtin_memcpy(m->addr, to->addr, sizeof(m->addr));
+	barrier();
+	owner = bpf_map_lookup_elem(&addrs, to);
+	m->owner = owner ? *owner : DROP_UNKNOWN;
+	return m->owner;
+}
+
+static __always_inline __u32 owner_of_addr(const struct drop_prefix *to)
+{
+	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^32 by the golden ratio. */
+	__u32 i = (to->addr[3] * 0x9e3779b1u) >> 26;
+	struct drop_met *m = bpf_map_lookup_elem(&met, &i);
+
+	_Static_assert(DROP_N_MET == 1u << (32 - 26), "as many places as hashes");
+	if (!m)
+		return DROP_UNKNOWN;
+	return is_met(m, to) ? m->owner : look_up_addr(m, to);
+}
+
 /* Return: owner; SOFTIRQ_HOST: nobody that has a budget. */
 static __always_inline __u32 owner_of(const struct drop_packet *p)
 {
 	const struct drop_publish at = {.port = p->dport, .proto = p->proto};
-	const __u32 *owner = bpf_map_lookup_elem(&addrs, &p->to);
+	__u32 owner = owner_of_addr(&p->to);
+	const __u32 *published;
 
-	if (!owner)
-		return SOFTIRQ_HOST;
-	if (*owner == SOFTIRQ_HOST && p->dport)
-		owner = bpf_map_lookup_elem(&ports, &at);
-	return owner ? *owner : SOFTIRQ_HOST;
+	if (owner != SOFTIRQ_HOST || !p->dport)
+		return owner == DROP_UNKNOWN ? SOFTIRQ_HOST : owner;
+	published = bpf_map_lookup_elem(&ports, &at);
+	return published ? *published : SOFTIRQ_HOST;
 }
 
 /*
@@ -97,7 +140,10 @@ static __always_inline int is_unlucky(__s64 tokens, __s64 early, __s64 floor)
 	return (__u64)bpf_get_prandom_u32() * range < below << 32;
 }
 
-/* A sign of life may come from another CPU, after the clock was read here. */
+/*
+ * A sign of life may come from another CPU, after the clock was read here. Not the slice's reading
+ * of the clock, though it is at hand: when the accounting is gone it stands still.
+ */
 static __always_inline int is_stale(void)
 {
 	return (__s64)(bpf_ktime_get_ns() - *(volatile __u64 *)&beat_ns) > (__s64)DROP_BEAT_MAX_NS;

@@ -30,6 +30,17 @@ struct drop_prefix {
 _Static_assert(sizeof(struct drop_prefix) == 20, "struct bpf_lpm_trie_key and an address");
 #define DROP_V4_BITS 96 /* of a prefix, before those of an IPv4 address */
 
+/* What a CPU remembers of an address: whose it is. */
+struct drop_met {
+	__u32 addr[4];
+	__u32 generation; /* of the table it was looked up in; 0: never */
+	__u32 owner;      /* DROP_UNKNOWN: the table has no such address */
+	__u32 reserved[2];
+};
+_Static_assert(sizeof(struct drop_met) == 32, "half a line of a cache");
+#define DROP_N_MET   64u /* a power of two */
+#define DROP_UNKNOWN 0xffffffffu
+
 /* A port of the host's own addresses that leads to an owner. */
 struct drop_publish {
 	__be16 port;
