@@ -40,3 +40,9 @@ int64_t clock_wall_ms(void);
 
 /* Wall-clock time as "2026-01-31T12:00:00Z". */
 void clock_utc(char ret[static 21]);
+
+/*
+ * How far clock_now_ns() is ahead of the kernel's own CLOCK_MONOTONIC, which BPF programs have
+ * (bpf_ktime_get_ns): not 0 in a time namespace only. Ref: time_namespaces(7)
+ */
+int64_t clock_ahead_ns(void);

@@ -78,6 +78,7 @@ int drop_open(struct drop **ret, const struct drop_cfg *cfg, const struct softir
 
 	d->cfg = *cfg;
 	d->is_alone = !shared;
+	d->ahead_ns = clock_ahead_ns();
 	if (shared)
 		d->cfg.n_owners = shared->n_owners;
 	assert(d->cfg.n_owners > SOFTIRQ_FIRST && d->cfg.n_owners <= SOFTIRQ_MAX_OWNERS);
@@ -119,7 +120,8 @@ int drop_probe(struct err *e)
 
 void drop_beat(struct drop *d)
 {
-	__atomic_store_n(&d->skel->bss->beat_ns, clock_now_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&d->skel->bss->beat_ns, clock_now_ns() - (uint64_t)d->ahead_ns,
+		__ATOMIC_RELAXED);
 }
 
 static int prefix_parse(struct drop_prefix *ret, const char *text, struct err *e)

@@ -21,7 +21,8 @@ struct drop_attached {
 struct drop {
 	struct drop_cfg cfg;
 	struct drop_bpf *skel;
-	bool is_alone; /* without the accounting */
+	bool is_alone;    /* without the accounting */
+	int64_t ahead_ns; /* clock_ahead_ns() */
 	uint32_t n_cpus;
 	struct drop_attached *on; /* [n_on] */
 	uint32_t n_on;

@@ -196,7 +196,7 @@ static void fill_bucket(struct early *x, uint32_t owner, double budget)
 	b->cap_ns = b->tokens_ns = cap_ns;
 	b->floor_ns = -cap_ns;
 	b->rate_ppb = (uint64_t)(budget * 1e9);
-	b->filled_ns = clock_now_ns();
+	b->filled_ns = clock_now_ns() - (uint64_t)clock_ahead_ns();
 	b->drop = 1;
 	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fails on what the house style bans in C files: unsafe or locale-bound calls, goto, // comments, #if in .c
-files, printing below report/, libraries outside the one file that wraps them, long lines.
+files, printing below report/, libraries outside the one file that wraps them, the clock on the wall where time is
+measured, long lines.
 
 Usage: banned.py ROOT
 """
@@ -35,6 +36,9 @@ PLACES = {r'jansson\.h': 'src/cni/ src/charge/container_name.c src/wire/doc.c',
           r'n?curses\.h': 'src/report/top.c',
           r'microhttpd\.h': 'src/serve/http.c',
           r'libkmod\.h': 'src/sys/kmodule.c'}
+# Somebody may set it: intervals, budgets and bills are by CLOCK_MONOTONIC.
+WALL = r'\b(?:CLOCK_REALTIME|gettimeofday|clock_wall_ms|clock_utc)\b|\btime\s*\(\s*(?:NULL|&)|ktime_get_(?:tai|real)'
+STEADY = ('src/bpf/', 'src/charge/', 'src/guard/', 'src/load/', 'src/cmd/charge', 'src/cmd/guard')
 COLUMNS = 100
 # One token: comment, string, or character constant; whatever is left is code.
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
@@ -62,6 +66,8 @@ def violations(name, text):
         yield from find(r'^[ \t]*#[ \t]*if(?:n?def)?\b', '{} in a .c file')
     if name.split('/')[0] == 'src' and name.split('/')[1] in SILENT and name not in PRINTS_ANYWAY:
         yield from find(PRINT, 'prints: {}')
+    if name.startswith(STEADY):
+        yield from find(WALL, "the clock on the wall: {}")
     for header, place in PLACES.items():
         if not name.startswith(tuple(place.split())):
             yield from find(r'^[ \t]*#[ \t]*include[ \t]*[<"]' + header, '{} outside ' + place, text)

@@ -12,12 +12,14 @@
  */
 #include "net.h"
 
+#include "base/cleanup.h"
 #include "base/macro.h"
 #include "frame/csum.h"
 #include "guard/drop.h"
 #include "path/lab.h"
 #include "sys/affinity.h"
 #include "sys/ebpf.h"
+#include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/rtbridge.h"
 #include "sys/rtdev.h"
@@ -35,6 +37,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -882,6 +885,49 @@ static void filter_is_taken_over(void **state)
 	assert_false(has_clsact());
 }
 
+/* Children have a clock that is ahead of the kernel's own. Return: before; -1: none to be had. */
+static int enter_time(const char *test)
+{
+	struct err e = {0};
+	int fd = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || unshare(CLONE_NEWTIME) < 0) {
+		err_set(&e, errno, "no time namespace");
+		net_skip(test, &e);
+		closep(&fd);
+		return -1;
+	}
+	must(file_write("/proc/self/timens_offsets", "monotonic 100000 0\n", &e_));
+	return fd;
+}
+
+/* A sign of life from there is none of the future, by which the filter would drop for a day. */
+static void time_namespace(void **state)
+{
+	const uint64_t deadline_ns = net_deadline();
+	const struct drop_device wire = {net.host_fd, net.wire, DROP_TC_INGRESS};
+	int before_fd = enter_time("time_namespace");
+	struct drop_used used;
+	struct drop *d;
+	pid_t pid;
+
+	(void)state;
+	if (before_fd < 0)
+		return;
+	pid = start_guard(true, false);
+	assert_int_equal(setns(before_fd, CLONE_NEWTIME), 0);
+	close(before_fd);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+	kill_guard(pid);
+	while (send_to(&ways[0], 0, 0, N_PACKETS).n < N_PACKETS)
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("it still drops");
+	d = drop_new(true);
+	must(drop_add_device(d, &wire, &used, &e_));
+	drop_close(d);
+	assert_false(has_clsact());
+}
+
 /* Another's filter, and the qdisc for it, stay. */
 static void filter_of_another_stays(void **state)
 {
@@ -1113,6 +1159,7 @@ int main(void)
 		cmocka_unit_test(nobody_looks_after_it),
 		cmocka_unit_test(kill_leaves_nothing),
 		cmocka_unit_test(filter_is_taken_over),
+		cmocka_unit_test(time_namespace),
 		cmocka_unit_test(filter_of_another_stays),
 		cmocka_unit_test(survives_its_device),
 		AT(bills_what_it_drops, DROP_XDP_NATIVE),

@@ -275,6 +275,29 @@ def quotas(peer, pods):
         assert pods[1].quota() == "20000 100000", pods[1].quota()
 
 
+def clock_set(peer, pods):
+    """Both are at work while somebody sets the clock: back by a year, and forward by two."""
+    year = 365 * 86400
+    was, begin = time.clock_gettime(time.CLOCK_REALTIME), time.monotonic_ns()
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: time.clock_settime(time.CLOCK_REALTIME, was))
+        bills = Stream(stack, "charge", "--json-stream", "--interval", "200ms")
+        bills.until(lambda b: row_of(b["rows"], pods[1]))
+        s = guard(stack, pods[1], "charge")
+        for to in (was - year, was + year):
+            time.clock_settime(time.CLOCK_REALTIME, to)
+            peer.tell(AHEAD, 0, N)
+            row = guarded_row(s, pods[1], lambda r: r["charged_ns"] > 0)
+            assert row["guarded"] and row["debt_ns"] <= 200000000, row  # a second's budget
+        s.finish("end")
+        total = bills.finish("total")
+        row = row_of(total["rows"], pods[1])
+        assert 0.99 <= total["conservation"] <= 1.01, total
+        assert 2 * N <= row["rx_pkts"] <= 2 * N + 50, row
+        assert begin <= total["from_ns"] <= total["to_ns"] <= time.monotonic_ns(), total
+        assert pods[1].quota() == "20000 100000", pods[1].quota()
+
+
 def xdp_mode():
     link = json.loads(subprocess.run(["ip", "-j", "link", "show", "eth0"], capture_output=True, check=True).stdout)
     return link[0].get("xdp", {}).get("mode", 0)
@@ -312,6 +335,7 @@ def inside():
     tap.check("1:3 by a virtio NIC, conserved", who_receives, peer, pods)
     tap.check("own and gained by cgroups of v2", whose_context, pods)
     tap.check("cpu.max is written, and put back", quotas, peer, pods)
+    tap.check("the clock is set meanwhile", clock_set, peer, pods)
     tap.check("drops in the NIC's driver", drops, peer, pods)
     tap.done()
 
@@ -326,7 +350,7 @@ def in_guest(name, folder, said):
                           capture_output=True, text=True, check=False, timeout=2 * RUN_S)
     said += [f"{name}: {line}" for line in done.stdout.splitlines() if line.startswith("#")]
     said.append(f"{name}: took {time.monotonic() - start:.0f} s")
-    assert done.returncode == 0 and "not ok" not in done.stdout and "1..4" in done.stdout, \
+    assert done.returncode == 0 and "not ok" not in done.stdout and "1..5" in done.stdout, \
         f"{done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
