@@ -169,7 +169,7 @@ static const struct client *other_of(const struct guard *g, const struct client 
 {
 	for (uint32_t i = 0; i < g->n; i++)
 		if (g->client[i] != c && g->client[i]->row.guarded &&
-			strcmp(g->client[i]->ward.dir, c->ward.dir) == 0)
+			g->client[i]->ward.id == c->ward.id)
 			return g->client[i];
 	return NULL;
 }

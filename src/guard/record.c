@@ -20,10 +20,10 @@ void guard_record_fini(struct guard_record *r)
 	*r = (struct guard_record){0};
 }
 
-struct guard_entry *guard_record_find(const struct guard_record *r, const char *dir)
+struct guard_entry *guard_record_find(const struct guard_record *r, uint64_t id)
 {
 	for (uint32_t i = 0; i < r->n; i++)
-		if (strcmp(r->item[i].dir, dir) == 0)
+		if (r->item[i].id == id)
 			return &r->item[i];
 	return NULL;
 }

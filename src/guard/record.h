@@ -24,8 +24,8 @@ struct guard_record {
 };
 void guard_record_fini(struct guard_record *r); /* for the attribute, too */
 
-/* The entry of this directory, or NULL. */
-struct guard_entry *guard_record_find(const struct guard_record *r, const char *dir);
+/* The entry of this cgroup, or NULL. Its directory may be of another name by now. */
+struct guard_entry *guard_record_find(const struct guard_record *r, uint64_t id);
 void guard_record_add(struct guard_record *r, const struct guard_entry *x);
 void guard_record_remove(struct guard_record *r, struct guard_entry *x);
 

@@ -209,7 +209,7 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	const struct cpuquota *was, struct err *e)
 {
 	struct guard_entry x = {.id = id, .was = *was};
-	struct guard_entry *known = guard_record_find(&s->rec, dir);
+	struct guard_entry *known = guard_record_find(&s->rec, id);
 
 	if (dir[0] != '/' || strchr(dir, '\n') || str_copy(x.dir, sizeof(x.dir), dir) < 0)
 		return err_say(e, EINVAL, "%s is no path that can be written down", dir);
@@ -220,10 +220,9 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	return statefile_write(s->dir_fd, &s->rec, e);
 }
 
-int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquota *last,
-	struct err *e)
+int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *last, struct err *e)
 {
-	struct guard_entry *x = guard_record_find(&s->rec, dir);
+	struct guard_entry *x = guard_record_find(&s->rec, id);
 	int r;
 
 	if (!x)

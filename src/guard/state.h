@@ -44,7 +44,7 @@ void guard_state_beat(const struct guard_state *s, uint32_t within_ms);
 
 /*
  * guard_state_note() - remember what a cgroup has, on disk when this returns. Again: replaces.
- * @dir: of the cgroup; @id: inode of it
+ * @dir: of the cgroup; @id: inode of it, by which it is known
  */
 int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	const struct cpuquota *was, struct err *e) must_check_;
@@ -55,8 +55,8 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
  * @last: what the guard wrote last; what is another now was somebody's meanwhile, and stays. NULL:
  *        not known
  */
-int guard_state_undo(struct guard_state *s, const char *dir, const struct cpuquota *last,
-	struct err *e) must_check_;
+int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *last, struct err *e)
+	must_check_;
 
 /*
  * guard_state_close() - put back whatever is noted, and let go. Return: 0, or the negative errno of
@@ -71,8 +71,8 @@ static inline void guard_state_closep(struct guard_state **s)
 }
 
 /*
- * A cgroup's directory, if it still is the one with this inode: a path for sys/cpuquota.h that
- * never leads to another. Return: a descriptor, or -ENOENT.
+ * The directory of the cgroup that has this inode, renamed or not: a path for sys/cpuquota.h that
+ * never leads to another. Return: a descriptor; -ENOENT: it is gone; or another errno.
  */
 int guard_cgroup_open(const char *dir, uint64_t id);
 #define GUARD_FD_PATH 32

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "guard/state.h"
+#include "sys/cgroup.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -215,9 +216,11 @@ int guard_cgroup_open(const char *dir, uint64_t id)
 	_cleanup_(closep) int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		return -errno;
-	return st.st_ino == id ? take_fd(fd) : -ENOENT;
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == id)
+		return take_fd(fd);
+	return cgroup_open_renamed(dir, id);
 }
 
 void guard_cgroup_path(int fd, char ret[static GUARD_FD_PATH])
@@ -232,7 +235,7 @@ int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last,
 	char path[GUARD_FD_PATH];
 	int r = 0;
 
-	if (fd == -ENOENT || fd == -ENOTDIR)
+	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return err_set(e, -fd, "%s", x->dir);

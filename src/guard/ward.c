@@ -99,7 +99,7 @@ static int take_over(struct ward *w, struct guard_state *s, const char *path,
 /* Not under guard, whatever it has: nothing of ours is to stay in it. */
 static int let_go(struct ward *w, struct guard_state *s, int r)
 {
-	int undone = r == 0 ? 0 : guard_state_undo(s, w->dir, &w->now, NULL);
+	int undone = r == 0 ? 0 : guard_state_undo(s, w->id, &w->now, NULL);
 
 	return undone < 0 && r > 0 ? undone : r;
 }
@@ -179,5 +179,5 @@ int ward_step(struct ward *w, struct guard_state *s, const struct control_readin
 
 int ward_end(struct ward *w, struct guard_state *s, struct err *e)
 {
-	return guard_state_undo(s, w->dir, &w->now, e);
+	return guard_state_undo(s, w->id, &w->now, e);
 }

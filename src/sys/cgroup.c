@@ -1,10 +1,13 @@
 #include "sys/cgroup.h"
 
+#include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "sys/file.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -12,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
+
+/* A handle that is the inode's number. Ref: include/linux/exportfs.h FILEID_KERNFS, v6.18 */
+#define HANDLE_KERNFS 0xfe
 
 /* Names in /proc/self/cgroup; "" is cgroup v2. Ref: cgroups(7). */
 static const char *const hierarchy[] = {"", "cpu", "cpuacct", "memory", "pids"};
@@ -350,4 +359,45 @@ void cgroup_limits(char *ret, size_t size)
 	add_limit(ret, size, "memory", "memory.limit_in_bytes", "memory.limit_in_bytes");
 	if (!*ret)
 		str_addf(ret, size, "none");
+}
+
+/* Return: the next directory above @dir that is there, a descriptor; or negative errno. */
+static int open_above(const char *dir)
+{
+	char path[PATH_MAX];
+	char *slash;
+	int fd;
+
+	str_set(path, dir);
+	do {
+		slash = strrchr(path, '/');
+		if (!slash || slash == path)
+			return -ENOENT;
+		*slash = '\0';
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} while (fd < 0 && (errno == ENOENT || errno == ENOTDIR));
+	return fd < 0 ? -errno : fd;
+}
+
+static bool has_cgroups(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+int cgroup_open_renamed(const char *dir, uint64_t id)
+{
+	_cleanup_(closep) int above_fd = open_above(dir), fd = -1;
+	_cleanup_(freep) struct file_handle *h = xcalloc(1, sizeof(*h) + sizeof(id));
+	struct stat st;
+
+	if (above_fd < 0 || !has_cgroups(above_fd))
+		return -ENOENT;
+	h->handle_bytes = sizeof(id);
+	h->handle_type = HANDLE_KERNFS;
+	memcpy(h->f_handle, &id, sizeof(id));
+	fd = open_by_handle_at(above_fd, h, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == id ? take_fd(fd) : -ENOENT;
 }

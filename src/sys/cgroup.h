@@ -77,3 +77,12 @@ bool cgroup_mount_point(const char *hierarchy, char *ret, size_t size);
 bool cgroup_cpu_root(char *ret, size_t size);
 /* The path there in the text of /proc/PID/cgroup. Return: false: it has no such line. */
 bool cgroup_path_of(const char *text, const char *hierarchy, char *ret, size_t size);
+
+/*
+ * cgroup_open_renamed() - the cgroup of this inode that was at @dir, by whatever name it is now. v1
+ *                         has cgroups renamed. Ref: kernel/cgroup/cgroup-v1.c cgroup1_rename, v6.18
+ *
+ * Return: a descriptor (O_PATH); -ENOENT: it is gone, or nothing is mounted there that has cgroups,
+ * or the caller lacks CAP_DAC_READ_SEARCH.
+ */
+int cgroup_open_renamed(const char *dir, uint64_t id);

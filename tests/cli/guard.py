@@ -5,6 +5,7 @@ usage: guard.py TARE SOURCE_ROOT
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from tap import Tap, skip_all, until  # noqa: E402
 
 TARE, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000  # sched.h
 DEADLINE_S = 20
 V1 = pathlib.Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").exists()
 TOP = pathlib.Path("/sys/fs/cgroup/cpu" if V1 else "/sys/fs/cgroup")
@@ -39,22 +41,27 @@ def get_quota(group):
     return -1 if quota == "max" else int(quota), int(period)
 
 
-class Scene:
-    """A cgroup with a sleeper in it, and a directory for the guard's state."""
+class Tenant:
+    """A cgroup with a sleeper in it."""
 
-    def __init__(self, stack, quota=20000):
-        self.group = TOP / f"tare-test-guard-cli-{os.getpid()}"
+    def __init__(self, stack, path, quota=20000):
+        self.group = path
+        self.begin(quota)
+        stack.callback(self.end)
+
+    def begin(self, quota):
         self.group.mkdir()
-        stack.callback(self.remove)
         self.sleeper = subprocess.Popen(["sleep", "1000"])
-        stack.callback(self.end_sleeper)
         set_quota(self.group, quota, 100000)
         (self.group / "cgroup.procs").write_text(str(self.sleeper.pid))
-        self.state = stack.enter_context(tempfile.TemporaryDirectory())
 
     def end_sleeper(self):
         self.sleeper.kill()
         self.sleeper.wait()
+
+    def end(self):
+        self.end_sleeper()
+        self.remove()
 
     def remove(self):
         until(lambda: self.try_remove(), "the cgroup can be removed")
@@ -68,17 +75,38 @@ class Scene:
             return False
         return True
 
-    def words(self, *more):
-        return [TARE, "guard", "--state-dir", self.state, "--only", "--cgroup", str(self.group),
-                "--interval", "200ms", *more]
+    def quota(self):
+        return get_quota(self.group)
 
-    def start(self, stack, *more):
-        p = subprocess.Popen(self.words(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def guarded(self):
+        return self.quota()[1] == 20000
+
+
+class Scene(Tenant):
+    """One, or more, and a directory for the guard's state."""
+
+    def __init__(self, stack, quota=20000):
+        super().__init__(stack, TOP / f"tare-test-guard-cli-{os.getpid()}", quota)
+        self.groups = [self.group]
+        self.state = stack.enter_context(tempfile.TemporaryDirectory())
+
+    def words(self, *more):
+        return [TARE, "guard", "--state-dir", self.state, "--only", "--cgroup", ",".join(map(str, self.groups)),
+                "--interval", "200ms", "--irq", "0", *more]
+
+    def start(self, stack, *more, **how):
+        p = subprocess.Popen(self.words(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
         stack.callback(lambda: (p.kill(), p.communicate()))
         return p
 
-    def guarded(self):
-        return get_quota(self.group)[1] == 20000
+    def start_guarding(self, stack, *more, **how):
+        p = self.start(stack, "--policy", "charge", *more, **how)
+        until(self.guarded, "the guard has the cgroup")
+        return p
+
+    def noted(self):
+        state = pathlib.Path(self.state, "state")
+        return [line.split()[1:4] for line in state.read_text().splitlines() if line.startswith("cgroup ")]
 
     def run(self, *more):
         return subprocess.run(self.words(*more), capture_output=True, text=True, check=False, timeout=60)
@@ -89,6 +117,27 @@ def guarded_line(p):
         row = json.loads(p.stdout.readline())
         if row["containers"] and row["containers"][0]["guarded"]:
             return row
+
+
+def row_until(p, test):
+    """The first row of a line of JSON that is as wanted."""
+    while True:
+        for row in json.loads(p.stdout.readline())["containers"]:
+            if test(row):
+                return row
+
+
+def beside(p):
+    """The process that puts quotas back when the guard is killed."""
+    children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+    return [int(c) for c in children if "tare-guard-end" in pathlib.Path(f"/proc/{c}/comm").read_text()]
+
+
+def kill_both(p):
+    for pid in beside(p):
+        os.kill(pid, signal.SIGKILL)
+    p.kill()
+    p.wait()
 
 
 def lines(p):
@@ -152,14 +201,9 @@ def killed():
 def killed_with_the_process_beside_it():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
-        p = s.start(stack, "--policy", "charge")
-        until(s.guarded, "the guard has the cgroup")
-        children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
-        beside = [c for c in children if "tare-guard-end" in pathlib.Path(f"/proc/{c}/comm").read_text()]
-        assert len(beside) == 1, children
-        os.kill(int(beside[0]), signal.SIGKILL)
-        p.kill()
-        p.wait()
+        p = s.start_guarding(stack)
+        assert len(beside(p)) == 1
+        kill_both(p)
         assert get_quota(s.group) == (4000, 20000), "nobody is left to put it back"
         back = s.run("--restore")
         assert (back.returncode, back.stdout) == (
@@ -185,17 +229,52 @@ def second_refuses():
 def removed_meanwhile():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
-        p = s.start(stack, "--policy", "charge", "--json-stream")
-        until(s.guarded, "the guard has the cgroup")
-        s.end_sleeper()
-        s.remove()
-        while True:
-            row = json.loads(p.stdout.readline())
-            if not row["containers"] or row["containers"][0]["gone"]:
-                break
+        p = s.start_guarding(stack, "--json-stream")
+        s.end()
+        row_until(p, lambda row: row["gone"])
         assert p.poll() is None
         p.send_signal(signal.SIGINT)
         assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+
+
+def another_of_the_same_path():
+    """within one step: what the new cgroup had is noted, never what the old one had"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start_guarding(stack)
+        for quota in (30000, 40000, 50000):
+            p.send_signal(signal.SIGSTOP)
+            s.end()
+            s.begin(quota)
+            p.send_signal(signal.SIGCONT)
+            until(lambda: s.quota() == (quota // 5, 20000), "the guard has the new cgroup")
+            until(lambda: len(s.noted()) == 1, "the old one is forgotten")
+            assert s.noted() == [[str(s.group.stat().st_ino), str(quota), "100000"]], s.noted()
+        kill_both(p)
+        assert s.run("--restore").returncode == 0
+        assert s.quota() == (50000, 100000)
+
+
+def renamed_meanwhile():
+    """it is found by its number; who has its name now is left alone"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        name = s.group
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            p = s.start_guarding(stack)
+            p.send_signal(signal.SIGSTOP)
+            s.group = name.rename(f"{name}-renamed")
+            name.mkdir()
+            stack.callback(lambda: name.exists() and not s.group == name and name.rmdir())
+            set_quota(name, 4000, 20000)
+            p.send_signal(end)
+            p.send_signal(signal.SIGCONT)
+            p.wait(DEADLINE_S)
+            until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+            assert s.quota() == (20000, 100000), end
+            assert get_quota(name) == (4000, 20000), end
+            name.rmdir()
+            s.group = s.group.rename(name)
 
 
 def no_quota():
@@ -248,6 +327,10 @@ def main():
     tap = Tap()
     if os.geteuid() != 0:
         skip_all("needs root")
+    # Guards of a network namespace refuse each other; mounts are to go with this process.
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | CLONE_NEWNS) < 0:
+        skip_all(f"no namespaces: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     try:
         with contextlib.ExitStack() as stack:
             p = Scene(stack).run("--duration", "100ms")
@@ -259,8 +342,13 @@ def main():
     tap.check("charge has the quota until SIGTERM", charge_then_sigterm)
     tap.check("kill -9: quotas are put back by the process beside it", killed)
     tap.check("kill -9 of both: by --restore", killed_with_the_process_beside_it)
+    if V1:
+        tap.check("a cgroup that is renamed meanwhile", renamed_meanwhile)
+    else:
+        tap.skip("a cgroup that is renamed meanwhile", "v2 has no such thing")
     tap.check("a second guard refuses", second_refuses)
     tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
+    tap.check("another cgroup of the same path", another_of_the_same_path)
     tap.check("no quota, nothing to charge against", no_quota)
     tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
     tap.check("a damaged state file is refused", damaged_state)

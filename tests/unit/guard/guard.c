@@ -239,6 +239,31 @@ static void ends_and_numbers_come_again(void **state)
 	scene_close(&s);
 }
 
+/* It has been noted by the time the old one, of the same path, is found to be gone. */
+static void another_of_the_same_path(void **state)
+{
+	char dir[FAKE_PATH], next[FAKE_PATH];
+	struct scene s = {0};
+
+	(void)state;
+	fake_init(&s.fake);
+	fake_cgroup(&s.fake, "a", 20000, 100000, dir);
+	fake_cgroup(&s.fake, "next", 30000, 100000, next);
+	scene_open(&s, "a:charge");
+	add_row(&s.made, 2, "a", dir);
+	steps(&s, 1);
+	fake_remove(dir);
+	assert_int_equal(rename(next, dir), 0);
+	s.made.bill.n_rows = 0;
+	add_row(&s.made, 3, "a", dir);
+	steps(&s, 1);
+	assert_quota(dir, 6000, 20000);
+	guard_free(take_ptr(s.guard));
+	assert_quota(dir, 30000, 100000);
+	fake_remove(dir);
+	scene_close(&s);
+}
+
 static void somebody_else_sets_a_quota(void **state)
 {
 	char dir[FAKE_PATH];
@@ -335,6 +360,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_charge_against),
 		cmocka_unit_test(budget_of_a_rule),
 		cmocka_unit_test(ends_and_numbers_come_again),
+		cmocka_unit_test(another_of_the_same_path),
 		cmocka_unit_test(somebody_else_sets_a_quota),
 		cmocka_unit_test(one_guard_a_cgroup),
 		cmocka_unit_test(prices),

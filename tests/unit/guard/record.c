@@ -34,13 +34,13 @@ static void comes_back(void **state)
 	assert_int_equal(guard_record_parse(&r, text, strlen(text), &e), 0);
 	assert_string_equal(r.boot, "a-boot");
 	assert_int_equal(r.n, 2);
-	assert_non_null(guard_record_find(&r, "/sys/fs/cgroup/cpu/a b"));
-	assert_true(r.item[0].id == 18446744073709551615u);
+	assert_string_equal(guard_record_find(&r, 18446744073709551615u)->dir,
+		"/sys/fs/cgroup/cpu/a b");
 	assert_int_equal(r.item[0].was.quota_us, 20000);
 	assert_int_equal(r.item[1].was.quota_us, CPUQUOTA_NONE);
 	assert_int_equal(r.item[1].was.period_us, 50000);
-	guard_record_remove(&r, guard_record_find(&r, "/sys/fs/cgroup/cpu/a b"));
-	assert_null(guard_record_find(&r, "/sys/fs/cgroup/cpu/a b"));
+	guard_record_remove(&r, guard_record_find(&r, 18446744073709551615u));
+	assert_null(guard_record_find(&r, 18446744073709551615u));
 	assert_int_equal(r.n, 1);
 }
 

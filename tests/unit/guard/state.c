@@ -93,7 +93,7 @@ static void v2_comes_back(void **state)
 	note(s, dir);
 	set_quota(dir, 4000, 20000);
 	assert_quota(dir, 4000, 20000);
-	must(guard_state_undo(s, dir, NULL, &e_));
+	must(guard_state_undo(s, fake_id(dir), NULL, &e_));
 	assert_quota(dir, CPUQUOTA_NONE, 100000);
 	fake_remove(dir);
 	must(guard_state_close(s, &e_));
@@ -334,7 +334,7 @@ static void others_changes_stay(void **state)
 	s = begin(&f, dir);
 	note(s, dir);
 	set_quota(dir, 50000, 20000);
-	must(guard_state_undo(s, dir, &last, &e_));
+	must(guard_state_undo(s, fake_id(dir), &last, &e_));
 	assert_quota(dir, 50000, 100000);
 	must(guard_state_close(s, &e_));
 	assert_quota(dir, 50000, 100000);
