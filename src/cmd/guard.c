@@ -6,6 +6,7 @@
 #include "cmd/table.h"
 #include "guard/early.h"
 #include "guard/irq_cost.h"
+#include "guard/record.h"
 #include "report/guard.h"
 #include "sys/cgroup.h"
 #include "sys/signals.h"
@@ -98,16 +99,29 @@ static void say_restored(const struct guard_state *state, FILE *out)
 			n, n == 1 ? "" : "s", n == 1 ? "it was" : "they were");
 }
 
+/* Return: are there any that could not be put back? */
+static bool say_left(const struct guard_state *state)
+{
+	const struct guard_entry *x;
+	uint32_t i = 0;
+
+	while ((x = guard_state_noted(state, i++)))
+		fprintf(stderr, "tare: guard: not put back, still noted: %s\n", x->failed.text);
+	return i > 1;
+}
+
 static int restore(const struct guard_cfg *cfg)
 {
 	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
 	struct err e = {0};
-	char usual[4096];
+	char usual[4096], root[512];
 
-	if (guard_state_open(&state, state_dir(cfg, usual, sizeof(usual)), &e) != 0)
+	/* Where none is mounted every cgroup would pass for one that is gone. */
+	if (cpu_root(root, sizeof(root), &e) < 0 ||
+		guard_state_open(&state, state_dir(cfg, usual, sizeof(usual)), &e) != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stdout);
-	return cmd_finish();
+	return say_left(state) ? EXIT_RUN : cmd_finish();
 }
 
 /* What a guard that runs is made of. */
@@ -256,6 +270,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	if (r != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stderr);
+	(void)say_left(state); /* they stand in nobody else's way */
 	cancel_fd = signals_open(&e);
 	if (cancel_fd < 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
@@ -332,9 +347,14 @@ const struct command command_guard = {
 		"process beside it when it is killed, and for as long as it is stopped or hangs "
 		"(no step for two seconds and two steps), and when both were killed by the next "
 		"guard or by tare guard --restore, which does no more than that and belongs into "
-		"ExecStopPost= of a service. A quota that somebody sets meanwhile is the "
-		"container's new one. A second guard refuses; one with another --state-dir leaves "
-		"alone what the first has.",
+		"ExecStopPost= of a service. A cgroup that has been renamed is found. What the "
+		"kernel refuses to put back, such as more than a cgroup above has by now, is "
+		"named; it has as much as it may then, stays noted and is not guarded, and the "
+		"others are not concerned: a guard starts, and exits with 4 should it be so "
+		"still, as --restore does. A quota that somebody sets meanwhile is the "
+		"container's new one. "
+		"A second guard refuses; one with another --state-dir leaves alone what the first "
+		"has.",
 	.examples = {"tare guard --policy charge\nevery container pays",
 		"tare guard --container 'web-*:charge,cpus=0.5;docker:*:observe'\n"
 		"some pay, with a budget of half a CPU",

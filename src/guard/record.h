@@ -15,6 +15,7 @@ struct guard_entry {
 	char dir[1024];
 	uint64_t id; /* inode of the directory: a cgroup of the same name later is another one */
 	struct cpuquota was;
+	struct err failed; /* why it could not be put back; not in the text */
 };
 
 struct guard_record {

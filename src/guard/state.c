@@ -83,7 +83,7 @@ static void lift(int dir_fd)
 	_cleanup_(guard_record_fini) struct guard_record rec = {0};
 
 	if (statefile_read(dir_fd, &rec, NULL) == 0)
-		statefile_lift(&rec);
+		statefile_put_back_all(&rec);
 }
 
 /* For ever, unless the guard says how soon it is heard again. */
@@ -116,7 +116,6 @@ static int64_t listen_to(int pipe_fd, int dir_fd)
 static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
 {
 	struct guard_record rec = {0};
-	uint32_t n;
 	sigset_t all;
 
 	prctl(PR_SET_NAME, "tare-guard-end");
@@ -128,7 +127,7 @@ static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
 		_exit(1);
 	/* What could not be put back is in the file for the next start. */
 	if (listen_to(0, 1) != ORDERLY && statefile_read(1, &rec, NULL) == 0)
-		(void)!statefile_restore(1, &rec, &n, NULL);
+		(void)!statefile_restore(1, &rec, NULL);
 	_exit(0);
 }
 
@@ -168,6 +167,18 @@ static void state_free(struct guard_state *s)
 }
 DEFINE_CLEANUP(struct guard_state *, state_free, state_freep)
 
+/* Return: 0 or negative errno; what could not be put back is left in the record. */
+static int read_and_restore(struct guard_state *s, struct err *e)
+{
+	int r = statefile_read(s->dir_fd, &s->rec, e);
+
+	s->n_restored = s->rec.n;
+	if (r == 0)
+		r = statefile_restore(s->dir_fd, &s->rec, e);
+	s->n_restored -= s->rec.n;
+	return r;
+}
+
 int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
 {
 	_cleanup_(state_freep) struct guard_state *s = xcalloc(1, sizeof(*s));
@@ -182,9 +193,7 @@ int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
 		err_wrap(e, "%s", dir);
 		return r;
 	}
-	r = statefile_read(s->dir_fd, &s->rec, e);
-	if (r == 0)
-		r = statefile_restore(s->dir_fd, &s->rec, &s->n_restored, e);
+	r = read_and_restore(s, e);
 	if (r < 0)
 		return err_wrap(e, "%s", dir);
 	r = start_watcher(s, e);
@@ -196,6 +205,11 @@ int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
 uint32_t guard_state_n_restored(const struct guard_state *s)
 {
 	return s->n_restored;
+}
+
+const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i)
+{
+	return i < s->rec.n ? &s->rec.item[i] : NULL;
 }
 
 void guard_state_beat(const struct guard_state *s, uint32_t within_ms)
@@ -234,12 +248,25 @@ int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *
 	return statefile_write(s->dir_fd, &s->rec, e);
 }
 
+/* Return: 0, or negative errno of the first. */
+static int left_over(const struct guard_record *rec, struct err *e)
+{
+	const struct err *first = rec->n ? &rec->item[0].failed : NULL;
+
+	if (!first)
+		return 0;
+	if (rec->n == 1)
+		return err_say(e, -first->code, "%s", first->text);
+	return err_say(e, -first->code, "%s; nor %u more", first->text, rec->n - 1);
+}
+
 int guard_state_close(struct guard_state *s, struct err *e)
 {
 	const uint32_t word = ORDERLY;
-	uint32_t n;
-	int r = statefile_restore(s->dir_fd, &s->rec, &n, e);
+	int r = statefile_restore(s->dir_fd, &s->rec, e);
 
+	if (r == 0)
+		r = left_over(&s->rec, e);
 	/* What is left is tried once more by the watcher, who is not told then. */
 	if (r == 0)
 		(void)!write(s->watch_fd, &word, sizeof(word));

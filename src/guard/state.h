@@ -9,7 +9,8 @@
  * and by that process, for as long as nothing is heard of a guard that is stopped, or hangs.
  *
  * Files of a directory: "lock", held for as long as anybody may write quotas, with the pid in it;
- * "state" (guard/record.h), replaced as a whole, gone when all is put back.
+ * "state" (guard/record.h), replaced as a whole, gone when all is put back. What the kernel refuses
+ * to put back stays in it, and stands in nobody else's way.
  */
 #pragma once
 
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct guard_entry;
 struct guard_state;
 
 /* Where state is kept unless somebody says otherwise: below /run, of a user below his own. */
@@ -38,6 +40,8 @@ void guard_state_dir(char *ret, size_t size);
 int guard_state_open(struct guard_state **ret, const char *dir, struct err *e) must_check_;
 /* Cgroups that open put back as they were. */
 uint32_t guard_state_n_restored(const struct guard_state *s);
+/* The one of this number that is noted, after open: that could not be put back. NULL: no more. */
+const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i);
 
 /* guard_state_beat() - the guard goes on, and says so again within this time. */
 void guard_state_beat(const struct guard_state *s, uint32_t within_ms);
@@ -54,6 +58,8 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
  *                      was never noted.
  * @last: what the guard wrote last; what is another now was somebody's meanwhile, and stays. NULL:
  *        not known
+ *
+ * Return: 0, or negative errno: then it is still noted, unless it is only the file that failed.
  */
 int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *last, struct err *e)
 	must_check_;

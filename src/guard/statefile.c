@@ -228,6 +228,34 @@ void guard_cgroup_path(int fd, char ret[static GUARD_FD_PATH])
 	snprintf(ret, GUARD_FD_PATH, "/proc/self/fd/%d", fd);
 }
 
+/* Of the next cgroup above that has a quota. Return: false: there is none. */
+static bool quota_above(const char *path, struct cpuquota *ret)
+{
+	char dir[PATH_MAX];
+
+	str_set(dir, path);
+	do
+		str_addf(dir, sizeof(dir), "/..");
+	while (strlen(dir) < sizeof(dir) - 4 && cpuquota_read(dir, ret, NULL) == 0 &&
+		ret->quota_us == CPUQUOTA_NONE);
+	return ret->quota_us != CPUQUOTA_NONE;
+}
+
+/*
+ * What it had is more than one above has by now, which v1 refuses. It is not left with what the
+ * guard has made of it, but has as much as it may.
+ */
+static void give_what_is_allowed(const char *path, const struct cpuquota *was)
+{
+	struct cpuquota above = {.quota_us = CPUQUOTA_NONE}, q = *was;
+
+	if (!quota_above(path, &above))
+		return;
+	q.quota_us = (int64_t)((double)above.quota_us / (double)above.period_us *
+			       (double)was->period_us);
+	(void)!cpuquota_write(path, &q, NULL);
+}
+
 int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
 {
 	_cleanup_(closep) int fd = guard_cgroup_open(x->dir, x->id);
@@ -247,32 +275,28 @@ int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last,
 	}
 	if (r == 0)
 		r = cpuquota_write(path, &then, e);
+	if (r == -EINVAL)
+		give_what_is_allowed(path, &then);
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? err_wrap(e, "%s", x->dir) : 0;
 }
 
-void statefile_lift(const struct guard_record *rec)
+void statefile_put_back_all(struct guard_record *rec)
 {
-	for (uint32_t i = rec->n; i-- > 0;)
-		(void)!statefile_put_back(&rec->item[i], NULL, NULL);
+	uint32_t n_before;
+
+	/* Again for as long as that helps: one that is back may have stood in another's way. */
+	do {
+		n_before = rec->n;
+		for (uint32_t i = rec->n; i-- > 0;)
+			if (statefile_put_back(&rec->item[i], NULL, &rec->item[i].failed) == 0)
+				guard_record_remove(rec, &rec->item[i]);
+	} while (rec->n > 0 && rec->n < n_before);
 }
 
-int statefile_restore(int dir_fd, struct guard_record *rec, uint32_t *ret_n, struct err *e)
+int statefile_restore(int dir_fd, struct guard_record *rec, struct err *e)
 {
-	int first = 0, r;
-
-	*ret_n = 0;
-	/* The last first, as it was noted: what is lowered last is what may stand in the way. */
-	for (uint32_t i = rec->n; i-- > 0;) {
-		r = statefile_put_back(&rec->item[i], NULL, first == 0 ? e : NULL);
-		if (r < 0) {
-			first = first == 0 ? r : first;
-			continue;
-		}
-		guard_record_remove(rec, &rec->item[i]);
-		++*ret_n;
-	}
-	r = statefile_write(dir_fd, rec, first == 0 ? e : NULL);
-	return first ? first : r;
+	statefile_put_back_all(rec);
+	return statefile_write(dir_fd, rec, e);
 }

@@ -24,17 +24,13 @@ int statefile_write(int dir_fd, const struct guard_record *r, struct err *e) mus
  * statefile_put_back() - one cgroup as it was noted; what somebody has set since @last, which the
  *                        guard wrote last, stays. @last: NULL: not known
  *
- * Return: 0 when that is done, or the cgroup is gone.
+ * Return: 0 when that is done, or the cgroup is gone; negative errno: it is not, but is given as
+ * much of it as the cgroups above allow.
  */
 int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
 	must_check_;
 
-/*
- * statefile_restore() - put all of a record back; it keeps what could not be, and is written.
- *
- * Return: 0, or negative errno of the first that could not be.
- */
-int statefile_restore(int dir_fd, struct guard_record *r, uint32_t *ret_n, struct err *e)
-	must_check_;
-/* Puts all of a record back as far as that can be done; it stays as it is. */
-void statefile_lift(const struct guard_record *r);
+/* Puts back all of a record; what could not be is left in it, with why. */
+void statefile_put_back_all(struct guard_record *r);
+/* That, and writes what is left. Return: 0, or negative errno of the writing. */
+int statefile_restore(int dir_fd, struct guard_record *r, struct err *e) must_check_;

@@ -97,11 +97,15 @@ static int take_over(struct ward *w, struct guard_state *s, const char *path,
 }
 
 /* Not under guard, whatever it has: nothing of ours is to stay in it. */
-static int let_go(struct ward *w, struct guard_state *s, int r)
+static int let_go(struct ward *w, struct guard_state *s, int r, struct err *e)
 {
-	int undone = r == 0 ? 0 : guard_state_undo(s, w->id, &w->now, NULL);
+	struct err why = {0};
 
-	return undone < 0 && r > 0 ? undone : r;
+	if (r == 0 || guard_state_undo(s, w->id, &w->now, &why) == 0)
+		return r;
+	if (r == WARD_UNAVAILABLE)
+		err_say(e, -why.code, "not put back as it was: %s", why.text);
+	return r;
 }
 
 int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
@@ -113,12 +117,17 @@ int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
 
 	if (fd < 0)
 		return WARD_GONE;
+	/* What one before has left in it, or this one, is none of its own to be noted. */
+	if (guard_state_undo(s, w->id, NULL, e) < 0) {
+		err_wrap(e, "it can't be put back as it was");
+		return WARD_UNAVAILABLE;
+	}
 	guard_cgroup_path(fd, path);
 	r = cpuquota_read(path, &was, e);
 	if (r < 0)
 		return outcome_of(r, e);
 	w->now = was;
-	return let_go(w, s, take_over(w, s, path, &was, e));
+	return let_go(w, s, take_over(w, s, path, &was, e), e);
 }
 
 /*
@@ -167,14 +176,14 @@ int ward_step(struct ward *w, struct guard_state *s, const struct control_readin
 		return 0;
 	fd = guard_cgroup_open(w->dir, w->id);
 	if (fd < 0)
-		return let_go(w, s, WARD_GONE);
+		return let_go(w, s, WARD_GONE, e);
 	guard_cgroup_path(fd, path);
 	r = cpuquota_read(path, &now, e);
 	if (r < 0)
-		return let_go(w, s, outcome_of(r, e));
+		return let_go(w, s, outcome_of(r, e), e);
 	if (!cpuquota_same(&now, &w->now))
-		return let_go(w, s, changed_by_others(w, s, path, &now, e));
-	return let_go(w, s, adjust(w, path, quota_us, x->at_ns, e));
+		return let_go(w, s, changed_by_others(w, s, path, &now, e), e);
+	return let_go(w, s, adjust(w, path, quota_us, x->at_ns, e), e);
 }
 
 int ward_end(struct ward *w, struct guard_state *s, struct err *e)

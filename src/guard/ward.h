@@ -23,8 +23,9 @@ struct ward {
  * ward_begin() - note what it has, and lower its period.
  * @w: dir, id and cpus_ppb are set
  *
- * Return: 0; WARD_UNAVAILABLE when there is nothing to charge against, or the kernel refuses, with
- * the reason: it is untouched then; WARD_GONE; or negative errno.
+ * Return: 0; WARD_UNAVAILABLE when there is nothing to charge against, or the kernel refuses that,
+ * or that what a guard before has left is put back, with the reason: it is untouched then;
+ * WARD_GONE; or negative errno.
  */
 #define WARD_UNAVAILABLE 1
 #define WARD_GONE        2
@@ -33,7 +34,8 @@ int ward_begin(struct ward *w, struct guard_state *s, struct err *e) must_check_
 /*
  * ward_step() - an interval is over: writes its quota if the law says so.
  *
- * Return: as ward_begin(); after WARD_UNAVAILABLE it is as it was.
+ * Return: as ward_begin(); after WARD_UNAVAILABLE it is as it was, or the reason says that it is
+ * not: then it stays noted.
  */
 int ward_step(struct ward *w, struct guard_state *s, const struct control_reading *x, struct err *e)
 	must_check_;

@@ -213,6 +213,60 @@ def killed_with_the_process_beside_it():
         assert (again.returncode, again.stdout) == (0, ""), again
 
 
+def restore_refused():
+    """the cgroup above has less by now, which the guard's lower quota allowed"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        above = TOP / f"tare-test-guard-cli-above-{os.getpid()}"
+        above.mkdir()
+        stack.callback(above.rmdir)
+        t = Tenant(stack, above / "t", 50000)
+        s.groups.append(t.group)
+        rules = ["--container", "t:charge,cpus=0.1;*:charge", "--json-stream"]
+        p = s.start(stack, *rules)
+        until(lambda: s.guarded() and t.guarded(), "the guard has both cgroups")
+        kill_both(p)
+        set_quota(above, 30000, 100000)
+
+        p = s.run("--restore")
+        assert p.returncode == 4, p
+        assert p.stdout == "tare: guard: 1 cgroup put back as it was before a guard that ended\n", p
+        assert p.stderr.startswith(f"tare: guard: not put back, still noted: {t.group}: ") and p.stderr.count("\n") == 1, p
+        assert (s.quota(), t.quota()) == ((20000, 100000), (30000, 100000)), "the other, and as much as there is"
+        assert len(s.noted()) == 1 and s.noted()[0][1:] == ["50000", "100000"], s.noted()
+
+        p = s.start(stack, *rules)
+        until(s.guarded, "a guard starts all the same")
+        row = row_until(p, lambda row: str(t.group).endswith(row["cgroup"]) and row["why"])
+        assert not row["guarded"] and "can't be put back as it was" in row["why"], row
+        assert t.quota() == (30000, 100000)
+        p.send_signal(signal.SIGTERM)
+        _, words = p.communicate(timeout=DEADLINE_S)
+        assert p.returncode == 4 and f"not put back as it was: {t.group}: " in words, (p.returncode, words)
+        assert s.quota() == (20000, 100000) and len(s.noted()) == 1
+
+        p = s.start(stack, *rules)
+        until(s.guarded, "a guard starts once more")
+        set_quota(above, -1, 100000)
+        until(t.guarded, "what can be put back is, and is guarded")
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+        assert t.quota() == (50000, 100000)
+        assert os.listdir(s.state) == ["lock"]
+
+
+def restore_read_only():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        kill_both(s.start_guarding(stack))
+        locked = ["unshare", "-m", "sh", "-ec", 'mount -o remount,bind,ro "$0"; exec "$@"', str(TOP)]
+        p = subprocess.run(locked + s.words("--restore"), capture_output=True, text=True, check=False)
+        assert p.returncode == 4 and p.stdout == "", p
+        assert f"not put back, still noted: {s.group}: " in p.stderr and "Read-only file system" in p.stderr, p
+        assert s.run("--restore").returncode == 0
+        assert s.quota() == (20000, 100000)
+
+
 def second_refuses():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -343,9 +397,12 @@ def main():
     tap.check("kill -9: quotas are put back by the process beside it", killed)
     tap.check("kill -9 of both: by --restore", killed_with_the_process_beside_it)
     if V1:
+        tap.check("what can't be put back stands in nobody's way", restore_refused)
         tap.check("a cgroup that is renamed meanwhile", renamed_meanwhile)
     else:
+        tap.skip("what can't be put back stands in nobody's way", "a cgroup of v2 may have more than those above")
         tap.skip("a cgroup that is renamed meanwhile", "v2 has no such thing")
+    tap.check("nor what is mounted read-only", restore_read_only)
     tap.check("a second guard refuses", second_refuses)
     tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
     tap.check("another cgroup of the same path", another_of_the_same_path)

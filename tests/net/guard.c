@@ -308,6 +308,47 @@ static void refusal_leaves_it_as_it_was(void **state)
 	inner_end(inner);
 }
 
+static void note(struct guard_state *s, const char *dir)
+{
+	struct cpuquota was;
+	struct stat st;
+
+	must(cpuquota_read(dir, &was, &e_));
+	assert_int_equal(stat(dir, &st), 0);
+	must(guard_state_note(s, dir, st.st_ino, &was, &e_));
+}
+
+/* In neither order but one does v1 take both back: the one above first. */
+static void order_is_found(void **state)
+{
+	char inner[PATH_MAX + 8], state_dir[] = "/tmp/tare-guard-XXXXXX", lock[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(state_dir));
+	snprintf(lock, sizeof(lock), "%s/lock", state_dir);
+	snprintf(inner, sizeof(inner), "%s/inner", cgroup_dir);
+	set_quota(cgroup_dir, 50000, 100000);
+	inner_begin(inner);
+	set_quota(inner, 50000, 100000);
+	for (int i = 0; i < 2; i++) {
+		struct guard_state *s = NULL;
+
+		assert_int_equal(must(guard_state_open(&s, state_dir, &e_)), 0);
+		note(s, i == 0 ? cgroup_dir : inner);
+		note(s, i == 0 ? inner : cgroup_dir);
+		set_quota(inner, 2000, 20000);
+		set_quota(cgroup_dir, 4000, 20000);
+		must(guard_state_close(s, &e_));
+		assert_quota(inner, 50000, 100000);
+		assert_quota(cgroup_dir, 50000, 100000);
+	}
+	/* For a while after its end it still counts as one below. */
+	set_quota(inner, CPUQUOTA_NONE, 100000);
+	inner_end(inner);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(state_dir), 0);
+}
+
 static void gone_is_told(void **state)
 {
 	char inner[PATH_MAX + 8], path[GUARD_FD_PATH];
@@ -348,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_order_of_writes),
 		cmocka_unit_test(refusal_leaves_it_as_it_was),
+		cmocka_unit_test(order_is_found),
 		cmocka_unit_test(gone_is_told),
 		cmocka_unit_test(a_write_refills),
 		cmocka_unit_test(control_takes_it_back),

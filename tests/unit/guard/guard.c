@@ -3,6 +3,7 @@
 
 #include "fake.h"
 #include "guard/price.h"
+#include "guard/record.h"
 
 #include <errno.h>
 #include <math.h>
@@ -258,6 +259,8 @@ static void another_of_the_same_path(void **state)
 	add_row(&s.made, 3, "a", dir);
 	steps(&s, 1);
 	assert_quota(dir, 6000, 20000);
+	assert_int_equal(guard_state_noted(s.state, 0)->was.quota_us, 30000);
+	assert_null(guard_state_noted(s.state, 1));
 	guard_free(take_ptr(s.guard));
 	assert_quota(dir, 30000, 100000);
 	fake_remove(dir);
