@@ -155,6 +155,7 @@ static void await_watcher(struct guard_state *s)
 	closep(&s->watch_fd);
 	while (s->watch_pid > 0 && waitpid(s->watch_pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	s->watch_pid = 0;
 }
 
 static void state_free(struct guard_state *s)
@@ -212,11 +213,15 @@ const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_
 	return i < s->rec.n ? &s->rec.item[i] : NULL;
 }
 
-void guard_state_beat(const struct guard_state *s, uint32_t within_ms)
+/* Full: it has not read the last ones. */
+void guard_state_beat(struct guard_state *s, uint32_t within_ms)
 {
 	const uint32_t word = within_ms ? within_ms : 1;
 
-	(void)!write(s->watch_fd, &word, sizeof(word)); /* full: it has not read the last ones */
+	if (write(s->watch_fd, &word, sizeof(word)) >= 0 || (errno != EPIPE && errno != EBADF))
+		return;
+	await_watcher(s);
+	(void)!start_watcher(s, NULL); /* tried again by the next beat */
 }
 
 int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,

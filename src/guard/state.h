@@ -43,8 +43,11 @@ uint32_t guard_state_n_restored(const struct guard_state *s);
 /* The one of this number that is noted, after open: that could not be put back. NULL: no more. */
 const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i);
 
-/* guard_state_beat() - the guard goes on, and says so again within this time. */
-void guard_state_beat(const struct guard_state *s, uint32_t within_ms);
+/*
+ * guard_state_beat() - the guard goes on, and says so again within this time. Has the process
+ *                      beside it replaced if it was killed.
+ */
+void guard_state_beat(struct guard_state *s, uint32_t within_ms);
 
 /*
  * guard_state_note() - remember what a cgroup has, on disk when this returns. Again: replaces.

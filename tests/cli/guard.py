@@ -134,6 +134,7 @@ def beside(p):
 
 
 def kill_both(p):
+    p.send_signal(signal.SIGSTOP)  # or it would have the other one replaced
     for pid in beside(p):
         os.kill(pid, signal.SIGKILL)
     p.kill()
@@ -211,6 +212,19 @@ def killed_with_the_process_beside_it():
         assert get_quota(s.group) == (20000, 100000)
         again = s.run("--restore")
         assert (again.returncode, again.stdout) == (0, ""), again
+
+
+def process_beside_it_killed():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start_guarding(stack)
+        first = beside(p)
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: beside(p) and beside(p) != first, "there is another one")
+        p.kill()
+        p.wait()
+        until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+        assert s.quota() == (20000, 100000)
 
 
 def restore_refused():
@@ -396,6 +410,7 @@ def main():
     tap.check("charge has the quota until SIGTERM", charge_then_sigterm)
     tap.check("kill -9: quotas are put back by the process beside it", killed)
     tap.check("kill -9 of both: by --restore", killed_with_the_process_beside_it)
+    tap.check("kill -9 of the process beside it: there is another", process_beside_it_killed)
     if V1:
         tap.check("what can't be put back stands in nobody's way", restore_refused)
         tap.check("a cgroup that is renamed meanwhile", renamed_meanwhile)
