@@ -118,7 +118,7 @@ static int restore(const struct guard_cfg *cfg)
 
 	/* Where none is mounted every cgroup would pass for one that is gone. */
 	if (cpu_root(root, sizeof(root), &e) < 0 ||
-		guard_state_open(&state, state_dir(cfg, usual, sizeof(usual)), &e) != 0)
+		guard_state_open(&state, state_dir(cfg, usual, sizeof(usual)), NULL, &e) != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stdout);
 	return say_left(state) ? EXIT_RUN : cmd_finish();
@@ -266,7 +266,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	int r = cpu_root(root, sizeof(root), &e);
 
 	if (r == 0)
-		r = guard_state_open(&state, state_dir(&ask->cfg, usual, sizeof(usual)), &e);
+		r = guard_state_open(&state, state_dir(&ask->cfg, usual, sizeof(usual)), root, &e);
 	if (r != 0)
 		return cmd_fail(EXIT_ENVIRONMENT, "guard: %s", e.text);
 	say_restored(state, stderr);
@@ -352,9 +352,11 @@ const struct command command_guard = {
 		"named; it has as much as it may then, stays noted and is not guarded, and the "
 		"others are not concerned: a guard starts, and exits with 4 should it be so "
 		"still, as --restore does. A quota that somebody sets meanwhile is the "
-		"container's new one. "
-		"A second guard refuses; one with another --state-dir leaves alone what the first "
-		"has.",
+		"container's new one.\n"
+		"\n"
+		"A second guard in the same network namespace refuses, whatever its --state-dir, "
+		"as both would drop packets at the same places; one in another leaves alone what "
+		"the first has.",
 	.examples = {"tare guard --policy charge\nevery container pays",
 		"tare guard --container 'web-*:charge,cpus=0.5;docker:*:observe'\n"
 		"some pay, with a budget of half a CPU",

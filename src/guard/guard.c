@@ -231,7 +231,7 @@ static int start(struct guard *g, struct client *c, uint64_t now_ns, struct err 
 	if (!find_cgroup(g, c))
 		return 0;
 	if (!claim(g, c)) {
-		str_set(c->row.why, "another guard, with another --state-dir, has its cgroup");
+		str_set(c->row.why, "another guard has its cgroup");
 		return 0;
 	}
 	r = ward_begin(&c->ward, g->args.state, &why);

@@ -25,6 +25,7 @@
 
 struct guard_state {
 	int dir_fd, lock_fd;
+	int netns_fd; /* the lock of the network namespace; -1: there is none */
 	int watch_fd; /* the watcher reads its end until ours is closed */
 	pid_t watch_pid;
 	uint32_t n_restored;
@@ -41,20 +42,21 @@ void guard_state_dir(char *ret, size_t size)
 		snprintf(ret, size, "%s/tare/guard", user);
 }
 
-/* Everything but these three is closed; they become 0, 1 and 2. */
-static bool keep_only(int pipe_fd, int dir_fd, int lock_fd)
+/* Everything but these is closed; they become 0, 1, 2 and 3. */
+static bool keep_only(int pipe_fd, const struct guard_state *s)
 {
-	int kept[3] = {pipe_fd, dir_fd, lock_fd};
+	int kept[] = {pipe_fd, s->dir_fd, s->lock_fd, s->netns_fd};
+	const int n = s->netns_fd < 0 ? 3 : 4;
 
-	for (int i = 0; i < 3; i++) {
-		kept[i] = fcntl(kept[i], F_DUPFD, 3);
+	for (int i = 0; i < n; i++) {
+		kept[i] = fcntl(kept[i], F_DUPFD, n);
 		if (kept[i] < 0)
 			return false;
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < n; i++)
 		if (dup2(kept[i], i) < 0)
 			return false;
-	return close_range(3, ~0U, 0) == 0;
+	return close_range((unsigned)n, ~0U, 0) == 0;
 }
 
 /*
@@ -110,10 +112,10 @@ static int64_t listen_to(int pipe_fd, int dir_fd)
 }
 
 /*
- * Waits for the guard to end. The lock's descriptor is the guard's own, copied: a next guard waits
- * until this process is done, too.
+ * Waits for the guard to end. The locks' descriptors are the guard's own, copied: a next guard
+ * waits until this process is done, too.
  */
-static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
+static _Noreturn void watch(int pipe_fd, const struct guard_state *s)
 {
 	struct guard_record rec = {0};
 	sigset_t all;
@@ -123,7 +125,7 @@ static _Noreturn void watch(int pipe_fd, int dir_fd, int lock_fd)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	(void)!chdir("/");
-	if (!keep_only(pipe_fd, dir_fd, lock_fd))
+	if (!keep_only(pipe_fd, s))
 		_exit(1);
 	/* What could not be put back is in the file for the next start. */
 	if (listen_to(0, 1) != ORDERLY && statefile_read(1, &rec, NULL) == 0)
@@ -140,7 +142,7 @@ static int start_watcher(struct guard_state *s, struct err *e)
 	s->watch_pid = fork();
 	if (s->watch_pid == 0) {
 		close(fd[1]);
-		watch(fd[0], s->dir_fd, s->lock_fd);
+		watch(fd[0], s);
 	}
 	close(fd[0]);
 	/* A watcher that is stopped must not stop the guard. */
@@ -161,6 +163,7 @@ static void await_watcher(struct guard_state *s)
 static void state_free(struct guard_state *s)
 {
 	await_watcher(s);
+	closep(&s->netns_fd);
 	closep(&s->lock_fd);
 	closep(&s->dir_fd);
 	guard_record_fini(&s->rec);
@@ -180,12 +183,12 @@ static int read_and_restore(struct guard_state *s, struct err *e)
 	return r;
 }
 
-int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
+int guard_state_open(struct guard_state **ret, const char *dir, const char *cpu_root, struct err *e)
 {
 	_cleanup_(state_freep) struct guard_state *s = xcalloc(1, sizeof(*s));
 	int r;
 
-	s->lock_fd = s->watch_fd = -1;
+	s->lock_fd = s->netns_fd = s->watch_fd = -1;
 	s->dir_fd = statefile_dir(dir, e);
 	if (s->dir_fd < 0)
 		return s->dir_fd;
@@ -194,6 +197,9 @@ int guard_state_open(struct guard_state **ret, const char *dir, struct err *e)
 		err_wrap(e, "%s", dir);
 		return r;
 	}
+	r = cpu_root ? statefile_lock_netns(cpu_root, &s->netns_fd, e) : 0;
+	if (r != 0)
+		return r;
 	r = read_and_restore(s, e);
 	if (r < 0)
 		return err_wrap(e, "%s", dir);

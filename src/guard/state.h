@@ -8,9 +8,9 @@
  *
  * and by that process, for as long as nothing is heard of a guard that is stopped, or hangs.
  *
- * Files of a directory: "lock", held for as long as anybody may write quotas, with the pid in it;
- * "state" (guard/record.h), replaced as a whole, gone when all is put back. What the kernel refuses
- * to put back stays in it, and stands in nobody else's way.
+ * Files of a directory: "lock", held for as long as anybody may write quotas; "state"
+ * (guard/record.h), replaced as a whole, gone when all is put back. What the kernel refuses to put
+ * back stays in it, and stands in nobody else's way.
  */
 #pragma once
 
@@ -30,6 +30,8 @@ void guard_state_dir(char *ret, size_t size);
 /*
  * guard_state_open() - lock, and put back what a guard before has left.
  * @dir: made if it is not there; must be nobody else's
+ * @cpu_root: cgroup_cpu_root(), for the only guard of the calling thread's network namespace, as
+ *            two would replace each other's tc filters (sys/tcx.h); NULL: there may be others
  *
  * Call it before anything is opened that is not to live on in the process that watches.
  *
@@ -37,7 +39,8 @@ void guard_state_dir(char *ret, size_t size);
  * state file is damaged: nothing is put back then; or negative errno.
  */
 #define GUARD_STATE_BUSY 1
-int guard_state_open(struct guard_state **ret, const char *dir, struct err *e) must_check_;
+int guard_state_open(struct guard_state **ret, const char *dir, const char *cpu_root, struct err *e)
+	must_check_;
 /* Cgroups that open put back as they were. */
 uint32_t guard_state_n_restored(const struct guard_state *s);
 /* The one of this number that is noted, after open: that could not be put back. NULL: no more. */

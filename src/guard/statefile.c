@@ -24,6 +24,10 @@
 /* A guard that was killed: its quotas are being put back meanwhile. */
 #define DYING_NS (5 * NSEC_PER_SEC)
 #define LOOK_MS  10
+/* Above all numbers of cgroups, which guards lock in the same file (guard/guard.c). */
+#define NETNS_LOCKS ((off_t)1 << 62)
+/* Of the largest pid, and one more. Ref: include/linux/threads.h PID_MAX_LIMIT, v6.18 */
+#define PID_BITS 23
 
 static int make_parents(const char *dir, struct err *e)
 {
@@ -62,30 +66,46 @@ int statefile_dir(const char *dir, struct err *e)
 	return take_fd(fd);
 }
 
-static pid_t pid_in(int fd)
-{
-	char text[32] = "";
-	int pid = 0;
-
-	return pread(fd, text, sizeof(text) - 1, 0) > 0 && sscanf(text, "%d", &pid) == 1 ? pid : 0;
-}
-
 static bool is_dead(pid_t pid)
 {
-	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+	return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* So many bytes from @at on that their number says who has locked them. */
+static struct flock lock_at(off_t at)
+{
+	return (struct flock){.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = at,
+		.l_len = getpid() + 1};
+}
+
+/* 0: nobody has it. As its own pid namespace has it. */
+static pid_t holder_of(int fd, off_t at)
+{
+	struct flock there = lock_at(at);
+
+	if (fcntl(fd, F_OFD_GETLK, &there) < 0 || there.l_type == F_UNLCK)
+		return 0;
+	return (pid_t)(there.l_len - 1);
 }
 
 /* Of the open file, not of the process: a copy of its descriptor holds it, too. Ref: fcntl(2) */
-static int lock(int fd)
+static int lock(int fd, off_t at, const char *where, struct err *e)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const struct flock own = lock_at(at);
 	const uint64_t deadline_ns = clock_now_ns() + DYING_NS;
 
-	while (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+	while (fcntl(fd, F_OFD_SETLK, &own) < 0) {
+		pid_t pid;
+
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			return -errno;
-		if (!is_dead(pid_in(fd)) || clock_left_ms(deadline_ns) == 0)
+			return err_set(e, errno, "cannot take the lock");
+		pid = holder_of(fd, at);
+		if ((pid && !is_dead(pid)) || clock_left_ms(deadline_ns) == 0) {
+			err_say(e, EBUSY, "another guard is at work%s: process %d", where, pid);
 			return STATEFILE_BUSY;
+		}
 		poll(NULL, 0, LOOK_MS);
 	}
 	return 0;
@@ -95,23 +115,39 @@ int statefile_lock(int dir_fd, int *ret_fd, struct err *e)
 {
 	_cleanup_(closep) int fd =
 		openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char text[32];
-	int r, n;
+	int r;
 
 	if (fd < 0)
 		return err_set(e, errno, "cannot open the lock");
-	r = lock(fd);
-	if (r == STATEFILE_BUSY) {
-		err_say(e, EBUSY, "another guard is at work: process %d", pid_in(fd));
-		return STATEFILE_BUSY;
-	}
-	if (r < 0)
-		return err_set(e, -r, "cannot take the lock");
-	n = snprintf(text, sizeof(text), "%d\n", getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return err_set(e, errno, "cannot write the lock");
-	*ret_fd = take_fd(fd);
-	return 0;
+	r = lock(fd, 0, "", e);
+	if (r == 0)
+		*ret_fd = take_fd(fd);
+	return r;
+}
+
+/*
+ * On a file that only who may write quotas can open for writing, unlike a socket's name, which
+ * anybody could take first and so keep all guards out.
+ */
+int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_MAX];
+	struct stat netns;
+	int r;
+
+	*ret_fd = -1;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cpu_root);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (stat("/proc/thread-self/ns/net", &netns) < 0)
+		return err_set(e, errno, "cannot see the network namespace");
+	r = lock(fd, NETNS_LOCKS + (off_t)(netns.st_ino << PID_BITS), " in this network namespace",
+		e);
+	if (r == 0)
+		*ret_fd = take_fd(fd);
+	return r;
 }
 
 /* Return: 1 when there is none. */

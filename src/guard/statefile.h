@@ -10,10 +10,16 @@
 int statefile_dir(const char *dir, struct err *e) must_check_;
 
 /*
- * Return: a descriptor that holds the lock until all copies of it are closed; STATEFILE_BUSY in
- * *ret_busy.
+ * @ret_fd: holds the lock until all copies of it are closed
+ *
+ * Return: 0; STATEFILE_BUSY: another process has it, which @e names; or negative errno.
  */
 int statefile_lock(int dir_fd, int *ret_fd, struct err *e) must_check_;
+/*
+ * The same for all guards of the calling thread's network namespace, whatever their directories.
+ * @cpu_root: cgroup_cpu_root(); who may not write quotas there has nothing to lock: *ret_fd is -1
+ */
+int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e) must_check_;
 
 /* No file: an empty record of this boot. One of another boot: the same. */
 int statefile_read(int dir_fd, struct guard_record *ret, struct err *e) must_check_;

@@ -179,7 +179,7 @@ static int open_state(struct guarded *g, struct err *e)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("tare", PRIVATE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
 		return err_set(e, errno, "cannot have a directory of its own");
-	return guard_state_open(&g->state, PRIVATE_DIR "/guard", e);
+	return guard_state_open(&g->state, PRIVATE_DIR "/guard", NULL, e);
 }
 
 static int open_early(struct guarded *g, struct err *e)

@@ -294,6 +294,29 @@ def second_refuses():
         assert get_quota(s.group) == (4000, 20000)
 
 
+def second_with_its_own_state_refuses():
+    """as before Linux 6.6 both would have the same tc filter"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start_guarding(stack)
+        other = stack.enter_context(tempfile.TemporaryDirectory())
+        words = [other if w == s.state else w for w in s.words("--policy", "charge", "--duration", "400ms")]
+
+        def second(*before):
+            return subprocess.run([*before, *words], capture_output=True, text=True, check=False, timeout=60)
+
+        refused = second()
+        assert (refused.returncode, refused.stderr) == (
+            3, f"tare: guard: another guard is at work in this network namespace: process {p.pid}\n"), refused
+        elsewhere = second("unshare", "-n")
+        assert elsewhere.returncode == 0 and "another guard" in elsewhere.stdout, elsewhere
+        assert s.quota() == (4000, 20000)
+        p.kill()
+        p.wait()
+        assert second().returncode == 0, "kill -9 frees it"
+        assert s.quota() == (20000, 100000)
+
+
 def removed_meanwhile():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -419,6 +442,7 @@ def main():
         tap.skip("a cgroup that is renamed meanwhile", "v2 has no such thing")
     tap.check("nor what is mounted read-only", restore_read_only)
     tap.check("a second guard refuses", second_refuses)
+    tap.check("so does one with a state of its own", second_with_its_own_state_refuses)
     tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
     tap.check("another cgroup of the same path", another_of_the_same_path)
     tap.check("no quota, nothing to charge against", no_quota)

@@ -212,7 +212,7 @@ static double share_under_control(uint64_t *ret_writes)
 	pid_t pid;
 
 	assert_non_null(mkdtemp(state_dir));
-	assert_int_equal(must(guard_state_open(&s, state_dir, &e_)), 0);
+	assert_int_equal(must(guard_state_open(&s, state_dir, NULL, &e_)), 0);
 	assert_int_equal(stat(cgroup_dir, &st), 0);
 	snprintf(w.dir, sizeof(w.dir), "%s", cgroup_dir);
 	w.id = st.st_ino;
@@ -333,7 +333,7 @@ static void order_is_found(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct guard_state *s = NULL;
 
-		assert_int_equal(must(guard_state_open(&s, state_dir, &e_)), 0);
+		assert_int_equal(must(guard_state_open(&s, state_dir, NULL, &e_)), 0);
 		note(s, i == 0 ? cgroup_dir : inner);
 		note(s, i == 0 ? inner : cgroup_dir);
 		set_quota(inner, 2000, 20000);

@@ -271,6 +271,10 @@ def quotas(peer, pods):
         comment(f"guarded: charged {row['charged_ns']} ns, cpu.max {now}, {row['writes']} writes")
         assert row["guarded"] and row["budget_cpus"] == 0.2 and now.endswith(" 20000"), (row, now)
         assert pods[0].quota() == "20000 100000", pods[0].quota()
+        second = subprocess.run([TARE, "guard", "--state-dir", "/run/other", "--duration", "1s"], capture_output=True,
+                                text=True, check=False, timeout=MOST_S)
+        assert second.returncode == 3 and second.stderr == \
+            f"tare: guard: another guard is at work in this network namespace: process {s.process.pid}\n", second
         s.finish("end")
         assert pods[1].quota() == "20000 100000", pods[1].quota()
 

@@ -67,7 +67,7 @@ static void scene_open(struct scene *s, const char *rules)
 	s->cfg = guard_cfg_default;
 	s->source = (struct guard_source){.ctx = &s->made, .bill = made_bill};
 	assert_int_equal(guard_rules_add_list(&s->rules, rules, &e), 0);
-	assert_int_equal(guard_state_open(&s->state, s->fake.state, &e), 0);
+	assert_int_equal(guard_state_open(&s->state, s->fake.state, NULL, &e), 0);
 	args.state = s->state;
 	s->guard = guard_new(&args);
 }

@@ -28,7 +28,7 @@ static struct guard_state *must_open(const struct fake *f)
 {
 	struct guard_state *s = NULL;
 
-	assert_int_equal(must(guard_state_open(&s, f->state, &e_)), 0);
+	assert_int_equal(must(guard_state_open(&s, f->state, NULL, &e_)), 0);
 	return s;
 }
 
@@ -233,7 +233,7 @@ static void second_guard_refuses(void **state)
 	fake_init(&f);
 	fake_cgroup(&f, "a", 20000, 100000, dir);
 	pid = fork_guard(&f, dir);
-	assert_int_equal(guard_state_open(&s, f.state, &e), GUARD_STATE_BUSY);
+	assert_int_equal(guard_state_open(&s, f.state, NULL, &e), GUARD_STATE_BUSY);
 	snprintf(word, sizeof(word), "process %d", pid);
 	assert_non_null(strstr(e.text, word));
 	assert_quota(dir, 4000, 20000);
@@ -306,7 +306,7 @@ static void half_a_file_is_refused(void **state)
 	must(file_read("/proc/sys/kernel/random/boot_id", boot, sizeof(boot), &e_));
 	for (size_t cut = 1; cut < 60; cut++) {
 		leave(&f, boot, dir, fake_id(dir), cut);
-		assert_int_equal(guard_state_open(&s, f.state, &e), -EBADMSG);
+		assert_int_equal(guard_state_open(&s, f.state, NULL, &e), -EBADMSG);
 		assert_non_null(strstr(e.text, "damaged"));
 		assert_quota(dir, 4000, 20000);
 		assert_true(exists(f.state, "state"));
@@ -379,7 +379,7 @@ static void others_directory_is_refused(void **state)
 	fake_init(&f);
 	assert_int_equal(mkdir(f.state, 0700), 0);
 	assert_int_equal(chmod(f.state, 0777), 0);
-	assert_int_equal(guard_state_open(&s, f.state, &e), -EPERM);
+	assert_int_equal(guard_state_open(&s, f.state, NULL, &e), -EPERM);
 	fake_fini(&f);
 }
 
