@@ -6,6 +6,7 @@ usage: guard.py TARE SOURCE_ROOT
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -368,6 +369,83 @@ def renamed_meanwhile():
             s.group = s.group.rename(name)
 
 
+def signals():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        for end, code in ((signal.SIGHUP, 0), (signal.SIGINT, 0), (signal.SIGQUIT, -signal.SIGQUIT),
+                          (signal.SIGUSR1, -signal.SIGUSR1)):
+            p = s.start_guarding(stack)
+            p.send_signal(end)
+            assert p.wait(DEADLINE_S) == code, end
+            until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+            assert s.quota() == (20000, 100000), end
+        # Of a whole group of processes, as from a terminal: the process beside the guard is in another.
+        p = s.start_guarding(stack, "--json-stream", start_new_session=True)
+        os.killpg(p.pid, signal.SIGTSTP)
+        until(lambda: s.quota() == (20000, 100000), "a guard that is stopped has no quota")
+        os.killpg(p.pid, signal.SIGCONT)
+        guarded_line(p)
+        os.killpg(p.pid, signal.SIGTERM)
+        assert p.wait(DEADLINE_S) == 0
+        assert s.quota() == (20000, 100000)
+
+
+def streams():
+    """closed, with a reader that goes, and with one that does not read"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        for how, code in (("<&- exec", 0), (">&- exec", 3)):
+            p = subprocess.run(["sh", "-c", f'{how} "$@"', "sh",
+                                *s.words("--policy", "charge", "--duration", "400ms")], capture_output=True, check=False)
+            assert p.returncode == code, (how, p)
+            assert s.quota() == (20000, 100000), how
+        p = s.start_guarding(stack)
+        p.stdout.readline()
+        p.stdout.close()  # as head -1
+        assert p.wait(DEADLINE_S) == 3
+        assert s.quota() == (20000, 100000)
+        p = s.start_guarding(stack, "--json-stream")
+        fcntl.fcntl(p.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        until(lambda: s.quota() == (20000, 100000), "a guard that waits for its reader has no quota")
+        p.stdout.close()
+        assert p.wait(DEADLINE_S) == 3
+        assert s.quota() == (20000, 100000)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as out, contextlib.suppress(OSError):
+        while True:
+            out.write(bytes(4096))
+
+
+def disk_full():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tare-test", s.state], check=True)
+        stack.callback(lambda: subprocess.run(["umount", "-l", s.state], check=True))
+        full = pathlib.Path(s.state, "full")
+        fill(full)
+        p = s.run("--policy", "charge")
+        assert p.returncode == 4 and "No space left on device" in p.stderr, p
+        assert s.quota() == (20000, 100000)
+        assert sorted(os.listdir(s.state)) == ["full", "lock"]
+
+        late = Tenant(stack, s.group.with_name(f"{s.group.name}-late"), -1)
+        s.groups.append(late.group)
+        for end in ("another that can't be noted", "kill -9"):
+            full.unlink()
+            p = s.start_guarding(stack)
+            fill(full)
+            if end == "kill -9":
+                p.kill()
+            else:
+                set_quota(late.group, 50000, 100000)
+            assert p.wait(DEADLINE_S) == (-signal.SIGKILL if end == "kill -9" else 4), end
+            until(lambda: sorted(os.listdir(s.state)) == ["full", "lock"], "the state is gone")
+            assert s.quota() == (20000, 100000), end
+            set_quota(late.group, -1, 100000)
+
+
 def no_quota():
     with contextlib.ExitStack() as stack:
         s = Scene(stack, quota=-1)
@@ -445,6 +523,9 @@ def main():
     tap.check("so does one with a state of its own", second_with_its_own_state_refuses)
     tap.check("a cgroup that is removed meanwhile", removed_meanwhile)
     tap.check("another cgroup of the same path", another_of_the_same_path)
+    tap.check("signals", signals)
+    tap.check("standard streams", streams)
+    tap.check("no room for the state", disk_full)
     tap.check("no quota, nothing to charge against", no_quota)
     tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
     tap.check("a damaged state file is refused", damaged_state)
