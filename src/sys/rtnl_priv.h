@@ -6,6 +6,7 @@
 
 #include <netlink/addr.h>
 #include <netlink/cache.h>
+#include <netlink/handlers.h>
 #include <netlink/msg.h>
 #include <netlink/route/link.h>
 #include <netlink/route/neighbour.h>
@@ -34,3 +35,11 @@ int rt_link_change(struct rt *rt, const char *name, struct rtnl_link *change, st
 	const char *fmt, ...) printf_(5, 6) must_check_;
 
 int rt_link_get(struct rt *rt, const char *name, struct rtnl_link **ret, struct err *e) must_check_;
+
+/* Sends @msg; messages of the answer go to @take. Return: libnl's. */
+int rt_ask(struct rt *rt, struct nl_msg *msg, nl_recvmsg_msg_cb_t take, void *arg) must_check_;
+
+/* A socket for what the kernel tells of itself, RTMGRP_... */
+int rt_listen(int *ret_fd, uint32_t groups, struct err *e) must_check_;
+/* In one go; whoever says more than that meanwhile is read the next time. */
+#define RT_WATCH_MAX_READS 1000

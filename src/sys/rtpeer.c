@@ -16,9 +16,7 @@
 #include <netlink/handlers.h>
 #include <netlink/netlink.h>
 
-/* In one go; whoever says more than that meanwhile is read the next time. */
-#define WATCH_MAX_READS 1000
-#define DUMP_TRIES      8
+#define DUMP_TRIES 8
 
 struct peers {
 	struct rt_peer *at; /* [n] */
@@ -57,8 +55,7 @@ static int take_peer(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Messages of the answer go to @take. Return: libnl's. */
-static int ask(struct rt *rt, struct nl_msg *msg, nl_recvmsg_msg_cb_t take, void *arg)
+int rt_ask(struct rt *rt, struct nl_msg *msg, nl_recvmsg_msg_cb_t take, void *arg)
 {
 	int r = nl_socket_modify_cb(rt->sk, NL_CB_VALID, NL_CB_CUSTOM, take, arg);
 
@@ -80,7 +77,7 @@ static int dump_links(struct rt *rt, struct peers *p)
 
 	if (r == 0) /* counters are half of what each device has to say */
 		r = nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return r == 0 ? ask(rt, msg, take_peer, p) : r;
+	return r == 0 ? rt_ask(rt, msg, take_peer, p) : r;
 }
 
 int rt_peers(struct rt *rt, struct rt_peer **ret, uint32_t *ret_n, struct err *e)
@@ -125,7 +122,7 @@ int rt_nsid(struct rt *rt, int netns_fd, int32_t *ret, struct err *e)
 	if (r == 0)
 		r = nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd);
 	if (r == 0)
-		r = ask(rt, msg, take_nsid, &nsid);
+		r = rt_ask(rt, msg, take_nsid, &nsid);
 	if (r >= 0) /* the answer is a message of its own before this; an error is one instead */
 		r = nl_wait_for_ack(rt->sk);
 	if (r < 0)
@@ -134,16 +131,21 @@ int rt_nsid(struct rt *rt, int netns_fd, int32_t *ret, struct err *e)
 	return 0;
 }
 
-int rt_watch(int *ret_fd, struct err *e)
+int rt_listen(int *ret_fd, uint32_t groups, struct err *e)
 {
 	_cleanup_(closep) int fd =
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	const struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	const struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = groups};
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return err_set(e, errno, "cannot watch devices");
+		return err_set(e, errno, "cannot watch devices and addresses");
 	*ret_fd = take_fd(fd);
 	return 0;
+}
+
+int rt_watch(int *ret_fd, struct err *e)
+{
+	return rt_listen(ret_fd, RTMGRP_LINK, e);
 }
 
 /* ENOBUFS: the kernel had more to say than there was room for. */
@@ -152,7 +154,7 @@ bool rt_watch_take(int fd)
 	bool any = false;
 	char byte;
 
-	for (int i = 0; i < WATCH_MAX_READS; i++) {
+	for (int i = 0; i < RT_WATCH_MAX_READS; i++) {
 		if (recv(fd, &byte, sizeof(byte), MSG_TRUNC) < 0 && errno != ENOBUFS)
 			break;
 		any = true;

@@ -1,13 +1,20 @@
-/* Devices that are there: seen whether they are used, and moved with what they keep. */
+/*
+ * Devices that are there: seen whether they are used, and moved with what they keep. Addresses,
+ * read and heard of.
+ */
 #include "net.h"
 
 #include "base/macro.h"
 #include "sys/file.h"
 #include "sys/ns.h"
+#include "sys/rtaddr.h"
 #include "sys/rtdev.h"
 #include "sys/rtlink.h"
+#include "sys/rtpeer.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct place {
@@ -122,12 +129,100 @@ static void knows_a_neighbour_for_good(void **state)
 	place_drop(&b);
 }
 
+static bool has_addr(const struct in6_addr *list, int n, const char *text)
+{
+	struct in6_addr want;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &want), 1);
+	for (int i = 0; i < n; i++)
+		if (memcmp(&list[i], &want, sizeof(want)) == 0)
+			return true;
+	return false;
+}
+
+#define MANY 4000
+
+/* No more is read than asked for: who has a great many gets no more of the caller's time. */
+static void reads_the_first_addresses(void **state)
+{
+	struct place a = place_new(), b = place_new();
+	struct in6_addr some[16];
+	char text[32];
+	int n;
+
+	(void)state;
+	must(rt_veth_add(a.rt, "d0", "e0", b.fd, 1500, &e_));
+	must(rt_addr_add(a.rt, "d0", "198.18.0.1/24", &e_));
+	must(rt_addr_add(a.rt, "d0", "2001:2::1/64", &e_));
+	n = must(rt_addrs_any(a.rt, some, ARRAY_SIZE(some), &e_));
+	assert_true(has_addr(some, n, "::ffff:198.18.0.1"));
+	assert_true(has_addr(some, n, "2001:2::1"));
+	assert_true(has_addr(some, n, "::ffff:127.0.0.1"));
+	for (int i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "10.0.%d.%d/32", i / 256, i % 256);
+		must(rt_addr_add(a.rt, "d0", text, &e_));
+	}
+	n = must(rt_addrs_any(a.rt, some, ARRAY_SIZE(some), &e_));
+	assert_int_equal(n, ARRAY_SIZE(some));
+	place_drop(&a);
+	place_drop(&b);
+}
+
+/* Of addresses here, of those where a number leads, and of no others. */
+static void hears_of_addresses_elsewhere(void **state)
+{
+	struct place a = place_new(), b = place_new(), c = place_new();
+	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
+	_cleanup_(closep) int fd = -1;
+	int32_t heard[4], nsid;
+	struct err e = {0};
+	int r;
+
+	(void)state;
+	must(ns_scope_enter(&scope, a.fd, &e_));
+	r = rt_watch_addrs(&fd, &e);
+	if (r < 0) {
+		net_skip("addresses of other namespaces", &e);
+	} else {
+		must(rt_veth_add(a.rt, "d0", "e0", b.fd, 1500, &e_));
+		must(rt_bridge_add(c.rt, "br0", 1500, &e_));
+		must(rt_nsid(a.rt, b.fd, &nsid, &e_));
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 4), 0);
+		must(rt_addr_add(c.rt, "br0", "198.18.0.3/24", &e_));
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 4), 0);
+		must(rt_addr_add(b.rt, "e0", "198.18.0.2/24", &e_));
+		must(rt_addr_add(b.rt, "e0", "198.18.0.4/24", &e_));
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 4), 1);
+		assert_int_equal(heard[0], nsid);
+		must(rt_addr_add(b.rt, "e0", "198.18.0.5/24", &e_));
+		must(rt_addr_add(a.rt, "d0", "198.18.0.1/24", &e_));
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 4), 2);
+		assert_int_equal(heard[0], nsid);
+		assert_int_equal(heard[1], RT_NSID_NONE);
+		must(rt_addr_add(b.rt, "e0", "198.18.0.6/24", &e_));
+		must(rt_addr_add(a.rt, "d0", "198.18.0.7/24", &e_));
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 1), RT_WATCH_LOST);
+		for (int i = 0; i < MANY; i++) {
+			char text[32];
+
+			snprintf(text, sizeof(text), "10.0.%d.%d/32", i / 256, i % 256);
+			must(rt_addr_add(b.rt, "e0", text, &e_));
+		}
+		assert_int_equal(rt_watch_addrs_take(fd, heard, 4), RT_WATCH_LOST);
+	}
+	place_drop(&a);
+	place_drop(&b);
+	place_drop(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_what_a_device_is_used_for),
 		cmocka_unit_test(lends_and_takes_back),
 		cmocka_unit_test(knows_a_neighbour_for_good),
+		cmocka_unit_test(reads_the_first_addresses),
+		cmocka_unit_test(hears_of_addresses_elsewhere),
 	};
 
 	return net_begin() < 0 ? 0 : cmocka_run_group_tests_name("rtdev", tests, NULL, NULL);
