@@ -129,6 +129,14 @@ int container_usage_open(const struct container *c, struct err *e) must_check_;
 int container_usage_read(const struct container *c, int fd, uint64_t *ret, struct err *e)
 	must_check_;
 
+/*
+ * container_netns_open() - its network namespace, by the process that it is known by.
+ *
+ * Return: a descriptor; -ESRCH: that process is gone or lives elsewhere by now, or none is known;
+ * or another negative errno.
+ */
+int container_netns_open(const struct container *c, struct err *e) must_check_;
+
 /* Its directory, for sys/cpuquota.h. Return: false: it has none. */
 bool container_dir(const struct container *c, char *ret, size_t size);
 

@@ -17,22 +17,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Return: -1: it is gone, or has moved. */
-static int open_netns(const struct found *f)
+int container_netns_open(const struct container *c, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
-	struct stat st;
+	struct stat st = {0};
 	char path[48];
 
-	if (f->netns_fd >= 0)
-		return fcntl(f->netns_fd, F_DUPFD_CLOEXEC, 0);
-	if (!f->c.pid)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", f->c.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || (uint32_t)st.st_ino != f->c.netns)
-		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", c->pid);
+	if (c->pid)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (c->pid && fd < 0 && errno != ENOENT)
+		return err_set(e, errno, "cannot open %s", path);
+	if (fd < 0 || fstat(fd, &st) < 0 || (uint32_t)st.st_ino != c->netns)
+		return err_say(e, ESRCH, "no process is known in its network namespace");
 	return take_fd(fd);
+}
+
+/* Negative: it is gone, or has moved. */
+static int open_netns(const struct found *f)
+{
+	return f->netns_fd >= 0 ? fcntl(f->netns_fd, F_DUPFD_CLOEXEC, 0)
+				: container_netns_open(&f->c, NULL);
 }
 
 /*
