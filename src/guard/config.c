@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,13 +25,15 @@ static_assert(ARRAY_SIZE(guard_policy_name) == GUARD_POLICY_N, "a name for each 
 
 /* The words behind a rule's policy. */
 struct rule_words {
-	char cpus[32], protect[256];
+	char cpus[32], protect[256], publish[256];
 	uint64_t irq_ns;
 };
 
 static const struct opt rule_opts[] = {
 	OPT_STR(struct rule_words, cpus, "cpus", 0, "<n>", "budget: 0.2, or 200m"),
 	OPT_STR(struct rule_words, protect, "protect", 0, "<ports>", "never dropped: 22/6443"),
+	OPT_STR(struct rule_words, publish, "publish", 0, "<ports>",
+		"the host's ports that lead to it: tcp:8080/udp:53"),
 	OPT_U64(struct rule_words, irq_ns, "irq", 0, "<time>", "what an interrupt costs",
 		.unit = NUM_DURATION, .min = 1, .max = NSEC_PER_MSEC, .zero_ok = true),
 	OPT_END,
@@ -59,19 +62,65 @@ static int parse_cpus(const char *text, uint64_t *ret, struct err *e)
 	return 0;
 }
 
+static bool parse_port(const char *text, uint16_t *ret)
+{
+	uint64_t port;
+
+	if (num_parse(text, NUM_COUNT, &port, NULL) < 0 || port < 1 || port > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)port;
+	return true;
+}
+
 static int parse_ports(const char *text, struct guard_rule *ret, struct err *e)
 {
 	_cleanup_(freep) char *copy = xstrdup(text);
 	char *rest = *copy ? copy : NULL, *word;
 
 	while ((word = strsep(&rest, "/"))) {
-		uint64_t port = 0;
+		uint16_t port;
 
-		if (num_parse(word, NUM_COUNT, &port, NULL) < 0 || port < 1 || port > UINT16_MAX)
+		if (!parse_port(word, &port))
 			return err_say(e, EINVAL, "--protect: '%s' is not a port", word);
 		if (ret->n_ports == GUARD_MAX_PORTS)
 			return err_say(e, ERANGE, "--protect: more than %d ports", GUARD_MAX_PORTS);
-		ret->port[ret->n_ports++] = (uint16_t)port;
+		ret->port[ret->n_ports++] = port;
+	}
+	return 0;
+}
+
+static bool parse_publish(const char *word, struct guard_publish *ret)
+{
+	static const struct {
+		const char *prefix;
+		uint8_t proto;
+	} row[] = {{"tcp:", IPPROTO_TCP}, {"udp:", IPPROTO_UDP}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const size_t len = strlen(row[i].prefix);
+
+		ret->proto = row[i].proto;
+		if (strncmp(word, row[i].prefix, len) == 0)
+			return parse_port(word + len, &ret->port);
+	}
+	return false;
+}
+
+static int parse_published(const char *text, struct guard_rule *ret, struct err *e)
+{
+	_cleanup_(freep) char *copy = xstrdup(text);
+	char *rest = *copy ? copy : NULL, *word;
+
+	while ((word = strsep(&rest, "/"))) {
+		struct guard_publish one;
+
+		if (!parse_publish(word, &one))
+			return err_say(e, EINVAL,
+				"--publish: '%s' is not such as tcp:8080 or udp:53", word);
+		if (ret->n_published == GUARD_MAX_PUBLISHED)
+			return err_say(e, ERANGE, "--publish: more than %d ports",
+				GUARD_MAX_PUBLISHED);
+		ret->published[ret->n_published++] = one;
 	}
 	return 0;
 }
@@ -86,6 +135,8 @@ static int parse_words(const char *text, struct guard_rule *rule, struct err *e)
 		r = parse_cpus(words.cpus, &rule->cpus_ppb, e);
 	if (r == 0)
 		r = parse_ports(words.protect, rule, e);
+	if (r == 0)
+		r = parse_published(words.publish, rule, e);
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What the guard may do to whom. A rule is a line
  *
- *	WHO:POLICY[,cpus=0.2][,protect=22/6443][,irq=3us]
+ *	WHO:POLICY[,cpus=0.2][,protect=22/6443][,publish=tcp:8080/udp:53][,irq=3us]
  *
  * WHO is a name or a pattern of it ("web-*", of a pod also "namespace/name"), "kind:pattern", an
  * id or its first 12 digits, or a cgroup's path, which begins with a slash. The first rule that
@@ -25,8 +25,15 @@ enum guard_policy {
 extern const char *const guard_policy_name[GUARD_POLICY_N];
 
 /* Each counts for TCP and for UDP: bpf/drop.h, DROP_PORTS_PER_OWNER. */
-#define GUARD_MAX_PORTS  6
-#define GUARD_IRQ_UNSAID UINT64_MAX
+#define GUARD_MAX_PORTS     6
+#define GUARD_MAX_PUBLISHED 16
+#define GUARD_IRQ_UNSAID    UINT64_MAX
+
+/* A port of the host's addresses that rules of the host's (DNAT) turn to the container. */
+struct guard_publish {
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t port;
+};
 
 struct guard_rule {
 	char who[256];
@@ -35,6 +42,8 @@ struct guard_rule {
 	uint64_t irq_ns;   /* what an interrupt costs it; GUARD_IRQ_UNSAID: as the others */
 	uint32_t n_ports;
 	uint16_t port[GUARD_MAX_PORTS]; /* never dropped, of TCP and of UDP */
+	uint32_t n_published;
+	struct guard_publish published[GUARD_MAX_PUBLISHED];
 };
 
 struct guard_rules {

@@ -194,7 +194,11 @@ guard --container a:charge,cpus=-1 | guard: --container: rule 'a:charge,cpus=-1'
 guard --container a:charge,protect=22/x | guard: --container: rule 'a:charge,protect=22/x': --protect: 'x' is not a port
 guard --container a:charge,protect=0 | guard: --container: rule 'a:charge,protect=0': --protect: '0' is not a port
 guard --container a:charge,irq=1s | guard: --container: rule 'a:charge,irq=1s': --irq: '1s' is out of range (0, or 1ns to 1ms)
-guard --container a:charge,share=1 | guard: --container: rule 'a:charge,share=1': unknown option 'share', not one of: cpus, protect, irq
+guard --container a:charge,publish=8080 | guard: --container: rule 'a:charge,publish=8080': --publish: '8080' is not such as tcp:8080 or udp:53
+guard --container a:charge,publish=tcp:80/udp:0 | guard: --container: rule 'a:charge,publish=tcp:80/udp:0': --publish: 'udp:0' is not such as tcp:8080 or udp:53
+guard --container a:charge,publish=sctp:80 | guard: --container: rule 'a:charge,publish=sctp:80': --publish: 'sctp:80' is not such as tcp:8080 or udp:53
+guard --container a:charge,publish=tcp:80/ | guard: --container: rule 'a:charge,publish=tcp:80/': --publish: '' is not such as tcp:8080 or udp:53
+guard --container a:charge,share=1 | guard: --container: rule 'a:charge,share=1': unknown option 'share', not one of: cpus, protect, publish, irq
 guard --config nosuch | guard: --config: cannot open nosuch: No such file or directory
 guard --step 1ms | guard: --step: '1ms' is out of range (10ms to 1s)
 guard --interval 0 | guard: --interval: '0' is not a time with its unit, such as 500ms or 10s

@@ -2,6 +2,7 @@
 #include "guard/config.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +64,8 @@ static void words(void **state)
 
 	(void)state;
 	assert_int_equal(guard_rules_add_list(&r,
-				 "a:charge+drop,cpus=0.25,protect=22/6443,irq=3us; b:observe ;"
+				 "a:charge+drop,cpus=0.25,protect=22/6443,"
+				 "publish=tcp:8080/udp:53,irq=3us; b:observe ;"
 				 "c:charge,cpus=250m",
 				 &e),
 		0);
@@ -72,11 +74,22 @@ static void words(void **state)
 	assert_int_equal(r.item[0].cpus_ppb, 250000000);
 	assert_int_equal(r.item[0].n_ports, 2);
 	assert_int_equal(r.item[0].port[1], 6443);
+	assert_int_equal(r.item[0].n_published, 2);
+	assert_int_equal(r.item[0].published[0].proto, IPPROTO_TCP);
+	assert_int_equal(r.item[0].published[0].port, 8080);
+	assert_int_equal(r.item[0].published[1].proto, IPPROTO_UDP);
+	assert_int_equal(r.item[0].published[1].port, 53);
+	assert_int_equal(r.item[1].n_published, 0);
 	assert_int_equal(r.item[0].irq_ns, 3000);
 	assert_string_equal(r.item[1].who, "b");
 	assert_int_equal(r.item[1].policy, GUARD_OBSERVE);
 	assert_true(r.item[1].irq_ns == GUARD_IRQ_UNSAID);
 	assert_int_equal(r.item[2].cpus_ppb, 250000000);
+	assert_int_equal(guard_rules_add(&r,
+				 "d:charge,publish=udp:1/udp:2/udp:3/udp:4/udp:5/udp:6/udp:7/udp:8/"
+				 "udp:9/udp:10/udp:11/udp:12/udp:13/udp:14/udp:15/udp:16/udp:17",
+				 &e),
+		-ERANGE);
 }
 
 static void files(void **state)
