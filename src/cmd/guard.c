@@ -332,7 +332,11 @@ const struct command command_guard = {
 		"The policy observe touches nothing and is the default; charge sets the quota "
 		"(cpu.cfs_quota_us, or cpu.max); charge+drop also drops packets early once the "
 		"budget is spent: at the host's half of the container's veth, and at --nic, by the "
-		"container's addresses, where it costs less. A rule names who: "
+		"container's addresses, where it costs less. There, ports of the host's own "
+		"addresses that lead to a container are its by publish=tcp:8080/udp:53. Addresses "
+		"are followed while it runs; one that another container has, too, is nobody's at "
+		"--nic, and one of the host's is the host's: a container may be able to give "
+		"itself any. A rule names who: "
 		"WHO:POLICY, with WHO a name or a pattern "
 		"of it (web-*; of a pod also namespace/name), kind:pattern (docker:*), an id or "
 		"its first 12 digits, or a cgroup's path, which begins with a slash. The first "
@@ -360,6 +364,8 @@ const struct command command_guard = {
 	.examples = {"tare guard --policy charge\nevery container pays",
 		"tare guard --container 'web-*:charge,cpus=0.5;docker:*:observe'\n"
 		"some pay, with a budget of half a CPU",
+		"tare guard --nic eth0 --container 'web:charge+drop,publish=tcp:80/tcp:443'\n"
+		"packets dropped at the NIC, those to ports of the host's that lead to web, too",
 		"tare guard --config /etc/tare/guard.conf --json-stream\nrules of a file",
 		"tare guard --restore\nafter a guard was killed with all that belongs to it"},
 	.defaults = guard_defaults,

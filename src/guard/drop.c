@@ -204,6 +204,13 @@ int drop_set_port(struct drop *d, uint32_t owner, uint8_t proto, uint16_t port, 
 	return set_owner(d, d->skel->maps.ports, &key, owner, e);
 }
 
+void drop_unset_port(struct drop *d, uint8_t proto, uint16_t port)
+{
+	const struct drop_publish key = {.port = htons(port), .proto = proto};
+
+	unset(d->skel->maps.ports, &key);
+}
+
 int drop_set_dev(struct drop *d, uint32_t owner, int ifindex, struct err *e)
 {
 	return set_owner(d, d->skel->maps.devs, &ifindex, owner, e);

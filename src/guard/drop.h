@@ -82,9 +82,6 @@ int drop_add_device(struct drop *d, const struct drop_device *dev, struct drop_u
 /* Takes it off the device again; DROP_BEST: at all hooks. Fine if it or the device is not there. */
 void drop_remove_device(struct drop *d, const struct drop_device *dev);
 
-/* Lets go of devices that have gone by themselves, as a container's do. */
-void drop_prune(struct drop *d);
-
 /*
  * For whom packets are: @prefix is "10.0.0.7", "10.0.0.0/24" or of IPv6; the longest one counts.
  * SOFTIRQ_HOST: an address of the host's own, where a published port leads to an owner. At
@@ -97,6 +94,7 @@ int drop_set_port(struct drop *d, uint32_t owner, uint8_t proto, uint16_t port, 
 int drop_set_dev(struct drop *d, uint32_t owner, int ifindex, struct err *e) must_check_;
 /* Forgets it; fine if it is not there. */
 void drop_unset_addr(struct drop *d, const char *prefix);
+void drop_unset_port(struct drop *d, uint8_t proto, uint16_t port);
 void drop_unset_dev(struct drop *d, int ifindex);
 
 /* How an owner's packets are dropped; without: from an empty bucket on, of every class. */

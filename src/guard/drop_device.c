@@ -210,38 +210,18 @@ int drop_add_device(struct drop *d, const struct drop_device *dev, struct drop_u
 	return r;
 }
 
-/* Lets go of those that @is_done says; the others move up. */
-static void drop_some(struct drop *d,
-	bool (*is_done)(const struct drop_attached *a, const struct place *p, uint32_t hook),
-	const struct place *p, uint32_t hook)
+void drop_remove_device(struct drop *d, const struct drop_device *dev)
 {
+	_cleanup_(place_close) struct place p = {.netns_fd = -1};
 	uint32_t n = 0;
 
+	if (place_open(&p, dev, NULL) < 0)
+		return;
 	for (uint32_t i = 0; i < d->n_on; i++) {
-		if (is_done(&d->on[i], p, hook))
+		if (is_at(&d->on[i], &p, dev->hook))
 			detach(&d->on[i]);
 		else
 			d->on[n++] = d->on[i];
 	}
 	d->n_on = n;
-}
-
-void drop_remove_device(struct drop *d, const struct drop_device *dev)
-{
-	_cleanup_(place_close) struct place p = {.netns_fd = -1};
-
-	if (place_open(&p, dev, NULL) == 0)
-		drop_some(d, is_at, &p, dev->hook);
-}
-
-static bool is_gone(const struct drop_attached *a, const struct place *p, uint32_t hook)
-{
-	(void)p;
-	(void)hook;
-	return a->link_fd >= 0 && !ebpf_link_is_on(a->link_fd);
-}
-
-void drop_prune(struct drop *d)
-{
-	drop_some(d, is_gone, NULL, 0);
 }

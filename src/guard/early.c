@@ -4,32 +4,42 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "guard/drop.h"
-#include "sys/ns.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
-#define MAX_ADDRS 16
+/* A device that takes no program is tried again. */
+#define AGAIN_NS NSEC_PER_SEC
+
+/* The host's halves of a container's devices. */
+struct devs {
+	uint32_t n;
+	uint32_t ifindex[CONTAINER_MAX_DEVS]; /* [n] */
+};
 
 struct early_owner {
-	uint32_t n_addrs, n_devs;
-	char addr[MAX_ADDRS][INET6_ADDRSTRLEN];
-	int ifindex[CONTAINER_MAX_DEVS];
+	bool drops;
+	struct devs now; /* as it has them */
+	struct devs on;  /* those with a program */
+	uint64_t again_ns;
+	struct err why; /* not all have one */
 };
 
 struct early {
 	struct softirq *soft;
 	struct drop *drop;
 	struct early_cfg cfg;
-	bool by_addr; /* there is a device where addresses tell */
+	struct whose *whose; /* NULL: there is no device where addresses tell */
 	struct early_owner *of_owner[SOFTIRQ_MAX_OWNERS];
 };
+
+static int open_netns(void *ctx, const struct container *who, struct err *e)
+{
+	(void)ctx;
+	return container_netns_open(who, e);
+}
 
 static int add_nic(struct early *x, const char *name, struct err *e)
 {
@@ -41,7 +51,6 @@ static int add_nic(struct early *x, const char *name, struct err *e)
 	if (!dev.ifindex)
 		return err_set(e, errno, "device '%s'", name);
 	r = drop_add_device(x->drop, &dev, &used, e);
-	x->by_addr = true;
 	return r < 0 ? err_wrap(e, "device '%s'", name) : 0;
 }
 
@@ -59,6 +68,9 @@ int early_open(struct early **ret, struct softirq *soft, const struct early_cfg 
 	r = drop_open(&x->drop, &(struct drop_cfg){.n_owners = shared.n_owners}, &shared, e);
 	if (r != 0)
 		return r < 0 ? r : EARLY_UNAVAILABLE;
+	if (rest)
+		x->whose = whose_new(x->drop, cfg->netns_open ? cfg->netns_open : open_netns,
+			cfg->ctx);
 	while (r == 0 && (name = strsep(&rest, ",")))
 		r = add_nic(x, name, e);
 	if (r == 0)
@@ -66,22 +78,105 @@ int early_open(struct early **ret, struct softirq *soft, const struct early_cfg 
 	return r;
 }
 
-static void forget(struct early *x, uint32_t owner)
+/* ---- devices */
+
+static bool has_dev(const struct devs *devs, uint32_t ifindex)
 {
+	for (uint32_t i = 0; i < devs->n; i++)
+		if (devs->ifindex[i] == ifindex)
+			return true;
+	return false;
+}
+
+static void leave_dev(struct early *x, uint32_t ifindex)
+{
+	drop_remove_device(x->drop, &(struct drop_device){-1, (int)ifindex, DROP_TC_EGRESS});
+	drop_unset_dev(x->drop, (int)ifindex);
+}
+
+/* Those that are not in @keep. */
+static void leave_devs(struct early *x, struct early_owner *o, const struct devs *keep)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < o->on.n; i++) {
+		if (has_dev(keep, o->on.ifindex[i]))
+			o->on.ifindex[n++] = o->on.ifindex[i];
+		else
+			leave_dev(x, o->on.ifindex[i]);
+	}
+	o->on.n = n;
+}
+
+static int join_dev(struct early *x, uint32_t owner, uint32_t ifindex, struct err *e)
+{
+	const struct drop_device dev = {-1, (int)ifindex, DROP_TC_EGRESS};
+	struct drop_used used;
+	int r = drop_set_dev(x->drop, owner, dev.ifindex, e);
+
+	if (r < 0)
+		return r;
+	r = drop_add_device(x->drop, &dev, &used, e);
+	if (r < 0 && r != -EEXIST) {
+		drop_unset_dev(x->drop, dev.ifindex);
+		return r;
+	}
+	return 0;
+}
+
+static void join_devs(struct early *x, uint32_t owner, struct early_owner *o, uint64_t now_ns)
+{
+	if (now_ns < o->again_ns)
+		return;
+	o->why = (struct err){0};
+	for (uint32_t i = 0; i < o->now.n; i++) {
+		if (has_dev(&o->on, o->now.ifindex[i]))
+			continue;
+		if (join_dev(x, owner, o->now.ifindex[i], &o->why) < 0)
+			o->again_ns = now_ns + AGAIN_NS;
+		else
+			o->on.ifindex[o->on.n++] = o->now.ifindex[i];
+	}
+}
+
+/* A device may have gone from one to another: first all are left. */
+static void follow_devs(struct early *x)
+{
+	const uint64_t now_ns = clock_now_ns();
+
+	for (uint32_t i = 0; i < SOFTIRQ_MAX_OWNERS; i++)
+		if (x->of_owner[i] && x->of_owner[i]->drops)
+			leave_devs(x, x->of_owner[i], &x->of_owner[i]->now);
+	for (uint32_t i = 0; i < SOFTIRQ_MAX_OWNERS; i++)
+		if (x->of_owner[i] && x->of_owner[i]->drops)
+			join_devs(x, i, x->of_owner[i], now_ns);
+}
+
+/* ---- owners */
+
+static void early_remove(void *ctx, uint32_t owner)
+{
+	struct early *x = ctx;
 	struct early_owner *o = x->of_owner[owner];
 
-	if (!o)
+	if (!o->drops)
 		return;
-	for (uint32_t i = 0; i < o->n_addrs; i++)
-		drop_unset_addr(x->drop, o->addr[i]);
-	for (uint32_t i = 0; i < o->n_devs; i++) {
-		drop_remove_device(x->drop,
-			&(struct drop_device){-1, o->ifindex[i], DROP_TC_EGRESS});
-		drop_unset_dev(x->drop, o->ifindex[i]);
-	}
+	o->drops = false;
+	leave_devs(x, o, &(struct devs){0});
+	if (x->whose)
+		whose_end(x->whose, owner);
 	softirq_budget(x->soft, owner)->keep = 0;
 	drop_clear(x->drop, owner);
-	free(o);
+}
+
+static void forget(struct early *x, uint32_t owner)
+{
+	if (!x->of_owner[owner])
+		return;
+	early_remove(x, owner);
+	if (x->whose)
+		whose_see(x->whose, owner, NULL);
+	free(x->of_owner[owner]);
 	x->of_owner[owner] = NULL;
 }
 
@@ -89,90 +184,30 @@ void early_close(struct early *x)
 {
 	for (uint32_t i = 0; i < SOFTIRQ_MAX_OWNERS; i++)
 		forget(x, i);
+	whose_freep(&x->whose);
 	drop_close(x->drop);
 	free(x);
 }
 
-/* Addresses of the namespace entered, loopback's and link-local ones left out. */
-static void read_addrs(struct early_owner *o)
+static void early_see(void *ctx, uint32_t owner, const struct container *who)
 {
-	struct ifaddrs *list = NULL;
+	struct early *x = ctx;
+	struct early_owner *o = x->of_owner[owner];
+	struct devs now = {0};
 
-	if (getifaddrs(&list) < 0)
+	if (!who) {
+		forget(x, owner);
 		return;
-	for (const struct ifaddrs *a = list; a && o->n_addrs < MAX_ADDRS; a = a->ifa_next) {
-		const int family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC;
-		const struct sockaddr_in *v4 = (const void *)a->ifa_addr;
-		const struct sockaddr_in6 *v6 = (const void *)a->ifa_addr;
-
-		if (a->ifa_flags & IFF_LOOPBACK)
-			continue;
-		if (family == AF_INET)
-			inet_ntop(AF_INET, &v4->sin_addr, o->addr[o->n_addrs++], INET6_ADDRSTRLEN);
-		else if (family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr))
-			inet_ntop(AF_INET6, &v6->sin6_addr, o->addr[o->n_addrs++],
-				INET6_ADDRSTRLEN);
 	}
-	freeifaddrs(list);
-}
-
-static int open_netns(const struct early *x, const struct container *who, struct err *e)
-{
-	char path[64];
-	int fd;
-
-	if (x->cfg.netns_open)
-		return x->cfg.netns_open(x->cfg.ctx, who, e);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", who->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? err_set(e, errno, "cannot open %s", path) : fd;
-}
-
-static int find_addrs(const struct early *x, struct early_owner *o, const struct container *who,
-	struct err *e)
-{
-	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	_cleanup_(closep) int fd = -1;
-	int r;
-
-	if (who->host_netns || (who->pid <= 0 && !x->cfg.netns_open))
-		return 0;
-	fd = open_netns(x, who, e);
-	if (fd < 0)
-		return fd;
-	r = ns_scope_enter(&scope, fd, e);
-	if (r == 0)
-		read_addrs(o);
-	return r;
-}
-
-static int set_devs(struct early *x, uint32_t owner, const struct container *who, struct err *e)
-{
-	struct early_owner *o = x->of_owner[owner];
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < who->n_devs; i++) {
-		const struct drop_device dev = {-1, (int)who->dev[i].ifindex, DROP_TC_EGRESS};
-		struct drop_used used;
-
-		r = drop_set_dev(x->drop, owner, dev.ifindex, e);
-		if (r < 0)
-			return r;
-		o->ifindex[o->n_devs++] = dev.ifindex;
-		r = drop_add_device(x->drop, &dev, &used, e);
-		r = r == -EEXIST ? 0 : r;
-	}
-	return r;
-}
-
-static int set_addrs(struct early *x, uint32_t owner, const struct container *who, struct err *e)
-{
-	struct early_owner *o = x->of_owner[owner];
-	int r = x->by_addr ? find_addrs(x, o, who, e) : 0;
-
-	for (uint32_t i = 0; r == 0 && i < o->n_addrs; i++)
-		r = drop_set_addr(x->drop, owner, o->addr[i], e);
-	return r;
+	if (!o)
+		o = x->of_owner[owner] = xcalloc(1, sizeof(*o));
+	for (; now.n < who->n_devs; now.n++)
+		now.ifindex[now.n] = who->dev[now.n].ifindex;
+	if (memcmp(&now, &o->now, sizeof(now)) != 0)
+		o->again_ns = 0;
+	o->now = now;
+	if (x->whose)
+		whose_see(x->whose, owner, who);
 }
 
 static int protect(struct early *x, uint32_t owner, const struct guard_rule *rule, struct err *e)
@@ -201,34 +236,25 @@ static void fill_bucket(struct early *x, uint32_t owner, double budget)
 	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
 }
 
-static int early_add(void *ctx, uint32_t owner, const struct container *who,
-	const struct guard_rule *rule, double budget, struct err *e)
+static int early_add(void *ctx, uint32_t owner, const struct guard_rule *rule, double budget,
+	struct err *e)
 {
 	struct early *x = ctx;
 	const struct drop_how how = {.early_ns = (int64_t)(budget * (double)x->cfg.bucket_ns / 2),
 		.keep = DROP_KEEP_ICMP | DROP_KEEP_TCP};
-	int r;
+	int r = drop_set_how(x->drop, owner, &how, e);
 
-	forget(x, owner);
-	x->of_owner[owner] = xcalloc(1, sizeof(struct early_owner));
-	r = drop_set_how(x->drop, owner, &how, e);
 	if (r == 0)
 		r = protect(x, owner, rule, e);
-	if (r == 0)
-		r = set_addrs(x, owner, who, e);
-	if (r == 0)
-		r = set_devs(x, owner, who, e);
 	if (r < 0) {
-		forget(x, owner);
+		drop_clear(x->drop, owner);
 		return r;
 	}
 	fill_bucket(x, owner, budget);
+	x->of_owner[owner]->drops = true;
+	if (x->whose)
+		whose_begin(x->whose, owner, rule);
 	return 0;
-}
-
-static void early_remove(void *ctx, uint32_t owner)
-{
-	forget(ctx, owner);
 }
 
 static void early_beat(void *ctx)
@@ -236,10 +262,23 @@ static void early_beat(void *ctx)
 	struct early *x = ctx;
 
 	drop_beat(x->drop);
+	follow_devs(x);
+	if (x->whose)
+		whose_refresh(x->whose);
+}
+
+static const char *early_why(const void *ctx, uint32_t owner)
+{
+	const struct early *x = ctx;
+	const struct early_owner *o = x->of_owner[owner];
+
+	return *o->why.text || !x->whose ? o->why.text : whose_why(x->whose, owner);
 }
 
 const struct guard_drop_ops early_ops = {
+	.see = early_see,
 	.add = early_add,
 	.remove = early_remove,
 	.beat = early_beat,
+	.why = early_why,
 };

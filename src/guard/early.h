@@ -1,7 +1,13 @@
 /*
  * Early drop as guard/guard.h wants it: guard/drop.h on the budgets of the accounting. Packets of a
  * container whose bucket is empty are dropped at the host's devices that it was told of, by the
- * container's addresses, and at the host's half of its veth.
+ * container's addresses and published ports, and at the host's half of its veth.
+ *
+ * At the host's devices an address is its container's only while no other container and not the
+ * host has it, as a container may be able to give itself any (guard/claim.h). A contested one is
+ * nobody's there, which is said (guard_drop_ops.why): packets to it are dropped at the veths only,
+ * where the device tells whose they are. Addresses and devices are followed: what changes counts
+ * from the next step on, or within a second (guard/whose.h).
  */
 #pragma once
 
@@ -9,6 +15,7 @@
 #include "base/err.h"
 #include "charge/softirq.h"
 #include "guard/guard.h"
+#include "guard/whose.h"
 
 struct early;
 
@@ -22,9 +29,8 @@ struct early;
 #define EARLY_UNAVAILABLE 1
 struct early_cfg {
 	const char *nics;
-	uint64_t bucket_ns; /* of time: a bucket holds the budget of so much */
-	/* A descriptor of a container's network namespace, to be closed; NULL: a process' of it */
-	int (*netns_open)(void *ctx, const struct container *who, struct err *e);
+	uint64_t bucket_ns;         /* of time: a bucket holds the budget of so much */
+	whose_netns_fn *netns_open; /* NULL: container_netns_open() */
 	void *ctx;
 };
 int early_open(struct early **ret, struct softirq *soft, const struct early_cfg *cfg, struct err *e)

@@ -131,6 +131,8 @@ void guard_free(struct guard *g)
 static void bury(struct guard *g, struct client *c)
 {
 	release(g, c);
+	if (g->args.drop)
+		g->args.drop->see(g->args.drop_ctx, c->row.owner, NULL);
 	c->row.gone = true;
 	g->of_owner[c->row.owner] = NULL;
 }
@@ -205,8 +207,7 @@ static void start_drop(struct guard *g, struct client *c)
 		return;
 	if (!g->args.drop)
 		str_set(c->row.why, "nothing here can drop its packets");
-	else if (g->args.drop->add(g->args.drop_ctx, c->row.owner, &c->row.who, c->rule, budget,
-			 &e) < 0)
+	else if (g->args.drop->add(g->args.drop_ctx, c->row.owner, c->rule, budget, &e) < 0)
 		str_set(c->row.why, e.text);
 	else
 		c->dropping = true;
@@ -299,6 +300,8 @@ static int bill_one(struct guard *g, const struct bill *b, const struct price *p
 	if (!c)
 		c = client_add(g, x);
 	c->seen = true;
+	if (g->args.drop && !x->is_gone)
+		g->args.drop->see(g->args.drop_ctx, x->owner, &x->who);
 	now.process_ns = x->process_known ? x->process_ns : 0;
 	now.charged_ns = price_charged(price, x, irq_cost(g, c));
 	now.credited_ns = price_credited(price, x);
@@ -325,6 +328,19 @@ static void end_unseen(struct guard *g)
 	}
 }
 
+static void beat(struct guard *g)
+{
+	const struct guard_drop_ops *drop = g->args.drop;
+
+	if (!drop)
+		return;
+	drop->beat(g->args.drop_ctx);
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->client[i]->dropping)
+			str_set(g->client[i]->row.why,
+				drop->why(g->args.drop_ctx, g->client[i]->row.owner));
+}
+
 int guard_step(struct guard *g, struct err *e)
 {
 	const struct guard_source *src = g->args.source;
@@ -346,8 +362,7 @@ int guard_step(struct guard *g, struct err *e)
 	if (r < 0)
 		return r;
 	end_unseen(g);
-	if (g->args.drop)
-		g->args.drop->beat(g->args.drop_ctx);
+	beat(g);
 	return 0;
 }
 

@@ -41,11 +41,15 @@ struct guard_source {
 
 /* Early drop, for containers whose policy has it. Drops are counted in the bill. */
 struct guard_drop_ops {
-	/* Again: another budget. @budget: CPU time per time; @rule: whose ports are protected */
-	int (*add)(void *ctx, uint32_t owner, const struct container *who,
-		const struct guard_rule *rule, double budget, struct err *e);
+	/* Each step, of every container, guarded or not: who it is now; NULL: it is gone */
+	void (*see)(void *ctx, uint32_t owner, const struct container *who);
+	/* One that was seen. @budget: CPU time per time; @rule: of its ports; NULL: none fits */
+	int (*add)(void *ctx, uint32_t owner, const struct guard_rule *rule, double budget,
+		struct err *e);
 	void (*remove)(void *ctx, uint32_t owner);
-	void (*beat)(void *ctx); /* each step: the guard lives */
+	void (*beat)(void *ctx); /* at the end of each step: the guard lives */
+	/* Of one that was added: what of its packets is not dropped as asked for, and why; "" */
+	const char *(*why)(const void *ctx, uint32_t owner);
 };
 
 struct guard_args {

@@ -10,6 +10,7 @@
 #include "charge/account.h"
 #include "guard/early.h"
 #include "guard/guard.h"
+#include "sys/rtpeer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,7 @@ static int introduce(struct guarded *g, uint32_t i, uint32_t host_netns, struct 
 	str_set(c->name, g->args->container[i].name);
 	str_set(c->cgroup, g->args->container[i].cgroup_dir);
 	c->netns = (uint32_t)netns;
+	c->nsid = RT_NSID_NONE;
 	c->n_devs = 1;
 	c->dev[0] = (struct softirq_dev){host_netns, if_nametoindex(c->name)};
 	if (!c->dev[0].ifindex)

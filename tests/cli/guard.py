@@ -52,9 +52,12 @@ class Tenant:
 
     def begin(self, quota):
         self.group.mkdir()
-        self.sleeper = subprocess.Popen(["sleep", "1000"])
+        self.sleeper = self.sleep()
         set_quota(self.group, quota, 100000)
         (self.group / "cgroup.procs").write_text(str(self.sleeper.pid))
+
+    def sleep(self):
+        return subprocess.Popen(["sleep", "1000"])
 
     def end_sleeper(self):
         self.sleeper.kill()
@@ -482,6 +485,70 @@ def drop_goes_with_it():
         assert (bad.returncode, bad.stderr) == (3, "tare: guard: device 'nosuch0': No such device\n"), bad
 
 
+def in_netns(p, *words):
+    return ["nsenter", "-t", str(p.pid), "-n", *words]
+
+
+def ip(p, *words):
+    subprocess.run(in_netns(p, "ip", *words), check=True)
+
+
+def sleep_in_netns():
+    """Returns when it is in a network namespace of its own."""
+    p = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    return p
+
+
+class Pod(Tenant):
+    """In a network namespace of its own, with a device whose other half is in the host's."""
+
+    def __init__(self, stack, host, name):
+        super().__init__(stack, TOP / f"tare-test-guard-{os.getpid()}-{name}")
+        ip(host, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self.sleeper.pid))
+        ip(host, "link", "set", name, "up")
+        ip(self.sleeper, "link", "set", "eth0", "up")
+
+    def sleep(self):
+        return sleep_in_netns()
+
+    def end_sleeper(self):
+        super().end_sleeper()
+        self.sleeper.stdout.close()
+
+    def addr(self, verb, addr):
+        ip(self.sleeper, "addr", verb, addr, "dev", "eth0")
+
+
+def addresses_are_followed():
+    """one container gives itself the address of another, which no rule names"""
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(tempfile.TemporaryDirectory())
+        host = sleep_in_netns()
+        stack.callback(lambda: (host.kill(), host.communicate()))
+        ip(host, "link", "add", "nic", "type", "veth", "peer", "name", "wire")
+        a, b = Pod(stack, host, "pod-a"), Pod(stack, host, "pod-b")
+        a.addr("add", "198.18.0.10/24")
+        p = subprocess.Popen(in_netns(host, TARE, "guard", "--state-dir", state, "--only", "--json-stream",
+                                      "--cgroup", f"{a.group},{b.group}", "--interval", "100ms", "--nic", "nic",
+                                      "--irq", "0", "--container", "*-pod-a:charge+drop,publish=tcp:8080"),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (p.kill(), p.communicate()))
+
+        def says(why):
+            rows = json.loads(p.stdout.readline())["containers"]
+            return any(c["why"] == why for c in rows if c["name"] == a.group.name and c["guarded"])
+        until(lambda: says(""), "it is guarded")
+        b.addr("add", "198.18.0.11/24")
+        for _ in range(2):
+            a.addr("add", "198.18.0.11/32")
+            until(lambda: says(f"198.18.0.11 is {b.group.name}'s, too: packets to it pass --nic"), "it is contested")
+            a.addr("del", "198.18.0.11/32")
+            until(lambda: says(""), "it is not any more")
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+
+
 def damaged_state():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -528,6 +595,7 @@ def main():
     tap.check("no room for the state", disk_full)
     tap.check("no quota, nothing to charge against", no_quota)
     tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
+    tap.check("charge+drop: addresses that come, go, and are another's", addresses_are_followed)
     tap.check("a damaged state file is refused", damaged_state)
     tap.done()
 

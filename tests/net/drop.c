@@ -14,17 +14,22 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "base/str.h"
 #include "frame/csum.h"
 #include "guard/drop.h"
+#include "guard/early.h"
 #include "path/lab.h"
 #include "sys/affinity.h"
 #include "sys/ebpf.h"
+#include "sys/exec.h"
 #include "sys/file.h"
+#include "sys/nft.h"
 #include "sys/ns.h"
 #include "sys/rtbridge.h"
 #include "sys/rtdev.h"
 #include "sys/rtlink.h"
 #include "sys/rtnl.h"
+#include "sys/rtpeer.h"
 #include "sys/sock.h"
 
 #include <arpa/inet.h>
@@ -227,15 +232,15 @@ static int pod_socket(const struct way *w, int i, uint16_t port)
 }
 
 /* A datagram to each port first, so that neighbours are known. */
-static int peer_socket(const struct way *w, int i, uint16_t port, uint32_t tos)
+static int peer_socket(const char *to, uint16_t port, uint32_t tos)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 	int fd;
 
 	must(ns_scope_enter(&scope, net.peer_fd, &e_));
-	fd = must(sock_open(SOCK_DGRAM, w->pod[i], &e_));
+	fd = must(sock_open(SOCK_DGRAM, to, &e_));
 	must(sock_set_tos(fd, tos, &e_));
-	must(sock_connect(fd, w->pod[i], port, net_deadline(), &e_));
+	must(sock_connect(fd, to, port, net_deadline(), &e_));
 	return fd;
 }
 
@@ -277,11 +282,11 @@ static struct got take_all(int fd)
 	}
 }
 
-/* Sends to a pod's port, waits until all is through, and says what came. */
-static struct got send_to(const struct way *w, int i, uint32_t tos, uint32_t n)
+/* Sends with a peer's socket, waits until all is through, and says what came to a pod's port. */
+static struct got send_by(int to_pod, const struct way *w, int i, uint32_t n)
 {
 	int pod = pod_socket(w, i, PORT), kept = pod_socket(w, i, KEPT_PORT);
-	int to_pod = peer_socket(w, i, PORT, tos), to_kept = peer_socket(w, i, KEPT_PORT, 0);
+	int to_kept = peer_socket(w->pod[i], KEPT_PORT, 0);
 	struct got got;
 
 	/* Neighbours are found out, and nothing waits for that later. */
@@ -295,8 +300,16 @@ static struct got send_to(const struct way *w, int i, uint32_t tos, uint32_t n)
 	got = take_all(pod);
 	close(pod);
 	close(kept);
-	close(to_pod);
 	close(to_kept);
+	return got;
+}
+
+static struct got send_to(const struct way *w, int i, uint32_t tos, uint32_t n)
+{
+	int to_pod = peer_socket(w->pod[i], PORT, tos);
+	struct got got = send_by(to_pod, w, i, n);
+
+	close(to_pod);
 	return got;
 }
 
@@ -952,20 +965,6 @@ static void filter_of_another_stays(void **state)
 	drop_close(other);
 }
 
-/* A link does not keep a namespace; the kernel takes it down in its own time. */
-static void wait_until_pruned(struct drop *d)
-{
-	uint64_t deadline_ns = net_deadline();
-	uint32_t n = net_count_fds();
-
-	for (drop_prune(d); net_count_fds() == n; drop_prune(d)) {
-		if (clock_now_ns() > deadline_ns)
-			fail_msg("the device of a namespace that is gone is held");
-		net_wait_until(clock_now_ns() + NSEC_PER_MSEC);
-	}
-	assert_int_equal(net_count_fds(), n - 1);
-}
-
 /* Containers come and go: their devices, with programs on them, and then the guard lets go. */
 static void survives_its_device(void **state)
 {
@@ -992,8 +991,6 @@ static void survives_its_device(void **state)
 		must(drop_add_device(d[i], &dev, &used, &e_));
 		rt_closep(&rt);
 		closep(&fd);
-		if (i == 0)
-			wait_until_pruned(d[i]);
 		drop_close(d[i]);
 		must(lab_machine_new(true, &fd, &rt, &e_));
 		dev.netns_fd = fd;
@@ -1054,7 +1051,7 @@ static void times(const struct softirq *s, uint64_t ret_owner[static N_OWNERS], 
 /* What pod 0 has had of softirqs. The last packet, to see that all are through, is pod 1's. */
 static struct softirq_account after_dropping(const struct softirq *s, uint32_t n)
 {
-	int fd = peer_socket(&ways[0], 0, PORT, 0);
+	int fd = peer_socket(ways[0].pod[0], PORT, 0);
 	struct softirq_account a;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -1101,6 +1098,290 @@ static void bills_what_it_drops(void **state)
 	softirq_read_sum(s, OWNER(1), &after);
 	assert_int_equal(after.drop_pkts, 0);
 	assert_true(softirq_budget(s, OWNER(1))->tokens_ns < at_floor.cap_ns);
+}
+
+/* The guard's early drop, told of the pods; packets of those that it is to drop all are. */
+struct early_scene {
+	struct ns_scope host;
+	struct softirq *soft;
+	struct early *early;
+	struct container who[N_POD];
+};
+
+/* A pod is known by what is no pid here, but its number. */
+static int open_pod(void *ctx, const struct container *who, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	return fcntl(net.pod_fd[who->pid], F_DUPFD_CLOEXEC, 0);
+}
+
+/* @told: the kernel tells of changes; else addresses are read now and then. */
+static bool scene_open(struct early_scene *s, const char *nics, bool told)
+{
+	const struct early_cfg cfg = {nics, 100 * NSEC_PER_MSEC, open_pod, NULL};
+	struct err e = {0};
+
+	*s = (struct early_scene){.host = NS_SCOPE_NONE};
+	if (softirq_probe(&e) != 0) {
+		net_skip("early drop on the accounting's budgets", &e);
+		return false;
+	}
+	must(ns_scope_enter(&s->host, net.host_fd, &e_));
+	s->soft = accounting();
+	must(early_open(&s->early, s->soft, &cfg, &e_));
+	for (int i = 0; i < N_POD; i++) {
+		s->who[i] = (struct container){.pid = i, .nsid = RT_NSID_NONE};
+		str_set(s->who[i].name, outer_name[i]);
+		if (told)
+			must(rt_nsid(net.host, net.pod_fd[i], &s->who[i].nsid, &e_));
+		assert_int_equal(s->who[i].nsid >= 0, told);
+		early_ops.see(s->early, OWNER(i), &s->who[i]);
+	}
+	return true;
+}
+
+static void scene_close(struct early_scene *s)
+{
+	early_closep(&s->early);
+	softirq_closep(&s->soft);
+	ns_scope_leave(&s->host);
+}
+
+/* A pod whose budget is spent, and stays so. */
+static void scene_add(struct early_scene *s, int i, const struct guard_rule *rule)
+{
+	struct softirq_budget *b = softirq_budget(s->soft, OWNER(i));
+
+	must(early_ops.add(s->early, OWNER(i), rule, 0.5, &e_));
+	b->keep = 0;
+	b->rate_ppb = 0;
+	b->tokens_ns = b->floor_ns;
+	b->keep = 1;
+}
+
+/* What a change does is seen by packets, a step or a second later; then it stays. */
+static void arrive(struct early_scene *s, const struct way *w, int i, uint32_t want)
+{
+	const uint64_t deadline_ns = net_deadline();
+
+	do {
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("not %u packets come to %s", want, w->pod[i]);
+		early_ops.beat(s->early);
+	} while (send_to(w, i, 0, N_PACKETS).n != want);
+}
+
+/* What early drop says of a pod, a step or a second later. */
+static void says(struct early_scene *s, int i, const char *want)
+{
+	const uint64_t deadline_ns = net_deadline();
+
+	do {
+		if (clock_now_ns() > deadline_ns)
+			fail_msg("not '%s', but '%s'", want, early_ops.why(s->early, OWNER(i)));
+		early_ops.beat(s->early);
+	} while (strcmp(early_ops.why(s->early, OWNER(i)), want) != 0);
+}
+
+/* "ip addr add", "ip addr del" */
+static void ip_addr(int netns_fd, const char *verb, const char *prefix, const char *dev)
+{
+	const char *const argv[] = {"ip", "addr", verb, prefix, "dev", dev, NULL};
+	const struct exec_args args = {.argv = argv,
+		.netns_fd = netns_fd,
+		.timeout_ns = NET_DEADLINE_NS,
+		.cancel_fd = -1};
+	struct exec_result *x = NULL;
+
+	assert_int_equal(must(exec_run(&x, &args, &e_)), 0);
+	free(x);
+}
+
+/* The peer's packets for an address go to this pod, whoever else has it. */
+static void lead_to_pod(const char *addr, int i)
+{
+	struct rt_id id;
+
+	must(rt_id(net.pod[i], "eth0", &id, &e_));
+	must(rt_neigh_add(net.peer, "wire", addr, id.mac, &e_));
+}
+
+static const struct guard_rule kept = {.n_ports = 1, .port = {KEPT_PORT}};
+
+/* An address that a pod gets and loses while it is guarded. */
+static void follows_addresses(void **state)
+{
+	static const struct way late = {"late", {"198.18.0.20", "198.18.0.20"}, false};
+	struct early_scene s;
+
+	if (!scene_open(&s, "wire", *state != NULL))
+		return;
+	scene_add(&s, 0, &kept);
+	arrive(&s, &ways[0], 0, 0);
+	arrive(&s, &ways[1], 0, 0);
+	ip_addr(net.pod_fd[0], "add", "198.18.0.20/24", "eth0");
+	lead_to_pod("198.18.0.20", 0);
+	assert_int_equal(send_to(&late, 0, 0, N_PACKETS).n, N_PACKETS);
+	arrive(&s, &late, 0, 0);
+	ip_addr(net.pod_fd[0], "del", "198.18.0.20/24", "eth0");
+	ip_addr(net.pod_fd[1], "add", "198.18.0.20/24", "eth0");
+	lead_to_pod("198.18.0.20", 1);
+	arrive(&s, &late, 1, N_PACKETS);
+	assert_string_equal(early_ops.why(s.early, OWNER(0)), "");
+	early_ops.see(s.early, OWNER(0), NULL);
+	arrive(&s, &ways[0], 0, N_PACKETS);
+	ip_addr(net.pod_fd[1], "del", "198.18.0.20/24", "eth0");
+	scene_close(&s);
+}
+
+/* Whoever gives itself another's address gets nothing of its dropped, and nothing of its own. */
+static void contested_is_nobodys(void **state)
+{
+	struct early_scene s;
+
+	(void)state;
+	if (!scene_open(&s, "wire", true))
+		return;
+	lead_to_pod("198.18.0.11", 1);
+	scene_add(&s, 0, &kept);
+	arrive(&s, &ways[0], 0, 0);
+	arrive(&s, &ways[0], 1, N_PACKETS);
+	/* pod 1 has no budget: pod 0's is not for it. */
+	ip_addr(net.pod_fd[0], "add", "198.18.0.11/32", "eth0");
+	says(&s, 0, "198.18.0.11 is pod1's, too: packets to it pass --nic");
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, N_PACKETS);
+	arrive(&s, &ways[0], 0, 0);
+	/* pod 1's is spent: what only it has is its, and the other address once it is its alone. */
+	scene_add(&s, 1, &kept);
+	arrive(&s, &ways[1], 1, 0);
+	arrive(&s, &ways[0], 1, N_PACKETS);
+	ip_addr(net.pod_fd[0], "del", "198.18.0.11/32", "eth0");
+	arrive(&s, &ways[0], 1, 0);
+	assert_string_equal(early_ops.why(s.early, OWNER(0)), "");
+	assert_string_equal(early_ops.why(s.early, OWNER(1)), "");
+	scene_close(&s);
+}
+
+#define HOST_ADDR "198.18.0.2"
+
+/* A socket of the host's own, which a pod has given itself the address of. */
+static void hosts_stays_the_hosts(void **state)
+{
+	_cleanup_(closep) int host = -1, peer = -1;
+	struct early_scene s;
+
+	(void)state;
+	ip_addr(net.host_fd, "add", HOST_ADDR "/24", "br0");
+	ip_addr(net.pod_fd[0], "add", HOST_ADDR "/32", "lo");
+	if (!scene_open(&s, "wire", true))
+		return;
+	scene_add(&s, 0, &kept);
+	arrive(&s, &ways[0], 0, 0);
+	says(&s, 0, HOST_ADDR " is the host's, too: packets to it pass --nic");
+	host = must(sock_bind(SOCK_DGRAM, HOST_ADDR, PORT, &e_));
+	ip_addr(net.pod_fd[0], "del", HOST_ADDR "/32", "lo"); /* it answers for it, too */
+	peer = peer_socket(HOST_ADDR, PORT, 0);
+	assert_int_equal(send(peer, "x", 1, 0), 1);
+	assert_int_equal(sock_wait_readable(host, net_deadline()), 0);
+	ip_addr(net.host_fd, "del", HOST_ADDR "/24", "br0");
+	scene_close(&s);
+}
+
+/* What comes to pod 0 of what is sent by a socket. */
+static uint32_t came_by(struct early_scene *s, int fd)
+{
+	early_ops.beat(s->early);
+	return send_by(fd, &ways[0], 0, N_PACKETS).n;
+}
+
+/* What comes to a pod by a port of the host's: real rules turn it there, behind the hook. */
+static void published_ports_are_its(void **state)
+{
+	static const char nat[] =
+		"table ip t {\n"
+		"	chain in {\n"
+		"		type nat hook prerouting priority -100;\n"
+		"		udp dport { 8080, 8081 } dnat to 198.18.0.10:5000\n"
+		"	}\n"
+		"}\n";
+	struct guard_rule rule = kept;
+	_cleanup_(closep) int published = -1, other = -1;
+	struct early_scene s;
+	struct err e = {0};
+
+	(void)state;
+	if (!scene_open(&s, "wire", true))
+		return;
+	if (nft_run(net.host_fd, nat, &e) < 0) {
+		net_skip("published ports", &e);
+		scene_close(&s);
+		return;
+	}
+	must(file_sysctl_write("net/ipv4/ip_forward", "1", &e_));
+	ip_addr(net.host_fd, "add", HOST_ADDR "/24", "br0");
+	published = peer_socket(HOST_ADDR, 8080, 0);
+	other = peer_socket(HOST_ADDR, 8081, 0);
+	assert_int_equal(came_by(&s, published), N_PACKETS);
+	scene_add(&s, 0, &rule);
+	arrive(&s, &ways[0], 0, 0);
+	assert_int_equal(came_by(&s, published), N_PACKETS);
+	early_ops.remove(s.early, OWNER(0));
+	rule.published[rule.n_published++] = (struct guard_publish){IPPROTO_UDP, 8080};
+	scene_add(&s, 0, &rule);
+	arrive(&s, &ways[0], 0, 0);
+	assert_int_equal(came_by(&s, published), 0);
+	assert_int_equal(came_by(&s, other), N_PACKETS);
+	/* Of two with one port it is neither's. */
+	scene_add(&s, 1, &rule);
+	arrive(&s, &ways[0], 1, 0);
+	assert_int_equal(came_by(&s, published), N_PACKETS);
+	says(&s, 1, "port 8080/udp is pod0's, too: packets to it pass --nic");
+	early_ops.remove(s.early, OWNER(1));
+	arrive(&s, &ways[0], 1, N_PACKETS);
+	assert_int_equal(came_by(&s, published), 0);
+	early_ops.remove(s.early, OWNER(0));
+	arrive(&s, &ways[0], 0, N_PACKETS);
+	assert_int_equal(came_by(&s, published), N_PACKETS);
+	must(nft_run(net.host_fd, "delete table ip t", &e_));
+	must(file_sysctl_write("net/ipv4/ip_forward", "0", &e_));
+	ip_addr(net.host_fd, "del", HOST_ADDR "/24", "br0");
+	scene_close(&s);
+}
+
+static void see_dev(struct early_scene *s, int i, int outer)
+{
+	s->who[i].n_devs = outer >= 0;
+	if (outer >= 0)
+		s->who[i].dev[0].ifindex = (uint32_t)net.outer[outer];
+	early_ops.see(s->early, OWNER(i), &s->who[i]);
+	early_ops.beat(s->early);
+}
+
+/* Without a NIC: the host's halves of devices that a pod gets, loses, and another one has then. */
+static void follows_devices(void **state)
+{
+	struct early_scene s;
+
+	(void)state;
+	if (!scene_open(&s, "", true))
+		return;
+	scene_add(&s, 0, &kept);
+	scene_add(&s, 1, &kept);
+	see_dev(&s, 0, -1);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, N_PACKETS);
+	see_dev(&s, 0, 0);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, 0);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, N_PACKETS);
+	see_dev(&s, 0, 1);
+	assert_int_equal(send_to(&ways[0], 0, 0, N_PACKETS).n, N_PACKETS);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, 0);
+	early_ops.see(s.early, OWNER(0), NULL);
+	see_dev(&s, 1, 1);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, 0);
+	see_dev(&s, 1, -1);
+	assert_int_equal(send_to(&ways[0], 1, 0, N_PACKETS).n, N_PACKETS);
+	scene_close(&s);
 }
 
 static uint64_t cost_ns(struct drop *d, uint32_t hook, const char *to)
@@ -1167,6 +1448,14 @@ int main(void)
 		AT(bills_what_it_drops, DROP_TC_INGRESS),
 		AT(bills_what_it_drops, DROP_TC_EGRESS),
 		AT(bills_what_it_drops, DROP_TC_INSIDE),
+		{.name = "follows_addresses, told",
+			.test_func = follows_addresses,
+			.initial_state = &net},
+		{.name = "follows_addresses, untold", .test_func = follows_addresses},
+		cmocka_unit_test(contested_is_nobodys),
+		cmocka_unit_test(hosts_stays_the_hosts),
+		cmocka_unit_test(published_ports_are_its),
+		cmocka_unit_test(follows_devices),
 		cmocka_unit_test(says_its_cost),
 	};
 	uint32_t cpu[AFFINITY_MAX_CPUS];

@@ -1,6 +1,7 @@
 /* From bills to quotas, on directories that look like cgroups: who is touched, and how. */
 #include "guard/guard.h"
 
+#include "base/str.h"
 #include "fake.h"
 #include "guard/price.h"
 #include "guard/record.h"
@@ -51,6 +52,8 @@ struct scene {
 	struct guard_rules rules;
 	struct guard_source source;
 	struct guard_state *state;
+	const struct guard_drop_ops *drop;
+	void *drop_ctx;
 	struct guard *guard;
 };
 
@@ -59,6 +62,8 @@ static void scene_open(struct scene *s, const char *rules)
 	struct guard_args args = {.cfg = &s->cfg,
 		.rules = &s->rules,
 		.source = &s->source,
+		.drop = s->drop,
+		.drop_ctx = s->drop_ctx,
 		.cpu_root = s->fake.top};
 	struct err e = {0};
 
@@ -356,6 +361,94 @@ static void prices(void **state)
 	assert_int_equal(price_credited(&p, &row[1]), 0);
 }
 
+/* What early drop is told, in its order. */
+struct told {
+	char text[400];
+	const char *why;
+};
+
+static void told_see(void *ctx, uint32_t owner, const struct container *who)
+{
+	struct told *t = ctx;
+
+	str_addf(t->text, sizeof(t->text), who ? "see %u %s %u;" : "gone %u;", owner,
+		who ? who->name : "", who ? who->n_devs : 0);
+}
+
+static int told_add(void *ctx, uint32_t owner, const struct guard_rule *rule, double budget,
+	struct err *e)
+{
+	struct told *t = ctx;
+
+	(void)e;
+	str_addf(t->text, sizeof(t->text), "add %u %s %.1f;", owner, rule->who, budget);
+	return 0;
+}
+
+static void told_remove(void *ctx, uint32_t owner)
+{
+	struct told *t = ctx;
+
+	str_addf(t->text, sizeof(t->text), "remove %u;", owner);
+}
+
+static void told_beat(void *ctx)
+{
+	struct told *t = ctx;
+
+	str_addf(t->text, sizeof(t->text), "beat;");
+}
+
+static const char *told_why(const void *ctx, uint32_t owner)
+{
+	const struct told *t = ctx;
+
+	assert_int_equal(owner, 2);
+	return t->why;
+}
+
+static const struct guard_drop_ops told_ops = {
+	.see = told_see,
+	.add = told_add,
+	.remove = told_remove,
+	.beat = told_beat,
+	.why = told_why,
+};
+
+/* Early drop sees all containers, each step as they are then, and says what it can't do. */
+static void drop_is_told_of_all(void **state)
+{
+	char payer[FAKE_PATH], watched[FAKE_PATH];
+	struct told told = {.why = "because"};
+	struct scene s = {.drop = &told_ops, .drop_ctx = &told};
+	struct bill_row *x;
+
+	(void)state;
+	fake_init(&s.fake);
+	fake_cgroup(&s.fake, "payer", 40000, 100000, payer);
+	fake_cgroup(&s.fake, "watched", 40000, 100000, watched);
+	scene_open(&s, "payer:charge+drop");
+	x = add_row(&s.made, 2, "payer", payer);
+	(void)add_row(&s.made, 3, "watched", watched);
+	steps(&s, 1);
+	assert_string_equal(told.text, "see 2 payer 0;add 2 payer 0.4;see 3 watched 0;beat;");
+	assert_string_equal(report_of(&s, "payer").why, "because");
+	assert_string_equal(report_of(&s, "watched").why, "");
+	told = (struct told){.why = ""};
+	x->who.n_devs = 1;
+	steps(&s, 1);
+	assert_string_equal(told.text, "see 2 payer 1;see 3 watched 0;beat;");
+	assert_string_equal(report_of(&s, "payer").why, "");
+	told = (struct told){.why = ""};
+	x->is_gone = true;
+	s.made.bill.n_rows = 1;
+	steps(&s, 1);
+	assert_string_equal(told.text, "remove 2;gone 2;gone 3;beat;");
+	fake_remove(payer);
+	fake_remove(watched);
+	scene_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +460,7 @@ int main(void)
 		cmocka_unit_test(somebody_else_sets_a_quota),
 		cmocka_unit_test(one_guard_a_cgroup),
 		cmocka_unit_test(prices),
+		cmocka_unit_test(drop_is_told_of_all),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
