@@ -92,7 +92,7 @@ const struct field bill_fields[] = {
 	FIELD_DOUBLE(struct bill, conservation, "",
 		"rx_ns and tx_ns of all rows by those of all CPUs; null: there were none"),
 	FIELD_U32(struct bill, n_left_out, "containers",
-		"that there was no room for; theirs is the host's"),
+		"that there was no room for, in whole or in part; that is the host's"),
 	FIELD_END,
 };
 

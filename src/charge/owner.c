@@ -184,8 +184,8 @@ static int claim_netns(struct owners *o, struct owner *w, struct err *e)
 	r = softirq_set_netns(o->soft, w->who.netns, number_of(o, w), e);
 	if (r < 0)
 		return r;
-	w->has_netns = true;
-	return set_devs(o, w, e);
+	w->has_netns = w->new_devs = true;
+	return 0;
 }
 
 static void drop_netns(struct owners *o, struct owner *w)
@@ -274,15 +274,26 @@ static void claims_settle(struct claims *c)
 	qsort(c->at, c->n, sizeof(*c->at), by_owner);
 }
 
-/* Tells the kernel of directories that are new to @w. @now: what is its; taken over */
-static int set_cgroups(struct owners *o, struct owner *w, const struct owner_cgroups *now,
-	struct err *e)
+/*
+ * Tells the kernel of directories that are new to @w. @now: what is its; taken over, without what
+ * the kernel refused, which is new again the next time.
+ */
+static int set_cgroups(struct owners *o, struct owner *w, struct owner_cgroups *now, struct err *e)
 {
+	uint32_t n = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < now->n; i++)
-		if (!has_cgroup(&w->cgroups, now->id[i]))
+	for (uint32_t i = 0; i < now->n; i++) {
+		bool told = has_cgroup(&w->cgroups, now->id[i]);
+
+		if (!told && r == 0) {
 			r = softirq_set_cgroup(o->soft, now->id[i], number_of(o, w), e);
+			told = r == 0;
+		}
+		if (told)
+			now->id[n++] = now->id[i];
+	}
+	now->n = n;
 	free(w->cgroups.id);
 	w->cgroups = *now;
 	return r;
@@ -327,6 +338,7 @@ static void refresh(struct owners *o, struct owner *w, const struct container *n
 		drop_devs(o, &w->who);
 		w->new_devs = true;
 	}
+	w->in_part = false;
 	w->who = *now;
 }
 
@@ -423,31 +435,19 @@ static void keep_or_drop(struct owners *o, struct found *f)
 	}
 }
 
-/* Of those that had others before. */
-static int book_devs(struct owners *o, struct err *e)
-{
-	int r = 0;
-
-	for (uint32_t i = SOFTIRQ_FIRST; r == 0 && i < o->n; i++) {
-		struct owner *w = &o->at[i];
-
-		if (w->has_netns && w->new_devs)
-			r = set_devs(o, w, e);
-		w->new_devs = false;
-		if (r == -ENOSPC)
-			r = 0; /* what a device has is the host's then */
-	}
-	return r;
-}
-
 /*
- * The kernel's tables may have no room left. What is booked nowhere is the host's: of one that has
- * been billed, what is new of it; of a new one, all.
+ * The kernel's tables may have no room left. What is booked nowhere is the host's, until an update
+ * finds room: of one that has been billed, what is new of it; of a new one, all.
  */
 static int no_room(struct owners *o, struct owner *w, int r)
 {
-	if (r != -ENOSPC || !w->is_new)
-		return r == -ENOSPC ? 0 : r;
+	if (r != -ENOSPC)
+		return r;
+	if (!w->is_new) {
+		o->n_left_out += !w->in_part;
+		w->in_part = true;
+		return 0;
+	}
 	forget(o, w);
 	owner_fini(o, w);
 	o->n_left_out++;
@@ -462,6 +462,23 @@ static int book_netns(struct owners *o, struct err *e)
 	for (uint32_t i = SOFTIRQ_FIRST; r == 0 && i < o->n; i++)
 		if (o->at[i].state == OWNER_LIVE && !o->at[i].has_netns)
 			r = no_room(o, &o->at[i], claim_netns(o, &o->at[i], e));
+	return r;
+}
+
+/* Of those that have others than the kernel knows. */
+static int book_devs(struct owners *o, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = SOFTIRQ_FIRST; r == 0 && i < o->n; i++) {
+		struct owner *w = &o->at[i];
+
+		if (!w->has_netns || !w->new_devs)
+			continue;
+		r = set_devs(o, w, e);
+		w->new_devs = r < 0;
+		r = no_room(o, w, r);
+	}
 	return r;
 }
 
@@ -500,12 +517,12 @@ int owners_update(struct owners *o, const struct container_list *list, struct er
 	found_init(&f, list);
 	o->n_left_out = list->n_left_out;
 	keep_or_drop(o, &f);
-	r = book_devs(o, e);
-	for (uint32_t i = 0; r == 0 && i < f.n; i++)
+	for (uint32_t i = 0; i < f.n; i++)
 		if (!f.taken[i])
 			appear(o, f.item[i]);
+	r = book_netns(o, e);
 	if (r == 0)
-		r = book_netns(o, e);
+		r = book_devs(o, e);
 	if (r == 0)
 		r = book_cgroups(o, e);
 	softirq_changed(o->soft);

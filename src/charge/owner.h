@@ -39,6 +39,7 @@ struct owner {
 	bool told;       /* gone, and a bill has said so */
 	bool has_netns;  /* its namespace's packets are booked on it */
 	bool new_devs;   /* its devices are others than the kernel has been told of */
+	bool in_part;    /* the kernel had no room for something of it */
 	uint64_t serial; /* order in which they were found */
 	struct container who;
 	struct owner_cgroups cgroups;
@@ -54,14 +55,19 @@ struct owners {
 	struct owner *at; /* [n]; row = number */
 	uint64_t serial;
 	uint32_t n_usage_fds, max_usage_fds; /* open, of those that may be */
-	uint32_t n_left_out; /* of the last update: no number, or no room in the kernel's tables */
+	/* Of the last update: no number, or for a part no room in the kernel's tables. */
+	uint32_t n_left_out;
 };
 
 /* @soft stays the caller's. host and overhead are there from the start. */
 void owners_init(struct owners *o, struct softirq *soft, uint32_t n, bool per_cpu);
 void owners_fini(struct owners *o);
 
-/* Makes the owners those of @list. Return: 0 or negative errno; the list may be tried again. */
+/*
+ * Makes the owners those of @list. What there was no room for before is tried again.
+ *
+ * Return: 0 or negative errno; the list may be tried again.
+ */
 int owners_update(struct owners *o, const struct container_list *list, struct err *e) must_check_;
 
 /* A gone one's number may be given out again. */

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "charge/container.h"
+#include "charge/bill.h"
 #include "charge/container_watch.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
@@ -521,6 +521,68 @@ static void no_more_than_the_limit(void **state)
 		box_end(&b[i]);
 }
 
+/* Places in the kernel's own table that no container has. */
+static void take_places(struct softirq *s, uint64_t first, uint32_t *n)
+{
+	struct err e = {0};
+	int r;
+
+	for (*n = 0; (r = softirq_set_cgroup(s, first + *n, SOFTIRQ_FIRST, &e)) == 0; (*n)++)
+		;
+	assert_int_equal(r, -ENOSPC);
+}
+
+static uint32_t left_out(struct charge *c)
+{
+	struct bill b;
+	uint32_t n;
+
+	must(charge_bill(c, &b, &e_));
+	n = b.n_left_out;
+	bill_fini(&b);
+	return n;
+}
+
+/* A cgroup more of one that is billed, and one that is new: both when there is room again. */
+static void what_the_kernel_refused_is_tried_again(void **state)
+{
+	static const uint64_t nobody = 1ULL << 60, later = 1ULL << 61;
+	_cleanup_(charge_closep) struct charge *c = NULL;
+	char dir[2][600];
+	const char *const cgroup[] = {dir[0], dir[1], NULL};
+	const struct charge_cfg cfg = {.find = {.cgroup = cgroup, .only = true, .max = 8}};
+	struct softirq *s;
+	struct err e = {0};
+	uint32_t n;
+
+	(void)state;
+	if (!cgroups_here())
+		return;
+	make_dirs("/docker/" ID_A);
+	make_dirs("/docker/" ID_B);
+	snprintf(dir[0], sizeof(dir[0]), "%s%s/docker/" ID_A, tree.root[0], tree.path);
+	snprintf(dir[1], sizeof(dir[1]), "%s%s/docker/" ID_B, tree.root[0], tree.path);
+	if (must(charge_open(&c, &cfg, &e)) > 0) {
+		net_skip("the kernel's tables", &e);
+		remove_dirs("/docker");
+		return;
+	}
+	s = charge_softirq(c);
+	remove_dirs("/docker/" ID_B);
+	assert_int_equal(left_out(c), 0);
+	take_places(s, nobody, &n);
+	make_dirs("/docker/" ID_A "/part");
+	make_dirs("/docker/" ID_B);
+	assert_int_equal(left_out(c), 2);
+	softirq_unset_cgroup(s, nobody);
+	assert_int_equal(left_out(c), 1);
+	softirq_unset_cgroup(s, nobody + 1);
+	assert_int_equal(left_out(c), 0);
+	take_places(s, later, &n);
+	assert_int_equal(n, 0); /* both have theirs */
+	remove_dirs("/docker");
+}
+
 #define N_LIVES 100
 
 /* Comes, has a device, and goes, 100 times, as fast as the kernel can. */
@@ -660,6 +722,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_moved_is_seen_where_it_is),
 		cmocka_unit_test(named_ones_are_found_or_said_to_be_missing),
 		cmocka_unit_test(no_more_than_the_limit),
+		cmocka_unit_test(what_the_kernel_refused_is_tried_again),
 		cmocka_unit_test(those_who_come_and_go_are_no_error),
 		cmocka_unit_test(the_kernel_says_when_to_look),
 	};

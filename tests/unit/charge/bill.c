@@ -665,6 +665,47 @@ static void kernel_tables_full(void **state)
 	charge_close(c);
 }
 
+/* Of one that has been billed what is new waits for room: the rest of it stays its own. */
+static void kernel_tables_full_for_a_part(void **state)
+{
+	struct charge *c;
+	struct bill b;
+	uint32_t owner;
+
+	(void)state;
+	add(10, 100, 7);
+	c = open_with(8, false);
+	b = next(c);
+	owner = owner_of(&b, "c10");
+	bill_fini(&b);
+	fake.cgroup.room = fake.dev.room = 1;
+	fake.child[10] = 20;
+	fake.item[0].n_devs = 2;
+	fake.item[0].dev[1] = (struct softirq_dev){.netns = 1, .ifindex = 8};
+	for (uint32_t i = 0; i < 2; i++) {
+		b = next(c);
+		assert_int_equal(b.n_left_out, 1);
+		assert_int_equal(owner_of(&b, "c10"), owner);
+		assert_int_equal(fake.cgroup.owner[10], owner);
+		assert_int_equal(fake.cgroup.owner[20], 0);
+		assert_int_equal(fake.netns.owner[100], owner);
+		assert_int_equal(fake.dev.n, 1);
+		bill_fini(&b);
+	}
+	fake.cgroup.room = 2;
+	b = next(c);
+	assert_int_equal(b.n_left_out, 1);
+	assert_int_equal(fake.cgroup.owner[20], owner);
+	bill_fini(&b);
+	fake.dev.room = 2;
+	b = next(c);
+	assert_int_equal(b.n_left_out, 0);
+	assert_int_equal(fake.dev.owner[7], owner);
+	assert_int_equal(fake.dev.owner[8], owner);
+	bill_fini(&b);
+	charge_close(c);
+}
+
 /* Two in one namespace: one has its packets, and the other one when that is gone. */
 static void shared_namespace(void **state)
 {
@@ -984,6 +1025,7 @@ int main(void)
 		TEST(quiet_ones_are_told_gone_once),
 		TEST(too_many),
 		TEST(kernel_tables_full),
+		TEST(kernel_tables_full_for_a_part),
 		TEST(shared_namespace),
 		TEST(of_the_host),
 		TEST(changes_its_device),
