@@ -7,9 +7,6 @@
 
 #include <errno.h>
 
-/* A document holds all of its intervals until it is written. */
-#define MAX_DOCUMENT 3600
-
 static const struct opt ask_opts[] = {
 	OPT_U64(struct charge_ask, interval_ns, "interval", 'i', "<time>",
 		"a table, or a line, of each such time", .unit = NUM_DURATION,
@@ -27,7 +24,7 @@ static const struct opt ask_opts[] = {
 	OPT_FLAG(struct charge_ask, lines, "lines", 0,
 		"tables one after the other on a terminal, too"),
 	OPT_FLAG(struct charge_ask, json, "json", 'J',
-		"one JSON document on stdout, at the end; with --once or --duration"),
+		"one JSON document on stdout, written as intervals end, closed when it ends"),
 	OPT_FLAG(struct charge_ask, json_stream, "json-stream", 0,
 		"a JSON object in a line for each interval, and one of the totals"),
 	OPT_FLAG(struct charge_ask, csv, "csv", 0, "lines of CSV"),
@@ -62,13 +59,6 @@ static int check(const struct charge_ask *a, struct err *e)
 		return err_say(e, EINVAL, "--json, --json-stream and --csv exclude each other");
 	if (a->once && a->duration_ns)
 		return err_say(e, EINVAL, "--once and --duration exclude each other");
-	if (a->json && !a->once && !a->duration_ns)
-		return err_say(e, EINVAL, "--json needs --once or --duration; else --json-stream");
-	if (a->json && a->duration_ns / a->interval_ns > MAX_DOCUMENT)
-		return err_say(e, EINVAL,
-			"--json keeps every interval, and these are more than %d: "
-			"--json-stream does not",
-			MAX_DOCUMENT);
 	return 0;
 }
 
@@ -88,7 +78,7 @@ static void live_free(struct live *l)
 	screen_close(l->screen);
 	metrics_close(l->metrics);
 	charge_close(l->charge);
-	charge_run_fini(&l->run);
+	bill_fini(&l->run.total);
 	closep(&l->signal_fd);
 	free(l);
 }
@@ -180,9 +170,9 @@ static int charge_command(struct cmd_cfg *cfg, int argc, char **argv, char **arg
 		return cmd_fail(open_failed(r), "charge: %s", e.text);
 	r = charge_loop(l, &e);
 	screen_close(take_ptr(l->screen));
+	l->output->end(l);
 	if (r < 0)
 		return cmd_fail(EXIT_RUN, "charge: %s", e.text);
-	l->output->end(l);
 	r = cmd_finish();
 	return r == EXIT_DONE && !l->run.complete ? EXIT_RUN : r;
 }

@@ -24,6 +24,7 @@ struct live {
 	struct charge *charge;
 	struct metrics *metrics; /* NULL: nobody is served */
 	struct charge_run run;
+	struct doc_growing json;
 	uint64_t n_intervals;     /* so far */
 	uint64_t interval_ns;     /* now; keys change it */
 	uint64_t begin_ns;        /* of the first interval; 0: not yet */

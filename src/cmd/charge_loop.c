@@ -95,8 +95,7 @@ int charge_loop(struct live *l, struct err *e)
 			l->stop = true;
 		plan_next(l);
 	}
-	l->run.complete = !l->cut_short || !l->run.duration_ns;
-	if (r >= 0)
-		charge_total(l->charge, &l->run.total);
-	return r < 0 ? r : 0;
+	l->run.complete = r == 0 && (!l->cut_short || !l->run.duration_ns);
+	charge_total(l->charge, &l->run.total);
+	return r;
 }

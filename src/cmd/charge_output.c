@@ -1,5 +1,4 @@
 #include "base/clock.h"
-#include "base/mem.h"
 #include "cmd/charge_live.h"
 #include "report/progress.h"
 
@@ -106,20 +105,24 @@ static void stream_end_line(struct live *l)
 
 const struct charge_output charge_output_stream = {announce, stream_interval_line, stream_end_line};
 
+static void json_begin(struct live *l)
+{
+	announce(l);
+	(void)report_charge_json_begin(&l->json, &l->run, stdout); /* the same */
+}
+
 static void json_interval(struct live *l, struct bill *b)
 {
-	l->run.bill = xreallocarray(l->run.bill, l->run.n_bills + 1, sizeof(*l->run.bill));
-	l->run.bill[l->run.n_bills++] = *b;
-	*b = (struct bill){0};
+	(void)report_charge_json_interval(&l->json, b); /* the same */
 	advance(l);
 }
 
 static void json_end(struct live *l)
 {
-	(void)report_charge_json(&l->run, stdout); /* the same */
+	(void)report_charge_json_end(&l->json, &l->run); /* the same */
 }
 
-const struct charge_output charge_output_json = {announce, json_interval, json_end};
+const struct charge_output charge_output_json = {json_begin, json_interval, json_end};
 
 /* None of its intervals was counted: they are off the terminal by now, and the total is said. */
 const struct charge_output charge_output_screen = {screen_begin, screen_interval, text_end};

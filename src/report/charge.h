@@ -2,6 +2,7 @@
 #pragma once
 
 #include "charge/cfg.h"
+#include "wire/doc.h"
 
 #include <stdio.h>
 
@@ -48,19 +49,23 @@ void report_charge_csv(const struct bill *b, uint32_t event, FILE *out);
 /* One line of JSON, flushed. Return: 0, or the negative errno of a write that failed. */
 int report_charge_line(const struct bill *b, uint32_t event, FILE *out);
 
-/* All of a run, as one document has it. */
+/* All of a run but its intervals. */
 struct charge_run {
 	struct charge_words words;
 	struct softirq_kernel kernel;
 	uint64_t interval_ns, duration_ns; /* as asked for */
 	bool complete;                     /* not ended before its time */
-	uint32_t n_bills;
-	struct bill *bill; /* [n_bills], of the intervals */
 	struct bill total;
 };
-void charge_run_fini(struct charge_run *run);
 
-/* Each returns 0, or the negative errno of a write that failed. */
-int report_charge_json(const struct charge_run *run, FILE *out);
+/*
+ * A document, written as the run goes on: what is known at the begin, each interval, and the rest,
+ * which makes it JSON. Each returns 0, or the negative errno of a write that failed.
+ */
+int report_charge_json_begin(struct doc_growing *ret, const struct charge_run *run, FILE *out);
+int report_charge_json_interval(struct doc_growing *g, const struct bill *b);
+int report_charge_json_end(struct doc_growing *g, const struct charge_run *run);
+
+/* The same. */
 int report_charge_schema(FILE *out);
 int report_charge_stream_schema(FILE *out);

@@ -1,15 +1,15 @@
 /* The document of a run, the lines of a stream, and their schemas: the same rows in each. */
-#include "base/mem.h"
 #include "report/charge.h"
 #include "report/report.h"
 #include "report/schema.h"
-#include "wire/doc.h"
-
-#include <stdlib.h>
 
 static const struct field charge_run_fields[] = {
 	FIELD_U64(struct charge_run, interval_ns, "ns", "asked for"),
 	FIELD_U64(struct charge_run, duration_ns, "ns", "asked for; 0: until it is stopped"),
+	FIELD_END,
+};
+
+static const struct field run_end_fields[] = {
 	FIELD_BOOL(struct charge_run, complete, "it was not stopped before its time"),
 	FIELD_END,
 };
@@ -24,15 +24,6 @@ static const struct field kernel_fields[] = {
 		"processes are told by their cgroups of v2, not of v1's cpu hierarchy"),
 	FIELD_END,
 };
-
-void charge_run_fini(struct charge_run *run)
-{
-	for (uint32_t i = 0; i < run->n_bills; i++)
-		bill_fini(&run->bill[i]);
-	free(run->bill);
-	bill_fini(&run->total);
-	*run = (struct charge_run){0};
-}
 
 static struct doc *row_cpus(const struct bill *b, uint32_t row)
 {
@@ -95,28 +86,37 @@ int report_charge_line(const struct bill *b, uint32_t event, FILE *out)
 	return report_line(d, out);
 }
 
-int report_charge_json(const struct charge_run *run, FILE *out)
+int report_charge_json_begin(struct doc_growing *ret, const struct charge_run *run, FILE *out)
 {
 	_cleanup_(doc_freep) struct doc *d = doc_object();
-	struct doc *config = doc_object(), *kernel = doc_object(), *total = doc_object();
-	struct doc *bills = doc_array();
+	struct doc *config = doc_object(), *kernel = doc_object();
 
 	doc_put_opts(config, charge_opts, &run->words);
 	doc_put_fields(kernel, kernel_fields, &run->kernel);
-	for (uint32_t i = 0; i < run->n_bills; i++) {
-		struct doc *bill = doc_object();
-
-		put_bill(bill, &run->bill[i]);
-		doc_append(bills, bill);
-	}
-	put_bill(total, &run->total);
 	schema_put_head(d, "tare-charge", CHARGE_SCHEMA_VERSION);
 	doc_put_fields(d, charge_run_fields, run);
 	doc_put(d, "config", config);
 	doc_put(d, "kernel", kernel);
-	doc_put(d, "intervals", bills);
+	return doc_begin(ret, d, "intervals", out);
+}
+
+int report_charge_json_interval(struct doc_growing *g, const struct bill *b)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+
+	put_bill(d, b);
+	return doc_item(g, d);
+}
+
+int report_charge_json_end(struct doc_growing *g, const struct charge_run *run)
+{
+	_cleanup_(doc_freep) struct doc *d = doc_object();
+	struct doc *total = doc_object();
+
+	put_bill(total, &run->total);
 	doc_put(d, "total", total);
-	return doc_write(d, out);
+	doc_put_fields(d, run_end_fields, run);
+	return doc_end(g, d);
 }
 
 static struct doc *kind_schema(void)
@@ -176,6 +176,7 @@ int report_charge_schema(FILE *out)
 	schema_object_add(&o, "kernel", schema_of_fields(kernel_fields));
 	schema_object_add(&o, "intervals", schema_array_of(bill_schema()));
 	schema_object_add(&o, "total", bill_schema());
+	schema_add_fields(&o, run_end_fields);
 	d = schema_object_end(&o);
 	return doc_write(d, out);
 }

@@ -88,12 +88,71 @@ char *doc_text(const struct doc *d)
 	return text;
 }
 
-int doc_write(const struct doc *d, FILE *out)
+/* As it is read by people. */
+#define INDENTED (JSON_INDENT(1) | JSON_REAL_PRECISION(DOC_REAL_DIGITS))
+
+static int flush(FILE *out)
 {
-	if (json_dumpf(js(d), out, JSON_INDENT(1) | JSON_REAL_PRECISION(DOC_REAL_DIGITS)) < 0 ||
-		fputc('\n', out) == EOF || fflush(out) == EOF)
+	if (ferror(out) || fflush(out) == EOF)
 		return errno ? -errno : -EIO;
 	return 0;
+}
+
+int doc_write(const struct doc *d, FILE *out)
+{
+	(void)json_dumpf(js(d), out, INDENTED); /* flush() says so */
+	fputc('\n', out);
+	return flush(out);
+}
+
+/* Two levels down. Within strings a newline is no newline. */
+static void write_below(const struct doc *d, FILE *out)
+{
+	_cleanup_(freep) char *text = json_dumps(js(d), INDENTED);
+
+	if (!text)
+		abort();
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		if (line != text)
+			fprintf(out, "\n  ");
+		line += line != text;
+		fwrite(line, 1, strcspn(line, "\n"), out);
+	}
+}
+
+/* "\n <members>", without a newline after the last. */
+static void write_members(const struct doc *d, FILE *out)
+{
+	_cleanup_(freep) char *text = json_dumps(js(d), INDENTED | JSON_EMBED);
+
+	if (!text)
+		abort();
+	fwrite(text, 1, strlen(text) - 1, out);
+}
+
+int doc_begin(struct doc_growing *ret, const struct doc *head, const char *key, FILE *out)
+{
+	*ret = (struct doc_growing){.out = out};
+	fputc('{', out);
+	write_members(head, out);
+	fprintf(out, ",\n \"%s\": [", key);
+	return flush(out);
+}
+
+int doc_item(struct doc_growing *g, const struct doc *item)
+{
+	fputs(g->has_items ? ",\n  " : "\n  ", g->out);
+	g->has_items = true;
+	write_below(item, g->out);
+	return flush(g->out);
+}
+
+int doc_end(struct doc_growing *g, const struct doc *rest)
+{
+	fputs(g->has_items ? "\n ]," : "],", g->out);
+	write_members(rest, g->out);
+	fputs("\n}\n", g->out);
+	return flush(g->out);
 }
 
 void doc_put(struct doc *d, const char *key, struct doc *child)

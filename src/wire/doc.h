@@ -48,6 +48,20 @@ char *doc_text(const struct doc *d);
 int doc_write(const struct doc *d, FILE *out) must_check_;
 
 /*
+ * The same text while it grows, with one item of it in memory: doc_begin() writes the members of
+ * @head and begins the array @key, doc_item() writes an item, doc_end() ends the array and writes
+ * the members of @rest. Both have members. Each returns as doc_write().
+ */
+struct doc_growing {
+	FILE *out;
+	bool has_items;
+};
+int doc_begin(struct doc_growing *ret, const struct doc *head, const char *key, FILE *out)
+	must_check_;
+int doc_item(struct doc_growing *g, const struct doc *item) must_check_;
+int doc_end(struct doc_growing *g, const struct doc *rest) must_check_;
+
+/*
  * Members of an object, written in the order they were first put; the last one of a name wins.
  * doc_put() takes @child over.
  */

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import fcntl
 import io
+import json
 import os
 import pathlib
 import pty
@@ -66,10 +67,8 @@ def bad_options():
         (["--sort", "age"], "--sort"),
         (["--interval", "0"], "--interval"),
         (["--interval", "1"], "--interval"),
-        (["--json"], "--json needs --once or --duration"),
         (["--json", "--csv", "--once"], "exclude each other"),
         (["--once", "--duration", "1s"], "exclude each other"),
-        (["--json", "--duration", "2h"], "more than 3600"),
         (["--only"], "--only needs --netns or --cgroup"),
         (["--netns", "eth0"], "'eth0' is not netns:NAME"),
         (["--netns", "host,"], "a name is empty"),
@@ -350,13 +349,55 @@ def reader_gone(schema, _):
     s.process.stderr.close()
 
 
-def interrupted(_schema, _):
-    p = subprocess.Popen([TARE, "charge", "--duration", "1h", "--json", "--interval", "1m", "--quiet"],
-                         stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: blocks_sigint(p.pid))
+def rss_bytes(p):
+    text = pathlib.Path(f"/proc/{p.pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) << 10
+
+
+def document_grows(schema, _):
+    """An interval is written when it is over and is then forgotten; stopped, the document is whole."""
+    p = subprocess.Popen([TARE, "charge", "--duration", "1h", "--json", "--interval", "10ms", "--per-cpu", "--quiet"],
+                         stdout=subprocess.PIPE)
+    out = b""
+
+    def more(n):
+        nonlocal out
+        want = len(out) + n
+        while len(out) < want:
+            ready, _, _ = select.select([p.stdout], [], [], DEADLINE_S)
+            assert ready, "nothing is written"
+            out += os.read(p.stdout.fileno(), 65536)
+
+    more(1 << 18)
+    before = rss_bytes(p)
+    more(3 << 20)
+    grown = rss_bytes(p) - before
+    assert grown < 1 << 20, grown
     p.send_signal(signal.SIGINT)
-    out, _ = p.communicate(timeout=DEADLINE_S)
-    assert p.returncode == 4 and not strict_json(out)["complete"], out
+    out += p.communicate(timeout=DEADLINE_S)[0]
+    d = strict_json(out.decode())
+    valid(schema, d)
+    assert p.returncode == 4 and not d["complete"] and len(d["intervals"]) > 10, (p.returncode, len(d["intervals"]))
+    assert_written_at_once(out.decode(), d)
+    times = [b["from_ns"] for b in d["intervals"]] + [d["intervals"][-1]["to_ns"]]
+    assert times == sorted(times) and d["total"]["to_ns"] >= times[-1], times
+
+
+def assert_written_at_once(text, d):
+    """As a document is that is written as a whole; numbers may have other digits."""
+    number = re.compile(r"-?\d[-+.eE\d]*")
+    assert number.sub("0", text) == number.sub("0", json.dumps(d, indent=1, ensure_ascii=False) + "\n")
+
+
+def interrupted(_schema, _):
+    """Before the first interval is over; with no end it is complete whenever it is stopped."""
+    for words, status in ((["--duration", "1h"], 4), ([], 0)):
+        p = subprocess.Popen([TARE, "charge", *words, "--json", "--interval", "1m", "--quiet"],
+                             stdout=subprocess.PIPE, text=True)
+        wait_for(lambda p=p: blocks_sigint(p.pid))
+        p.send_signal(signal.SIGINT)
+        out, _ = p.communicate(timeout=DEADLINE_S)
+        assert p.returncode == status and strict_json(out)["complete"] == (status == 0), out
 
 
 def blocks_sigint(pid):
@@ -485,6 +526,7 @@ def live(tap, schema, stream_schema):
         tap.check("--csv", csv_lines, pods)
         tap.check("text", text_tables, pods)
         tap.check("the reader goes away", reader_gone, stream_schema, pods)
+        tap.check("--json is written as it goes", document_grows, schema, pods)
         tap.check("interrupted before its time: 4", interrupted, schema, pods)
         tap.check("terminal: keys, sizes, q", terminal_keys)
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
