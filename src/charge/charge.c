@@ -16,6 +16,7 @@ static int scan(struct charge *c, bool first, struct err *e)
 	int r;
 
 	cfg.before = first ? NULL : &c->list;
+	cfg.same_devs = c->watch && !container_watch_take_devs(c->watch);
 	cfg.gone_ok = !first; /* what was there at first may be gone by now */
 	r = containers_scan(&list, &cfg, e);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "bpf/softirq.h"
+#include "sys/rtpeer.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -44,6 +45,7 @@ struct container {
 	char cgroup[512];     /* of a pod the pod's; "": none */
 	char root[128];       /* where that hierarchy is mounted */
 	char usage_root[128]; /* where cpuacct is; "": it is in cpu.stat of v2 */
+	bool is_leaf;         /* no directory is below it */
 	uint64_t cgroup_id;   /* of the cpu hierarchy's directory; 0: none of its own */
 	uint64_t cgroup2_id; /* of v2's, where sockets are told by; of v2 alone the same; 0: none */
 	pid_t pid;           /* one of its processes; 0: none, or of a namespace unknown to us */
@@ -70,6 +72,8 @@ struct container_list {
 	uint32_t n_left_out;    /* beyond the limit */
 	uint32_t host_netns;    /* inode of the caller's own, which is the host's here */
 	struct container_roots roots;
+	uint32_t n_peers;
+	struct rt_peer *peer; /* [n_peers], the host's halves of pairs that reach out of it */
 };
 
 /* What to look for besides what is found. */
@@ -86,6 +90,11 @@ struct container_cfg {
 	 * the one of a shared namespace who is charged stays the same. NULL: there was none.
 	 */
 	const struct container_list *before;
+	/*
+	 * The kernel has said nothing of the host's devices since: where all namespaces are known,
+	 * devices are as they were, and there is no dump of them.
+	 */
+	bool same_devs;
 };
 
 /*

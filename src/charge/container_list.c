@@ -79,7 +79,10 @@ static int by_right(const void *a, const void *b)
 
 void scan_make_list(struct scan *s, const struct container_roots *roots, struct container_list *ret)
 {
-	struct container_list l = {.host_netns = s->host_netns, .roots = *roots};
+	struct container_list l = {.host_netns = s->host_netns,
+		.roots = *roots,
+		.n_peers = s->n_peers,
+		.peer = take_ptr(s->peer)};
 	uint32_t max = s->cfg->max ? s->cfg->max : UINT32_MAX;
 
 	if (s->n > 0)
@@ -102,6 +105,7 @@ void scan_make_list(struct scan *s, const struct container_roots *roots, struct 
 void container_list_fini(struct container_list *l)
 {
 	free(l->item);
+	free(l->peer);
 	*l = (struct container_list){0};
 }
 

@@ -3,12 +3,11 @@
 
 #include "charge/container.h"
 
-struct rt;
-
 /* A container while it is put together. */
 struct found {
 	struct container c;             /* first: found in a tree by it */
 	const struct container *before; /* the same in the scan before; NULL: it is new */
+	bool known;                     /* its namespace, from the scan before */
 	bool wanted;                    /* --netns or --cgroup names it */
 	int netns_fd;                   /* of --netns; -1: by @c.pid */
 	int rank; /* how good the process is that @c.pid and @c.netns are of */
@@ -19,6 +18,8 @@ struct scan {
 	uint32_t host_netns;
 	uint32_t n, room;
 	struct found **item; /* [n] */
+	uint32_t n_peers;
+	struct rt_peer *peer; /* [n_peers], of the host; moves on to the list */
 };
 
 /* Is it one that was asked for? */

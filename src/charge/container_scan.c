@@ -1,7 +1,8 @@
 /*
- * Who is there: one pass over /proc, which reads of each process its cgroups and stats its network
- * namespace. What has a cgroup that container_of_path() knows is one, by that cgroup; a namespace
- * that none of these lives in is one by itself. A process that ends meanwhile was not there.
+ * Who is there: one pass over /proc, which reads of each process its cgroups and the number of its
+ * network namespace. What has a cgroup that container_of_path() knows is one, by that cgroup; a
+ * namespace that none of these lives in is one by itself. A process that ends meanwhile was not
+ * there.
  */
 #include "base/mem.h"
 #include "base/num.h"
@@ -15,6 +16,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +43,9 @@ struct pass {
 	void *before;     /* tree of struct container */
 	uint32_t n, room; /* seen */
 	struct seen *seen;
-	char *text; /* [CGROUP_TEXT_BYTES] */
+	char *text;    /* [CGROUP_TEXT_BYTES] */
+	int parent_fd; /* of the directory @parent; -1: none */
+	char parent[PATH_MAX];
 };
 
 static void keep_node(void *node)
@@ -55,6 +59,7 @@ static void pass_fini(struct pass *p)
 	tdestroy(p->before, keep_node);
 	free(p->seen);
 	free(p->text);
+	closep(&p->parent_fd);
 }
 
 static void tree_add(void **tree, const void *item)
@@ -92,15 +97,26 @@ static void scan_fini(struct scan *s)
 		free(s->item[i]);
 	}
 	free(s->item);
+	free(s->peer);
 }
 
-static uint64_t inode_of(const char *root, const char *cgroup)
+/*
+ * A container's directory, by the one above it, which is kept open: others of its runtime are
+ * beside it, and a path through cgroups is long. Return: false: it is gone.
+ */
+static bool stat_dir(struct pass *p, const char *root, const char *cgroup, struct stat *ret)
 {
-	char dir[1024];
-	struct stat st;
+	char dir[PATH_MAX], *name;
 
 	snprintf(dir, sizeof(dir), "%s%s", root, cgroup);
-	return stat(dir, &st) == 0 ? st.st_ino : 0;
+	name = strrchr(dir, '/');
+	*name++ = '\0';
+	if (p->parent_fd < 0 || strcmp(p->parent, dir) != 0) {
+		closep(&p->parent_fd);
+		p->parent_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		str_set(p->parent, dir);
+	}
+	return p->parent_fd >= 0 && fstatat(p->parent_fd, name, ret, 0) == 0;
 }
 
 /* Is @path @cgroup, or below it? */
@@ -153,23 +169,28 @@ static bool identify(const struct pass *p, const char *text, struct container *r
 	       what_is(p, p->roots->v2, path, ret);
 }
 
-/* The ids of its directories; false when it is gone. */
-static bool find_ids(const struct pass *p, const char *text, struct container *c)
+/* What its directories are; false when it is gone. */
+static bool find_dirs(struct pass *p, const char *text, struct container *c)
 {
-	uint64_t id = inode_of(c->root, c->cgroup);
 	struct container there;
+	struct stat st;
 	char path[PATH_MAX];
 
+	if (!stat_dir(p, c->root, c->cgroup, &st))
+		return false;
+	/* A link each for itself, "." and the directories in it. Ref: kernfs_refresh_inode */
+	c->is_leaf = st.st_nlink <= 2;
 	if (strcmp(c->root, p->roots->v2) == 0) {
-		c->cgroup2_id = id;
-		c->cgroup_id = *p->roots->cpu ? 0 : id;
-		return id != 0;
+		c->cgroup2_id = st.st_ino;
+		c->cgroup_id = *p->roots->cpu ? 0 : st.st_ino;
+		return true;
 	}
-	c->cgroup_id = id;
+	c->cgroup_id = st.st_ino;
 	if (*p->roots->v2 && cgroup_path_of(text, "", path, sizeof(path)) &&
-		what_is(p, p->roots->v2, path, &there) && there.kind == c->kind)
-		c->cgroup2_id = inode_of(p->roots->v2, there.cgroup);
-	return id != 0;
+		what_is(p, p->roots->v2, path, &there) && there.kind == c->kind &&
+		stat_dir(p, p->roots->v2, there.cgroup, &st))
+		c->cgroup2_id = st.st_ino;
+	return true;
 }
 
 /* The one that a process with this cgroup is in; NULL: it is gone by now. */
@@ -180,7 +201,7 @@ static struct found *found_of(struct pass *p, const char *text, struct container
 
 	if (f)
 		return f;
-	if (!find_ids(p, text, c))
+	if (!find_dirs(p, text, c))
 		return NULL;
 	f = scan_add(p->scan, c);
 	b = tree_find(&p->before, c);
@@ -268,10 +289,24 @@ static bool is_doubtful(const struct pass *p, const struct container *c, uint32_
 	return !netns || (*p->roots->cpu && strcmp(c->root, p->roots->v2) == 0);
 }
 
+/* By the words of the link: a stat() makes an inode. Return: false: the process ended. */
+static bool read_netns(int proc, pid_t pid, uint32_t *ret)
+{
+	char path[32], text[64];
+	ssize_t n;
+
+	*ret = 0; /* another user's: hidden */
+	snprintf(path, sizeof(path), "%d/ns/net", pid);
+	n = readlinkat(proc, path, text, sizeof(text) - 1);
+	if (n < 0)
+		return errno == EACCES || errno == EPERM;
+	text[n] = '\0';
+	return sscanf(text, "net:[%" SCNu32 "]", ret) == 1;
+}
+
 static void look_at(struct pass *p, int proc, pid_t pid)
 {
 	char path[32];
-	struct stat st = {0};
 	struct container c;
 	struct found *f = NULL;
 	uint32_t netns;
@@ -279,10 +314,8 @@ static void look_at(struct pass *p, int proc, pid_t pid)
 	snprintf(path, sizeof(path), "%d/cgroup", pid);
 	if (read_at(proc, path, p->text, CGROUP_TEXT_BYTES) < 0)
 		return;
-	snprintf(path, sizeof(path), "%d/ns/net", pid);
-	if (fstatat(proc, path, &st, 0) < 0 && errno != EACCES && errno != EPERM)
-		return; /* it ended */
-	netns = (uint32_t)st.st_ino;
+	if (!read_netns(proc, pid, &netns))
+		return;
 	if (identify(p, p->text, &c) && !(is_doubtful(p, &c, netns) && is_ending(proc, pid)))
 		f = found_of(p, p->text, &c);
 	if (f)
@@ -509,7 +542,7 @@ static int look(struct pass *p, struct err *e)
 int containers_scan(struct container_list *ret, const struct container_cfg *cfg, struct err *e)
 {
 	_cleanup_(scan_fini) struct scan s = {.cfg = cfg};
-	_cleanup_(pass_fini) struct pass p = {.scan = &s};
+	_cleanup_(pass_fini) struct pass p = {.scan = &s, .parent_fd = -1};
 	_cleanup_(freep) struct container *extra = NULL;
 	struct container_roots roots;
 	int r = ns_net_own(&s.host_netns, e);

@@ -25,6 +25,7 @@ struct container_watch {
 	int epoll_fd, link_fd, timer_fd;
 	struct dirwatch *dirs; /* NULL: nothing of cgroups can be watched */
 	enum timer timer;
+	bool devs; /* of devices something was said */
 };
 
 /* What is in a container's cgroup is its own; services and the lab may have containers below. */
@@ -111,9 +112,23 @@ static void set_timer(struct container_watch *w, enum timer timer, uint64_t ns)
 	(void)timerfd_settime(w->timer_fd, 0, &at, NULL); /* can't fail: below 1 s */
 }
 
-bool container_watch_take(struct container_watch *w)
+static bool take_devs(struct container_watch *w)
 {
 	bool any = rt_watch_take(w->link_fd);
+
+	w->devs |= any;
+	return any;
+}
+
+static void plan_scan(struct container_watch *w)
+{
+	if (w->timer != TIMER_SOON)
+		set_timer(w, TIMER_SOON, SOON_NS);
+}
+
+bool container_watch_take(struct container_watch *w)
+{
+	bool any = take_devs(w);
 	uint64_t n_expired;
 	bool due;
 
@@ -124,7 +139,18 @@ bool container_watch_take(struct container_watch *w)
 		set_timer(w, TIMER_LATE, LATE_NS);
 	else if (due)
 		w->timer = TIMER_OFF;
-	if (any && w->timer != TIMER_SOON)
-		set_timer(w, TIMER_SOON, SOON_NS);
+	if (any)
+		plan_scan(w);
 	return due;
+}
+
+bool container_watch_take_devs(struct container_watch *w)
+{
+	bool any;
+
+	if (take_devs(w))
+		plan_scan(w);
+	any = w->devs;
+	w->devs = false;
+	return any;
 }

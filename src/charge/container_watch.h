@@ -24,5 +24,8 @@ int container_watch_fd(const struct container_watch *w);
  */
 bool container_watch_take(struct container_watch *w);
 
+/* Has anything been said of devices since the last call? For container_cfg.same_devs. */
+bool container_watch_take_devs(struct container_watch *w);
+
 /* Are there directories that could not be watched? */
 bool container_watch_is_short(const struct container_watch *w);

@@ -246,10 +246,12 @@ static int by_owner(const void *a, const void *b)
 
 static void claims_add(struct claims *c, const struct owner *w, uint32_t number)
 {
-	uint64_t id[MAX_CGROUPS];
+	uint64_t id[MAX_CGROUPS] = {w->who.cgroup_id};
 	/* Of a cgroup that is not in the CPU's hierarchy, ids are another hierarchy's. */
-	int n = w->who.cgroup_id ? container_cgroups(&w->who, id, MAX_CGROUPS, NULL) : 0;
+	int n = w->who.cgroup_id != 0;
 
+	if (n > 0 && !w->who.is_leaf)
+		n = container_cgroups(&w->who, id, MAX_CGROUPS, NULL);
 	for (int i = 0; i < n; i++) { /* it is gone: none */
 		if (c->n == c->room) {
 			c->room = c->room ? 2 * c->room : 64;

@@ -192,13 +192,17 @@ static const struct container *by_netns(const struct container_list *l, uint32_t
 	return NULL;
 }
 
-static struct container_list scan(const struct container_list *before)
+static struct container_list scan_with(const struct container_cfg *cfg)
 {
-	const struct container_cfg cfg = {.before = before};
 	struct container_list l = {0};
 
-	must(containers_scan(&l, &cfg, &e_));
+	must(containers_scan(&l, cfg, &e_));
 	return l;
+}
+
+static struct container_list scan(const struct container_list *before)
+{
+	return scan_with(&(struct container_cfg){.before = before});
 }
 
 /* A namespace is taken down in its own time, and its device with it. */
@@ -212,14 +216,19 @@ static void wait_gone(const char *dev)
 		assert_true(clock_now_ns() < until);
 }
 
-static void pair(const struct box *b, const char *here, const char *there)
+static int open_netns(const struct box *b)
 {
-	_cleanup_(rt_closep) struct rt *rt = NULL;
-	_cleanup_(closep) int fd = -1;
 	char path[48];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", b->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void pair(const struct box *b, const char *here, const char *there)
+{
+	_cleanup_(rt_closep) struct rt *rt = NULL;
+	_cleanup_(closep) int fd = open_netns(b);
+
 	must(rt_open_here(&rt, &e_));
 	wait_gone(here);
 	must(rt_veth_add(rt, here, there, fd, 1500, &e_));
@@ -682,6 +691,55 @@ static void the_kernel_says_when_to_look(void **state)
 	wait_due(w); /* and later */
 }
 
+static const struct softirq_dev *only_dev(const struct container_list *l, const struct box *b)
+{
+	const struct container *c = by_netns(l, b->netns);
+
+	assert_non_null(c);
+	assert_int_equal(c->n_devs, 1);
+	return &c->dev[0];
+}
+
+/* h0 == c0 in a's namespace, and then in b's, which is known by h1 == c1: h0 has no carrier. */
+static void what_moves_between_known_ones_is_said(void **state)
+{
+	_cleanup_(container_list_fini) struct container_list l = {0}, same = {0}, now = {0};
+	_cleanup_(container_watch_closep) struct container_watch *w = NULL;
+	_cleanup_(rt_closep) struct rt *rt = NULL, *in_a = NULL, *in_b = NULL;
+	_cleanup_(closep) int a_fd = -1, b_fd = -1;
+	struct box a, b;
+
+	(void)state;
+	if (!free_here())
+		return;
+	a = box_new(NULL, NULL);
+	b = box_new(NULL, NULL);
+	a_fd = open_netns(&a);
+	b_fd = open_netns(&b);
+	pair(&a, "h0", "c0");
+	pair(&b, "h1", "c1");
+	must(rt_open_here(&rt, &e_));
+	must(rt_open(&in_a, a_fd, &e_));
+	must(rt_open(&in_b, b_fd, &e_));
+	must(rt_set_up(rt, "h0", &e_));
+	must(rt_set_up(in_a, "c0", &e_));
+	must(container_watch_open(&w, &e_));
+	l = scan(NULL);
+	assert_int_equal(only_dev(&l, &a)->ifindex, ifindex("h0"));
+	assert_int_equal(only_dev(&l, &b)->ifindex, ifindex("h1"));
+	must(rt_dev_move(in_a, "c0", b_fd, &e_));
+	must(rt_set_up(in_b, "c0", &e_));
+	same = scan_with(&(struct container_cfg){.before = &l, .same_devs = true});
+	assert_memory_equal(only_dev(&same, &a), only_dev(&l, &a), sizeof(struct softirq_dev));
+	for (uint64_t until = net_deadline(); !container_watch_take_devs(w);)
+		assert_true(clock_now_ns() < until);
+	now = scan(&l);
+	assert_int_equal(by_netns(&now, a.netns)->n_devs, 0);
+	assert_int_equal(by_netns(&now, b.netns)->n_devs, 2);
+	box_end(&a);
+	box_end(&b);
+}
+
 static int tree_open(void)
 {
 	static const char *const hierarchy[] = {"cpu", "cpuacct", ""};
@@ -725,6 +783,7 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_refused_is_tried_again),
 		cmocka_unit_test(those_who_come_and_go_are_no_error),
 		cmocka_unit_test(the_kernel_says_when_to_look),
+		cmocka_unit_test(what_moves_between_known_ones_is_said),
 	};
 	int r;
 
