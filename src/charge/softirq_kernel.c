@@ -71,7 +71,7 @@ int softirq_ask(struct softirq_kernel *ret, struct btf **ret_btf, struct err *e)
 			"the kernel's BTF, " BTF_FILE ": CONFIG_DEBUG_INFO_BTF");
 	btf = btf__load_vmlinux_btf();
 	if (!btf)
-		return err_set(e, errno, "cannot read " BTF_FILE);
+		return unavailable(e, EOPNOTSUPP, "the kernel's BTF, which " BTF_FILE " is not");
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!softirq_traces(btf, needed[i])) {
 			char what[64];
