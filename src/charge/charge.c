@@ -185,6 +185,8 @@ static void advance(struct charge *c, struct reading *now)
 	}
 	c->cpu_last = now->cpu;
 	now->cpu = cpu;
+	if (!machine_same(&c->machine_last, &now->machine))
+		c->machine_base = (struct machine_time){0}; /* the total's is not known any more */
 	c->machine_last = now->machine;
 	c->last_ns = now->at_ns;
 }

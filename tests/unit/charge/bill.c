@@ -528,7 +528,24 @@ static void host_has_the_rest(void **state)
 	b = next(c);
 	assert_int_equal(b.row[0].process_ns, 0);
 	bill_fini(&b);
+	b = total(c);
+	assert_true(b.row[0].process_known);
+	bill_fini(&b);
 	fake.n_stat_cpus = 1; /* one went offline, with its idle time */
+	b = next(c);
+	assert_false(b.row[0].process_known);
+	bill_fini(&b);
+	fake.n_stat_cpus = N_CPUS; /* it is back, and so are the bills, not the total */
+	b = next(c);
+	assert_false(b.row[0].process_known);
+	bill_fini(&b);
+	b = next(c);
+	assert_true(b.row[0].process_known);
+	bill_fini(&b);
+	b = total(c);
+	assert_false(b.row[0].process_known);
+	bill_fini(&b);
+	fake.idle_ns -= NSEC_PER_SEC; /* off and on within an interval: counted anew */
 	b = next(c);
 	assert_false(b.row[0].process_known);
 	bill_fini(&b);
