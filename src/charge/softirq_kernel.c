@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <bpf/btf.h>
@@ -92,21 +91,10 @@ int softirq_ask(struct softirq_kernel *ret, struct btf **ret_btf, struct err *e)
 	return 0;
 }
 
-/* Ref: security/lockdown/lockdown.c; reading the kernel's memory is for nobody then. */
-static bool is_locked_down(void)
-{
-	char text[128];
-
-	return file_read("/sys/kernel/security/lockdown", text, sizeof(text), NULL) >= 0 &&
-	       strstr(text, "[confidentiality]");
-}
-
 int softirq_refused(int r, struct err *e)
 {
 	if (r == -EPERM)
 		return unavailable(e, EPERM,
-			is_locked_down() ? "a kernel that is not locked down (confidentiality)"
-					 : "root, or CAP_BPF and CAP_PERFMON outside a user "
-					   "namespace");
+			"root, or CAP_BPF and CAP_PERFMON outside a user namespace");
 	return ebpf_refused(r, e);
 }

@@ -3,7 +3,7 @@
 
 usage: refused.py TARE
 
-Lockdown needs a kernel that may be locked: tests/vm/kernels.py.
+Lockdown, of which nothing is refused, needs a kernel that may be locked: tests/vm/kernels.py.
 """
 
 import os
@@ -31,7 +31,6 @@ WITHOUT = (
 )
 
 
-
 def tare(prefix, *words, status):
     """Once more where an end got no CPU: a machine that is busy says nothing about the meter."""
     for _ in range(MAX_TRIES):
@@ -51,7 +50,9 @@ def charge(prefix, why):
 def guard(prefix, why):
     """Nothing of it was begun: there is nothing to put back."""
     with tempfile.TemporaryDirectory() as state:
-        done = tare(prefix, "guard", "--policy", "charge+drop", "--duration", "100ms", "--state-dir", state, status=3)
+        # In a namespace of its own: one guard is at work in each.
+        done = tare(["unshare", "-n", "--", *prefix], "guard", "--policy", "charge+drop", "--duration", "100ms", "--state-dir",
+                    state, status=3)
         assert done.stderr.startswith("tare: guard: ") and why in done.stderr and not done.stdout, done
         assert not [f for f in os.listdir(state) if f != "lock"], os.listdir(state)
 
