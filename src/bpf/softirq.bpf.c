@@ -8,6 +8,8 @@
  *	received at another device of the host               not known: pending, until it leaves by
  *	                                                     a container's half, else the host's
  *	taken out of a qdisc                                 its that put it in
+ *	come to a socket, and still pending                  the socket's: by its cgroup, where that
+ *	                                                     is told, else by its namespace
  *
  * A packet at hand is known by its skb, or by its bytes, skb->head: a clone on a bridge has the
  * same bytes, and one that was made writable has others, but the same skb.
@@ -76,7 +78,14 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
 
+struct sock_common {
+	struct {
+		struct net *net;
+	} skc_net;
+};
+
 struct sock {
+	struct sock_common __sk_common;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
@@ -94,6 +103,9 @@ enum cgroup_subsys_id {
 #define HRTIMER_SOFTIRQ 8
 
 #define PF_KTHREAD 0x00200000 /* Ref: include/linux/sched.h */
+
+/* Owners' cgroups are v2's, which are the ones that sockets know. */
+const volatile bool socket_cgroups;
 
 /* What an interrupt costs beside the softirq that it raises, for budgets; 0: not known. */
 volatile __u64 irq_ns;
@@ -611,7 +623,26 @@ int poll_done(__u64 *ctx)
 	return 0;
 }
 
-/* Packets of processes in the host's own namespace: told by the socket that they come to. */
+static __always_inline __u32 owner_of_socket(const struct sock *sk)
+{
+	__u32 netns = sk->__sk_common.skc_net.net->ns.inum, *owner;
+
+	if (socket_cgroups) {
+		__u32 by_cgroup = owner_of_cgroup(sk->sk_cgrp_data.cgroup->kn->id);
+
+		if (by_cgroup < n_owners)
+			return by_cgroup;
+	}
+	owner = bpf_map_lookup_elem(&netns_owner, &netns);
+	return owner ? *owner : CONTEXT_NONE;
+}
+
+/*
+ * What no device of the owner's has shown is told by the socket that it comes to: packets of
+ * processes in the host's own namespace, and those that went on in a container's without being
+ * received anew: by macvlan, ipvlan, bpf_redirect_peer().
+ * Ref: net/core/dev.c __netif_receive_skb_core, another_round.
+ */
 static __always_inline int socket_has(const struct sock *sk)
 {
 	struct softirq_slice *s = slice_here();
@@ -619,9 +650,9 @@ static __always_inline int socket_has(const struct sock *sk)
 
 	if (!s || s->owner != SLICE_PENDING || (s->mode != SLICE_RX && s->mode != SLICE_THREAD))
 		return 0;
-	owner = owner_of_cgroup(sk->sk_cgrp_data.cgroup->kn->id);
+	owner = owner_of_socket(sk);
 	if (owner < n_owners)
-		s->owner = owner;
+		slice_settle(s, owner);
 	return 0;
 }
 
@@ -635,6 +666,12 @@ SEC("?tp_btf/tcp_probe")
 int socket_tcp(__u64 *ctx)
 {
 	return socket_has((const void *)ctx[0]);
+}
+
+SEC("?tp_btf/udp_fail_queue_rcv_skb")
+int socket_full(__u64 *ctx)
+{
+	return socket_has((const void *)ctx[1]);
 }
 
 static __always_inline int interrupt(void)

@@ -54,6 +54,7 @@ static int share_map(struct shared_map *m, const struct bpf_map *map, struct err
 static int configure(struct softirq *s, const struct btf *btf, const struct softirq_cfg *cfg,
 	struct err *e)
 {
+	const bool sockets = s->kernel.sk_events || (s->kernel.sk_traces && cfg->sockets);
 	const struct {
 		struct bpf_map *map;
 		uint32_t n;
@@ -67,8 +68,10 @@ static int configure(struct softirq *s, const struct btf *btf, const struct soft
 		bool wanted;
 	} option[] = {
 		{s->skel->progs.packet_queued, s->kernel.queues},
-		{s->skel->progs.socket_ready, s->kernel.sk_events},
-		{s->skel->progs.socket_tcp, s->kernel.sk_events},
+		{s->skel->progs.socket_ready, sockets},
+		{s->skel->progs.socket_tcp, sockets},
+		{s->skel->progs.socket_full,
+			sockets && softirq_traces(btf, "udp_fail_queue_rcv_skb")},
 		{s->skel->progs.irq_device, softirq_traces(btf, "irq_handler_entry")},
 		{s->skel->progs.irq_call, softirq_traces(btf, "call_function_single_entry")},
 		{s->skel->progs.process_ran, cfg->enforce},
@@ -85,6 +88,7 @@ static int configure(struct softirq *s, const struct btf *btf, const struct soft
 	s->skel->rodata->enforce = cfg->enforce;
 	s->skel->rodata->irq_time = s->kernel.irq_time;
 	s->skel->rodata->precise = cfg->precise;
+	s->skel->rodata->socket_cgroups = s->kernel.sk_events;
 	return 0;
 }
 

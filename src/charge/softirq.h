@@ -18,11 +18,17 @@ struct softirq_cfg {
 	uint32_t n_owners; /* room for so many, the two that are no container included */
 	bool precise;      /* read the clock at each packet, in runs of one owner, too */
 	bool enforce;      /* keep budgets: see softirq_budget() */
+	/*
+	 * See sockets everywhere, for packets that none of their owner's devices receives (macvlan,
+	 * ipvlan): one event more a packet. Without it only where cgroups tell sockets.
+	 */
+	bool sockets;
 };
 
 /* How the kernel at hand is, found by asking it. */
 struct softirq_kernel {
 	bool irq_time;     /* softirq time is left out of processes' CPU time */
+	bool sk_traces;    /* packets can be told by the socket that they come to. Linux 6.3 */
 	bool sk_events;    /* packets of sockets in the host's own namespace are seen by cgroup */
 	bool queues;       /* packets that a qdisc held are told by who put them in. Linux 5.14 */
 	bool ebpf_cgroup2; /* cgroups are told apart by those of v2, not by the v1 cpu hierarchy */

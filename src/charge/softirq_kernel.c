@@ -84,9 +84,9 @@ int softirq_ask(struct softirq_kernel *ret, struct btf **ret_btf, struct err *e)
 		.queues = softirq_traces(btf, "qdisc_enqueue"),
 		.ebpf_cgroup2 = cpu_is_v2(),
 	};
+	ret->sk_traces = softirq_traces(btf, "sk_data_ready") && softirq_traces(btf, "tcp_probe");
 	/* A socket knows its cgroup of v2 only. Ref: kernel/cgroup/cgroup.c cgroup_sk_alloc */
-	ret->sk_events = ret->ebpf_cgroup2 && softirq_traces(btf, "sk_data_ready") &&
-			 softirq_traces(btf, "tcp_probe");
+	ret->sk_events = ret->sk_traces && ret->ebpf_cgroup2;
 	*ret_btf = btf;
 	return 0;
 }
