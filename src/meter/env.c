@@ -135,6 +135,11 @@ static void read_irq_time(struct env *x)
 	str_set(x->irq_time_accounting, set < 0 ? UNKNOWN : set ? "on" : "off");
 }
 
+bool env_counts_ticks(const struct env *x)
+{
+	return strcmp(x->irq_time_accounting, "on") != 0;
+}
+
 static void read_sysctls(struct env *x, int netns_fd)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;

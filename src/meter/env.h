@@ -35,3 +35,9 @@ extern const struct field env_fields[];
  * @netns_fd: namespace whose TCP settings are recorded; -1: the caller's own
  */
 void env_read(struct env *ret, int netns_fd);
+
+/*
+ * Is CPU time split into user, system and softirq by what a timer tick meets?
+ * Ref: kernel/sched/cputime.c account_process_tick, irqtime_account_process_tick.
+ */
+bool env_counts_ticks(const struct env *x);

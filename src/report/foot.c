@@ -109,19 +109,38 @@ static void foot_ends(const struct run *run, FILE *out)
 			out);
 }
 
-/* What these numbers are of, if there are any. */
-static void foot_softirq(const struct run *run, FILE *out)
+/* Is one of the owners, or the processes' time, not told in this trial? */
+static bool has_unknown(const struct trial *t)
 {
+	const struct softirq_reading *x = &t->near.readings.softirq;
+
+	return t->near.readings.valid[METER_SOFTIRQ] &&
+	       !(x->near_known && x->far_known && x->context_known);
+}
+
+void report_foot_softirq(const struct run *run, FILE *out)
+{
+	const struct trial *metered = NULL;
+	bool unknown = false;
+
 	for (uint32_t i = 0; i < run->n_trials; i++) {
-		if (!run->trial[i].metered)
-			continue;
-		fprintf(out,
-			"  softirq: network softirqs by whom they worked for, %s; process is the "
-			"load's threads without them\n",
-			run->trial[i].extra ? "from one more trial of each cell"
-					    : "metered in every trial, which costs CPU");
-		return;
+		if (run->trial[i].metered && !metered)
+			metered = &run->trial[i];
+		unknown = unknown || has_unknown(&run->trial[i]);
 	}
+	if (!metered)
+		return;
+	fprintf(out,
+		"  softirq: exact time of network softirqs by whom it was for, %s; near and far "
+		"have the host's work on packets that reach them, host has all other packets, "
+		"overhead is nobody's; process is the load's threads without softirqs\n",
+		metered->extra ? "from one more trial of each cell"
+			       : "metered in every trial, which costs CPU");
+	if (unknown)
+		fputs("  softirq: what is not there can't be told: an end with nothing of its own "
+		      "on this machine is in the host's or the other end's, process takes cgroups "
+		      "of both ends\n",
+			out);
 }
 
 void report_foot(const struct run *run, FILE *out)
@@ -137,7 +156,7 @@ void report_foot(const struct run *run, FILE *out)
 			"  this machine was busy: %.2f CPUs before the first trial; they are in "
 			"every CPU figure\n",
 			run->background_cpus);
-	foot_softirq(run, out);
+	report_foot_softirq(run, out);
 	foot_stops(run, out);
 	foot_notes(run, out);
 	foot_failures(run, out);

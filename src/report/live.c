@@ -141,8 +141,11 @@ int live_end(const struct run *run, FILE *out)
 		fputs("  both ends are on this machine: they share its CPUs, and no wire is "
 		      "between them\n",
 			out);
-	fputs("  CPU is the whole machine's busy time: softirq and all else that runs included\n",
-		out);
+	fprintf(out,
+		"  CPU is the whole machine's busy time: softirq and all else that runs "
+		"included%s\n",
+		env_counts_ticks(&run->env) ? "; how it splits is sampled at timer ticks" : "");
+	report_foot_softirq(run, out);
 	for (uint32_t i = 0; i < run->n_limits; i++)
 		fprintf(out, "  %s\n", run->limit[i]);
 	return report_flush(out);

@@ -17,6 +17,9 @@ void report_block(const struct run *run, uint32_t load, FILE *out);
 /* Notes at the end of report_text(). */
 void report_foot(const struct run *run, FILE *out);
 
+/* Of them: what the numbers of meter softirq are, if there are any. */
+void report_foot_softirq(const struct run *run, FILE *out);
+
 /* What the numbers say is wrong, with a heading; nothing when nothing is. */
 void report_findings(const struct run *run, FILE *out);
 

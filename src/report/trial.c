@@ -129,9 +129,10 @@ static void cpu_line(const char *end, const struct end_report *x, const struct e
 	if (other)
 		threads += (double)other->readings.proc.threads_ns / 1e9 / span_s(other);
 	fprintf(out,
-		"  CPU %-9s %.2f of %u busy: user %.2f, system %.2f, softirq %.2f; the load's "
+		"  CPU %-9s %.2f of %u busy%s user %.2f, system %.2f, softirq %.2f; the load's "
 		"threads %.2f\n",
-		end, (double)c->busy_ns / s, env->n_cpus, (double)c->user_ns / s,
+		end, (double)c->busy_ns / s, env->n_cpus,
+		env_counts_ticks(env) ? ", by ticks" : ":", (double)c->user_ns / s,
 		(double)c->system_ns / s, (double)c->softirq_ns / s, threads);
 }
 
