@@ -342,20 +342,25 @@ static double softirq_ns_per_s(const struct trial *t, enum softirq_of of)
 		return near->far_known ? softirq_of(&t->near, of) : NAN;
 	if (at_far)
 		return softirq_of(&t->near, of) + softirq_of(&t->far, of);
-	return t->same_machine ? softirq_of(&t->near, of) : NAN;
+	return t->same_machine || t->far_guest ? softirq_of(&t->near, of) : NAN;
 }
 
-/* The load's threads without softirqs that ran in their time. */
+/*
+ * The load's threads without softirqs that ran in their time. The ends' span lies within the
+ * meter's: where a busy machine gave the threads so little in theirs that nothing is left, it can't
+ * be told.
+ */
 static double process_ns_per_s(const struct trial *t)
 {
 	const struct softirq_reading *x = &t->near.readings.softirq;
-	double inside;
+	double inside, ns;
 
 	if (!t->near.readings.valid[METER_SOFTIRQ] || !t->same_machine || !x->context_known)
 		return NAN;
 	inside = (double)(x->of[SOFTIRQ_OF_NEAR].context_ns + x->of[SOFTIRQ_OF_FAR].context_ns) *
 		 1e9 / (double)x->span_ns;
-	return threads_cpus(t) * 1e9 - (x->irq_time ? 0 : inside);
+	ns = threads_cpus(t) * 1e9 - (x->irq_time ? 0 : inside);
+	return ns < 0 ? NAN : ns;
 }
 
 /* Functions of each unit, for the rows below. */

@@ -167,6 +167,10 @@ static void what_no_meter_saw_is_no_number(void **state)
 	(void)state;
 	t.near.readings.softirq.context_known = false;
 	check_parts(&t, (const double[]){100, 1700, 300, 50, NAN});
+	/* More softirqs in the threads' time than they had: not in the same span. */
+	t.near.readings.softirq.context_known = true;
+	t.near.readings.softirq.of[SOFTIRQ_OF_NEAR].context_ns = 400000000;
+	check_parts(&t, (const double[]){100, 1700, 300, 50, NAN});
 	/* Another machine without the meter: near's part only. */
 	t.same_machine = false;
 	t.near.readings.softirq.far_known = false;
