@@ -326,7 +326,10 @@ static double softirq_of(const struct end_report *end, enum softirq_of of)
 	       (double)x->span_ns;
 }
 
-/* An end's is where its namespace is; host and overhead are of all machines, or not measured. */
+/*
+ * An end's is where its namespace is; host and overhead are of all machines, or not measured. What
+ * a guest does in softirqs of its own is time of its CPUs, no softirq of this machine.
+ */
 static double softirq_ns_per_s(const struct trial *t, enum softirq_of of)
 {
 	const struct softirq_reading *near = &t->near.readings.softirq;

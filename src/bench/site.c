@@ -445,9 +445,13 @@ static int measure(struct site *s, const struct load_spec *load, const struct be
 /* In the hierarchy that the CPU controller is in, of v1 or v2. 0: it has none there. */
 static uint64_t cgroup_id_of(const struct site *s, bool far)
 {
+	const struct path_end *end = s->path ? (far ? &s->path->far : &s->path->near) : NULL;
 	const struct cgroup *cg = &s->cgroup[far];
 	const char *dir = s->has_cgroup[far] ? cgroup_with(cg, "cpu.shares") : NULL;
 	struct stat st;
+
+	if (end && *end->proc)
+		return cgroup_cpu_id(end->proc);
 
 	if (!dir && s->has_cgroup[far])
 		dir = cgroup_with(cg, "cgroup.controllers");
@@ -471,6 +475,7 @@ static void find_ends(struct site *s)
 	if (p) {
 		s->ends.near.netns_fd = p->near.guest ? -1 : p->near.netns_fd;
 		s->ends.near.container = pods || s->remote;
+		s->ends.near.outer = p->near.outer;
 		s->ends.hop_fd = p->hop_fd;
 		s->ends.n_hops = p->n_hops;
 	} else {
@@ -479,6 +484,7 @@ static void find_ends(struct site *s)
 	if (p && !s->remote) {
 		s->ends.far.netns_fd = p->far.guest ? -1 : p->far.netns_fd;
 		s->ends.far.container = true;
+		s->ends.far.outer = p->far.outer;
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "sys/rtpeer.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <sys/stat.h>
 
 #define OWNER_NEAR SOFTIRQ_FIRST
@@ -38,6 +39,7 @@ struct softirq_state {
 	struct softirq *soft;
 	/* Who owns what was told of these, and what has to be taken back. */
 	bool told;
+	bool known[2];                   /* near, far */
 	const struct softirq_ends *ends; /* only compared */
 	uint32_t number;
 	uint32_t netns[2]; /* 0: none */
@@ -71,8 +73,9 @@ static const struct field softirq_fields[] = {
 	FIELD_BOOL(struct softirq_reading, irq_time,
 		"the kernel keeps softirqs out of processes' CPU time (IRQ_TIME_ACCOUNTING)"),
 	FIELD_BOOL(struct softirq_reading, near_known,
-		"near has a namespace on this machine; else what it had is in the host's"),
-	FIELD_BOOL(struct softirq_reading, far_known, "the same of far"),
+		"near has a namespace or a tap on this machine; else what it had is in the host's"),
+	FIELD_BOOL(struct softirq_reading, far_known,
+		"the same of far; false also where it shares near's namespace and is in near's"),
 	FIELD_BOOL(struct softirq_reading, context_known,
 		"the ends' processes are told by their cgroups; else context_ns is 0"),
 	FIELD_U64(struct softirq_reading, total_rx_ns, "ns",
@@ -180,13 +183,30 @@ static int tell_here(struct softirq_state *s, const struct softirq_ends *ends, s
 	return r < 0 ? r : tell_halves(s, rt, &ends->far, here, OWNER_FAR, e);
 }
 
-static int tell_hop(struct softirq_state *s, const struct softirq_ends *ends, int netns_fd,
+/* In the calling thread's namespace. */
+static int tell_outer(struct softirq_state *s, const struct softirq_end *end, uint32_t owner,
+	struct err *e)
+{
+	struct softirq_dev dev = {.ifindex = end->outer ? if_nametoindex(end->outer) : 0};
+	int r = dev.ifindex ? ns_net_own(&dev.netns, e) : 0;
+
+	if (r < 0 || !dev.ifindex)
+		return r;
+	s->known[owner - OWNER_NEAR] = true;
+	return tell_dev(s, &dev, owner, e);
+}
+
+static int tell_hop(struct softirq_state *s, const struct softirq_ends *ends, uint32_t i,
 	struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
-	int r = ns_scope_enter(&scope, netns_fd, e);
+	int r = ns_scope_enter(&scope, ends->hop_fd[i], e);
 
-	return r < 0 ? r : tell_here(s, ends, e);
+	if (r == 0)
+		r = tell_here(s, ends, e);
+	if (r == 0 && i == 0)
+		r = tell_outer(s, &ends->near, OWNER_NEAR, e);
+	return r < 0 || i > 0 ? r : tell_outer(s, &ends->far, OWNER_FAR, e);
 }
 
 static int tell_end(struct softirq_state *s, const struct softirq_end *end, uint32_t owner,
@@ -196,13 +216,14 @@ static int tell_end(struct softirq_state *s, const struct softirq_end *end, uint
 	int r = netns ? softirq_set_netns(s->soft, netns, owner, e) : 0;
 
 	s->netns[i] = netns;
+	s->known[i] = netns != 0;
 	if (r == 0 && end->cgroup_id)
 		r = softirq_set_cgroup(s->soft, end->cgroup_id, owner, e);
 	s->cgroup[i] = end->cgroup_id;
 	return r;
 }
 
-/* An agent knows of no other end: all here is far's. */
+/* An agent knows of no other end: all here is far's. What both share is near's, told last. */
 static int tell_all(struct softirq_state *s, const struct softirq_ends *ends, struct err *e)
 {
 	static const struct softirq_end here = {.netns_fd = SOFTIRQ_HERE};
@@ -211,8 +232,10 @@ static int tell_all(struct softirq_state *s, const struct softirq_ends *ends, st
 	if (r < 0 || !ends)
 		return r;
 	r = tell_end(s, &ends->near, OWNER_NEAR, e);
+	if (s->netns[1] == s->netns[0])
+		s->known[1] = false;
 	for (uint32_t i = 0; r == 0 && i < ends->n_hops; i++)
-		r = tell_hop(s, ends, ends->hop_fd[i], e);
+		r = tell_hop(s, ends, i, e);
 	return r < 0 ? r : tell_here(s, ends, e);
 }
 
@@ -294,7 +317,7 @@ static int softirq_meter_probe(struct err *e)
 
 static int softirq_meter_open(void *state, struct err *e)
 {
-	const struct softirq_cfg cfg = {.n_owners = OWNER_FAR + 1};
+	const struct softirq_cfg cfg = {.n_owners = OWNER_FAR + 1, .sockets = true};
 	struct softirq_state *s = state;
 	int r = softirq_open(&s->soft, &cfg, e);
 
@@ -337,8 +360,8 @@ static int softirq_meter_end(void *state, const struct meter_scope *scope, void 
 	}
 	x->span_ns = clock_now_ns() - s->begin_ns;
 	x->irq_time = softirq_kernel(s->soft)->irq_time;
-	x->near_known = s->netns[0] != 0;
-	x->far_known = s->netns[1] != 0;
+	x->near_known = s->known[0];
+	x->far_known = s->known[1];
 	x->context_known = s->cgroup[0] && s->cgroup[1];
 	return 0;
 }

@@ -26,7 +26,7 @@ struct softirq_share {
 struct softirq_reading {
 	uint64_t span_ns;
 	bool irq_time; /* the kernel keeps softirqs out of processes' CPU time by itself */
-	bool near_known, far_known; /* the end has a namespace here, so that it can be told */
+	bool near_known, far_known; /* something here is the end's alone: a namespace, a tap */
 	bool context_known;         /* context_ns is that of both ends */
 	uint64_t total_rx_ns, total_tx_ns; /* of all CPUs, whoever they were for */
 	uint32_t n_cpus;                   /* possible ones */
@@ -39,6 +39,7 @@ struct softirq_reading {
 struct softirq_end {
 	int netns_fd;       /* SOFTIRQ_HERE: the caller's own; -1: no namespace of this kernel */
 	bool container;     /* the other halves of its pairs, outside, are its as well */
+	const char *outer;  /* so is this device in hop_fd[0], a tap; NULL or "": there is none */
 	uint64_t cgroup_id; /* of its processes, in the CPU controller's hierarchy; 0: unknown */
 };
 

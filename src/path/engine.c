@@ -72,6 +72,7 @@ void engine_at_end(struct path_end *end, struct engine_container *c)
 	end->container = true;
 	end->attach = attach;
 	end->host = c;
+	str_set(end->proc, c->proc);
 }
 
 void engine_add(struct engine_words *w, const char *const *list)

@@ -148,6 +148,8 @@ struct path_end {
 	char addr[46];  /* where the other end reaches this one (behind NAT: the host) */
 	uint16_t port;  /* first of PATH_N_PORTS ports reachable there */
 	char dev[16];   /* its device on the path */
+	char outer[16]; /* what leads to it in the first hop, if that is no pair's half: a tap */
+	char proc[64];  /* directory in /proc of the container where tare can't fork; "": none */
 
 	/*
 	 * Connects to a new agent at an end where tare can't fork one (a guest, an engine's

@@ -5,6 +5,7 @@
  * that are still to be done are passed on with a frame (IFF_VNET_HDR), as QEMU and passt do.
  */
 #include "base/mem.h"
+#include "base/str.h"
 #include "path/bridge.h"
 #include "path/forward.h"
 #include "path/table.h"
@@ -75,6 +76,9 @@ static int tap_build(struct path *p, struct err *e)
 	if (r < 0)
 		return r;
 	lab_ends(p, lab->addrs->bridged_addr);
+	str_set(p->far.outer, lab_outer[0]);
+	if (lab->n_pods > 1)
+		str_set(p->near.outer, lab_outer[1]);
 	path_note(p, "a process of the host copies every frame, one for each container: its CPU "
 		     "time is in the machine's, not in that of either end's threads");
 	return 0;

@@ -225,6 +225,11 @@ static int boot(struct vm_guest *g, const char *kernel, struct err *e)
 	return boot_emulated(g, kernel, e);
 }
 
+static void tap_name(const struct vm_guest *g, uint32_t i, char *ret, size_t size)
+{
+	snprintf(ret, size, "tap%u", g->index + i);
+}
+
 /* Device tap<k> of the host, a port of @bridge, is the other side of NIC @i. */
 static int add_tap(struct vm_guest *g, struct lab *lab, uint32_t i, const char *bridge,
 	struct err *e)
@@ -232,7 +237,7 @@ static int add_tap(struct vm_guest *g, struct lab *lab, uint32_t i, const char *
 	char name[16];
 	int r;
 
-	snprintf(name, sizeof(name), "tap%u", g->index + i);
+	tap_name(g, i, name, sizeof(name));
 	r = tap_open(g->netns_fd, name, g->model->virtio, g->cfg->queues, g->tap_fd[i], e);
 	if (r == 0)
 		r = rt_set_mtu(lab->host, name, g->cfg->mtu, e);
@@ -469,4 +474,6 @@ void vm_guest_end(struct vm_guest *g, struct path_end *end)
 	end->guest = true;
 	end->host = g;
 	end->attach = attach;
+	if (!g->vhost_user)
+		tap_name(g, 0, end->outer, sizeof(end->outer));
 }

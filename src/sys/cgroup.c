@@ -119,12 +119,13 @@ const char *cgroup_with(const struct cgroup *cg, const char *file)
 	return NULL;
 }
 
-/* Directory of the caller's own cgroup in hierarchy @name. */
-static bool own_dir(const char *name, char *ret, size_t size)
+/* Directory in hierarchy @name of the cgroup of a process, whose directory in /proc is @proc. */
+static bool dir_of(const char *proc, const char *name, char *ret, size_t size)
 {
 	char text[8192], path[PATH_MAX / 2], where[PATH_MAX / 2];
 
-	if (file_read("/proc/self/cgroup", text, sizeof(text), NULL) < 0)
+	snprintf(path, sizeof(path), "%s/cgroup", proc);
+	if (file_read(path, text, sizeof(text), NULL) < 0)
 		return false;
 	if (!cgroup_path_of(text, name, path, sizeof(path)) ||
 		!cgroup_mount_point(name, where, sizeof(where)))
@@ -132,6 +133,30 @@ static bool own_dir(const char *name, char *ret, size_t size)
 	ret[0] = '\0';
 	str_addf(ret, size, "%s%s", where, strcmp(path, "/") == 0 ? "" : path);
 	return true;
+}
+
+/* Of the caller's own cgroup. */
+static bool own_dir(const char *name, char *ret, size_t size)
+{
+	return dir_of("/proc/self", name, ret, size);
+}
+
+static uint64_t cpu_inode(const char *proc)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+
+	return (dir_of(proc, "cpu", dir, sizeof(dir)) || dir_of(proc, "", dir, sizeof(dir))) &&
+			       stat(dir, &st) == 0
+		       ? st.st_ino
+		       : 0;
+}
+
+uint64_t cgroup_cpu_id(const char *proc)
+{
+	uint64_t id = cpu_inode(proc);
+
+	return id == cpu_inode("/proc/self") ? 0 : id;
 }
 
 /* Inode number of the caller's pid namespace. */

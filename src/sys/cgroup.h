@@ -75,6 +75,12 @@ void cgroup_limits(char *ret, size_t size);
 bool cgroup_mount_point(const char *hierarchy, char *ret, size_t size);
 /* The one that has CPU time and quotas: v1's cpu, else v2. Return: false: neither is mounted. */
 bool cgroup_cpu_root(char *ret, size_t size);
+/*
+ * The id of the cgroup that another process is in, in the hierarchy that has the CPU controller.
+ * @proc: its directory in /proc
+ * Return: 0: the caller is in it as well, or it can't be found out.
+ */
+uint64_t cgroup_cpu_id(const char *proc);
 /* The path there in the text of /proc/PID/cgroup. Return: false: it has no such line. */
 bool cgroup_path_of(const char *text, const char *hierarchy, char *ret, size_t size);
 

@@ -94,9 +94,12 @@ def measures():
                *tap.QUICK])
     status, out, err = finish(p)
     assert status == 0, err
-    paths = tap.strict_json(out)["paths"]
+    run = tap.strict_json(out)
+    paths = run["paths"]
     assert [(x["name"], x["status"]) for x in paths] == [
         ("native", "ok"), ("podman:bridge", "ok"), ("podman:host", "ok")], paths
+    for x in [t["near"]["meters"]["softirq"] for t in run["trials"] if t["metered"] and t["status"] == "ok"]:
+        assert x["far_known"] and x["far_rx_ns"] > 0 and x["context_known"], x  # by the engine's cgroup
     nothing_left(p.pid, before)
 
 

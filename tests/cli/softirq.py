@@ -4,10 +4,12 @@
 usage: softirq.py TARE SOURCE_ROOT
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,10 @@ SHORT = ["--time", "50ms", "--warmup", "10ms", "--repeat-min", "2", "--repeat-ma
 PATHS = ["native", "veth", "bridge", "nat"]
 OWNERS = ["near", "far", "host", "overhead"]
 N_PLAIN = 2 * len(PATHS)
+# Of these no pair of devices says whose a packet is: a device of the wire's, taps, redirection past the host's stack.
+TOLD = ["macvlan", "tap", "ebpf-tc"]
 MAX_TRIES = 10
+DEADLINE_S = 30
 
 
 def measured(*words, prefix=(), cwd=None):
@@ -46,6 +51,29 @@ def has_programs(pid):
     except FileNotFoundError:  # one was closed, or the process ended, meanwhile
         return False
     return "anon_inode:bpf_link" in fds
+
+
+def wait_until(what, *args):
+    deadline = time.monotonic() + DEADLINE_S
+    while not what(*args):
+        assert time.monotonic() < deadline, (what.__name__, args)
+        time.sleep(0.01)
+
+
+def program_ids(pid):
+    """Numbers of the BPF programs that the process has."""
+    ids = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            ids |= set(re.findall(r"^prog_id:\s*(\d+)", pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text(), re.M))
+        except FileNotFoundError:
+            pass
+    return ids
+
+
+def are_gone(ids):
+    shown = subprocess.run(["bpftool", "prog", "show"], capture_output=True, text=True, check=True).stdout
+    return not ids & set(re.findall(r"^(\d+):", shown, re.M))
 
 
 def watch(words):
@@ -99,11 +127,10 @@ def one_more(run):
         assert max(n.values()) == 2, n
 
 
-def add_up(run):
-    for t in run["trials"]:
-        if not t["metered"]:
-            continue
-        x = t["near"]["meters"]["softirq"]
+def readings(run):
+    """(trial, reading) of each trial with the meter; owners add up in all of them."""
+    found = [(t, t["near"]["meters"]["softirq"]) for t in run["trials"] if t["metered"] and t["status"] == "ok"]
+    for t, x in found:
         for way in ("rx", "tx"):
             total, owners = x[f"total_{way}_ns"], sum(x[f"{who}_{way}_ns"] for who in OWNERS)
             assert abs(owners - total) <= 0.01 * total, (t["path"], way, owners, total)
@@ -111,10 +138,54 @@ def add_up(run):
         for who in OWNERS:
             assert len(x[f"{who}_cpu_ns"]) == len(x["near_cpu_ns"])
             assert sum(x[f"{who}_cpu_ns"]) == x[f"{who}_rx_ns"] + x[f"{who}_tx_ns"], who
+    return found
+
+
+def add_up(run):
+    for t, x in readings(run):
         assert x["near_known"] and x["far_known"]
         assert x["far_rx_ns"] > 0 and x["far_rx_pkts"] > 0 and x["near_tx_pkts"] > 0, (t["path"], x)
         # What crosses a host is counted at its devices; a bare machine is an end itself.
         assert x["host_rx_pkts"] > 0 or t["path"] in ("native", "veth"), (t["path"], x)
+
+
+def told_otherwise():
+    """By the socket, or by a tap, far has what was done for it; in a namespace with near it can't be told."""
+    words = ["compare", "--path", ",".join([*TOLD, "c2c"]), "--load", "udp:dir=tx", *SHORT]
+    run = strict_json(measured(TARE, *words, "--quiet", "--json"))
+    skipped = {p["name"]: p["reason"] for p in run["paths"] if p["status"] == "skipped"}
+    found = {t["path"]: x for t, x in readings(run)}
+    for path in [p for p in TOLD if p not in skipped]:
+        x = found[path]
+        assert x["far_known"] and x["far_rx_ns"] > 0, (path, x)
+    cell = next(c for c in run["cells"] if c["path"] == "c2c")
+    metrics = {m["metric"] for m in cell["metrics"]}
+    assert found["c2c"]["near_rx_ns"] > 0 and not found["c2c"]["far_known"], found["c2c"]
+    assert "softirq_near_ns_per_packet" in metrics and "softirq_far_ns_per_packet" not in metrics, metrics
+    for path, reason in skipped.items():
+        print(f"# not by {path}: {reason}")
+
+
+def two_at_once():
+    """Each has its own accounts: packets of the other's lab are its host's."""
+    words = [TARE, "run", "--path", "veth", "--load", "udp:dir=tx", *SHORT, "--softirq", "all", "--quiet", "--json"]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = [strict_json(f.result()) for f in [pool.submit(measured, *words) for _ in range(2)]]
+    for run in runs:
+        found = readings(run)
+        assert found and all(x["far_rx_pkts"] > 0 for _, x in found), found
+
+
+def interrupted(number):
+    """Ctrl-C in the middle of a metered trial, or a kill, leaves no program."""
+    words = [TARE, "run", "--path", "veth", "--load", "stream", "--time", "10s", "--softirq", "all", "--quiet"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(has_programs, process.pid)
+        ids = program_ids(process.pid)
+        assert ids and not are_gone(ids), ids
+        process.send_signal(number)
+        process.wait(timeout=DEADLINE_S)
+    wait_until(are_gone, ids)
 
 
 def every_trial():
@@ -149,6 +220,9 @@ def against_a_server():
     # The histogram has the plain trial's transactions only, which the rate is made from.
     assert cell["latency"]["count"] == round(mean["transactions_per_s"] * run["trials"][0]["span_ns"] / 1e9)
     assert sum("  softirq       ns per transaction: near " in line for line in text.splitlines()) == 1, text
+    assert "softirq: what is not there can't be told: " in text, text
+    ticks = run["environment"]["irq_time_accounting"] != "on"
+    assert (" busy, by ticks user " in text) == ticks == ("sampled at timer ticks" in text), text
 
 
 def not_root():
@@ -187,6 +261,13 @@ def main():
     tap.check("owners add up to the total, CPUs to the owners; far has a part", add_up, run)
     tap.check("--softirq all: every trial", every_trial)
     tap.check("a load against a server", against_a_server)
+    tap.check("far is told by its sockets and taps, not where near is", told_otherwise)
+    tap.check("two at once", two_at_once)
+    if shutil.which("bpftool"):
+        for number in (signal.SIGINT, signal.SIGKILL):
+            tap.check(f"{number.name} leaves no program", interrupted, number)
+    else:
+        tap.skip("programs that are left", "there is no bpftool")
     tap.done()
 
 

@@ -57,13 +57,15 @@ def carry_traffic():
 
 
 def other_ways():
-    """A container in the guest, IPv6, two queues, no offloads, UDP; the CPU time is the machine's."""
+    """A container in the guest, IPv6, two queues, no offloads, UDP; the CPU time is the machine's, as are softirqs."""
     done, _ = run("run", "--path", "vm-virtio-pod:vcpus=2,queues=2,offloads=off", "-6", "--load", "rr:proto=udp",
                   "--json", *TCG)
     assert done.returncode == 0, said(done)
     doc = strict_json(done.stdout)
     trials = [t for t in doc["trials"] if t["path"].startswith("vm-")]
     assert all(t["status"] == "ok" and t["watch"]["cpu"] for t in trials), trials
+    for x in [t["near"]["meters"]["softirq"] for t in trials if t["metered"]]:
+        assert x["far_known"] and x["far_rx_ns"] > 0 and x["far_tx_pkts"] > 0, x  # by the guest's tap
 
 
 def both_ends_guests():

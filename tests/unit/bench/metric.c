@@ -171,9 +171,14 @@ static void what_no_meter_saw_is_no_number(void **state)
 	t.near.readings.softirq.context_known = true;
 	t.near.readings.softirq.of[SOFTIRQ_OF_NEAR].context_ns = 400000000;
 	check_parts(&t, (const double[]){100, 1700, 300, 50, NAN});
-	/* Another machine without the meter: near's part only. */
+	/* A guest of this machine, known by its tap or not: all softirqs here are told. */
 	t.same_machine = false;
+	t.far_guest = true;
+	check_parts(&t, (const double[]){100, 1700, 300, 50, NAN});
 	t.near.readings.softirq.far_known = false;
+	check_parts(&t, (const double[]){100, NAN, 300, 50, NAN});
+	/* Another machine without the meter: near's part only. */
+	t.far_guest = false;
 	check_parts(&t, (const double[]){100, NAN, NAN, NAN, NAN});
 	/* And with it: far is its own, host and overhead are both machines'. */
 	t.far.readings.valid[METER_SOFTIRQ] = true;
