@@ -467,6 +467,18 @@ static __always_inline void packet_of(struct softirq_slice *s, __u32 owner, __u6
 	s->dev = 0;
 }
 
+/*
+ * Whose packets one at a device of @owner's adds to. At the host's half of a pair it is the one
+ * that the other half counts, and what comes out of the one goes into the other. NULL: nobody's.
+ */
+static __always_inline struct softirq_account *counted_at(const struct softirq_slice *s,
+	__u32 owner)
+{
+	if (owner >= SOFTIRQ_FIRST && !(owner & SLICE_INSIDE))
+		return NULL;
+	return slice_account(s, owner & ~SLICE_INSIDE);
+}
+
 SEC("tp_btf/netif_receive_skb")
 int packet_in(__u64 *ctx)
 {
@@ -479,7 +491,7 @@ int packet_in(__u64 *ctx)
 	if (!s)
 		return 0;
 	owner = owner_of_dev(s, dev);
-	a = slice_account(s, owner & ~SLICE_INSIDE);
+	a = counted_at(s, owner);
 	if (a)
 		a->rx_pkts++;
 	if (s->mode == SLICE_OTHER || !is_open(s))
@@ -546,10 +558,11 @@ int packet_out(__u64 *ctx)
 	if (!s)
 		return 0;
 	head = head_of(s, skb);
-	who = owner_of_dev(s, dev) & ~SLICE_INSIDE;
-	a = slice_account(s, who);
+	who = owner_of_dev(s, dev);
+	a = counted_at(s, who);
 	if (a)
 		a->tx_pkts++;
+	who &= ~SLICE_INSIDE;
 	if (who == SOFTIRQ_HOST)
 		who = dequeue(head);
 	if (s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s)))

@@ -28,8 +28,8 @@ struct softirq_account {
 	__u64 ksoft_ns;  /* of rx_ns + tx_ns: in ksoftirqd */
 	__u64 own_ns;    /* of rx_ns + tx_ns + other_ns: in a context of its own processes */
 	__u64 gained_ns; /* others' time of these in a context of its processes: what they owe it */
-	__u64 rx_pkts;   /* packets that a device handed to a stack, at each of its devices */
-	__u64 tx_pkts;   /* packets handed to a device, at each of its devices */
+	__u64 rx_pkts;   /* packets that devices of its namespace handed to a stack */
+	__u64 tx_pkts;   /* packets handed to these devices */
 	__u64 drop_pkts; /* by its budget */
 	__u64 irqs;      /* softirqs raised from an interrupt whose first packet was its */
 	__u64 irqs_own;  /* of these: in a context of its own processes */

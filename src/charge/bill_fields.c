@@ -26,8 +26,8 @@
 			"part of rx_ns, tx_ns and other_ns in a context of its own processes"),    \
 		COUNTER_(strct, path, gained_ns, "ns",                                             \
 			"others' softirqs in a context of its processes: what they owe it"),       \
-		COUNTER_(strct, path, rx_pkts, "packets", "received, at each of its devices"),     \
-		COUNTER_(strct, path, tx_pkts, "packets", "sent, at each of its devices"),         \
+		COUNTER_(strct, path, rx_pkts, "packets", "received, at its namespace's devices"), \
+		COUNTER_(strct, path, tx_pkts, "packets", "sent, at its namespace's devices"),     \
 		COUNTER_(strct, path, drop_pkts, "packets", "dropped by its budget"),              \
 		COUNTER_(strct, path, irqs, "softirqs",                                            \
 			"raised by an interrupt, with its packet as the first"),                   \

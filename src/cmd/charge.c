@@ -201,7 +201,7 @@ const struct command command_charge = {
 		"gained: softirqs for others in its processes' contexts, in its proc, too. "
 		"ksoft: part of rx and tx in ksoftirqd. total: proc - gained + rx + tx + "
 		"other - own: what it costs the machine. pkts/s, ns/pkt: packets received "
-		"and sent at each of its devices, and rx and tx by these.\n"
+		"and sent at each device in its namespace, and rx and tx by these.\n"
 		"\n"
 		"host: its own packets, and packets that went to no container. overhead: "
 		"softirqs without a packet. Neither is spread. The sum is of all rows; under "

@@ -34,7 +34,7 @@ const struct metric_family metric_families[] = {
 		"others, and all softirqs for it.",
 		METRIC_TOTAL),
 	OF(METRIC_OF_CONTAINER, "tare_container_packets", "packets", METRIC_COUNTER,
-		"Packets from and to devices, at each device of the container.", 2,
+		"Packets received and sent, at each device in the container's namespace.", 2,
 		{"direction=\"rx\"", METRIC_RX_PKTS}, {"direction=\"tx\"", METRIC_TX_PKTS}),
 	CONTAINER_COUNTER("dropped_packets", "packets",
 		"Packets dropped because the container was over its budget.", METRIC_DROP_PKTS),

@@ -235,6 +235,7 @@ def who_receives(schema, pods):
         row = row_of(total, pod)
         # Address resolution adds a few.
         assert n <= row["rx_pkts"] <= n + 50, row
+        assert row["tx_pkts"] <= 50, row  # what the host's half sends is what it received
         assert row["kind"] == "netns" and row["softirq_ns"] > 0, row
         for key in ("rx_ns", "tx_ns", "other_ns", "gained_ns", "rx_pkts", "tx_pkts"):
             assert row[key] >= sum(row_of(b, pod)[key] for b in s.lines[:-1]), key
