@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "cmd/charge_live.h"
 #include "report/progress.h"
+#include "sys/term.h"
 
 #include <unistd.h>
 
@@ -44,8 +45,11 @@ static void text_begin(struct live *l)
 
 static void print_table(const struct live *l, const struct bill *b)
 {
+	struct charge_view view = l->view;
+
+	view.columns = term_columns(STDOUT_FILENO);
 	report_charge_head(b, l->begin_ns, l->run.duration_ns, stdout);
-	report_charge_table(b, &l->view, stdout);
+	report_charge_table(b, &view, stdout);
 	fflush(stdout);
 }
 

@@ -37,8 +37,8 @@ void screen_close(struct screen *s)
 	free(s);
 }
 
-/* Two heads, host, overhead, sum, what is left out, what is checked, the keys. */
-#define LINES_BESIDE 8
+/* Two heads, host, overhead, sum, columns and rows that are left out, what is checked, the keys. */
+#define LINES_BESIDE 9
 
 /* As many containers as there is room for, so that the sum is seen. */
 static struct charge_view fitting_view(const struct live *l)
@@ -52,6 +52,7 @@ static struct charge_view fitting_view(const struct live *l)
 	if (v.per_cpu)
 		room = MAX(room / (1 + b->n_cpus), 1U);
 	v.top = v.top ? MIN(v.top, room) : room;
+	v.columns = top_columns(l->screen->top);
 	return v;
 }
 
@@ -82,8 +83,7 @@ static void draw(const struct live *l)
 	print_bill(l, out);
 	fclose(out);
 	top_show(l->screen->top, text, 2,
-		" q quit  t total  n softirq  p packets  l gained  a name  1 CPUs  + - interval  "
-		"space pause ");
+		"q quit  by: t total n softirq p packets l gained a name  1 CPUs  +- time  space");
 }
 
 void screen_begin(struct live *l)

@@ -24,6 +24,7 @@ struct charge_view {
 	uint32_t sort; /* enum charge_sort; names upwards, numbers downwards */
 	uint32_t top;  /* so many containers; 0: all */
 	bool per_cpu;
+	uint32_t columns; /* what does not fit into so many is left out, and said; 0: nothing is */
 };
 
 /* A table, with the sum and what it is checked against under it. */

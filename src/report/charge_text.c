@@ -134,13 +134,56 @@ static void add_numbers(struct grid *g, const struct bill *b, const struct softi
 		grid_add(g, "-");
 }
 
+/* In the order in which rows are filled. */
+enum column {
+	KIND,
+	NAME,
+	WHERE,
+	PROC,
+	RX,
+	TX,
+	OTHER,
+	OWN,
+	GAINED,
+	KSOFT,
+	TOTAL,
+	PKTS,
+	NS,
+	COLUMN_N
+};
+static const char *const head[COLUMN_N] = {
+	[KIND] = "kind",
+	[NAME] = "name",
+	[WHERE] = "where",
+	[PROC] = "proc%",
+	[RX] = "rx%",
+	[TX] = "tx%",
+	[OTHER] = "other%",
+	[OWN] = "own%",
+	[GAINED] = "gained%",
+	[KSOFT] = "ksoft%",
+	[TOTAL] = "total%",
+	[PKTS] = "pkts/s",
+	[NS] = "ns/pkt",
+};
+
 static void add_head(struct grid *g)
 {
-	static const char *const head[] = {"kind", "name", "where", "proc%", "rx%", "tx%", "other%",
-		"own%", "gained%", "ksoft%", "total%", "pkts/s", "ns/pkt"};
-
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
 		grid_add(g, "%s", head[i]);
+}
+
+/* What is left out where there is no room: least missed first. */
+static const uint32_t drop[] = {WHERE, OTHER, KSOFT, OWN, TX, NS, KIND, PKTS, RX, PROC, GAINED};
+
+static void print_left_out(uint32_t n, FILE *out)
+{
+	if (n)
+		fputs("  too narrow for", out);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(out, "%s %s", i ? "," : "", head[drop[i]]);
+	if (n)
+		fputc('\n', out);
 }
 
 static void add_cpus(struct grid *g, const struct bill *b, uint32_t row)
@@ -170,23 +213,28 @@ static void add_row(struct grid *g, const struct bill *b, uint32_t row, bool per
 		add_cpus(g, b, row);
 }
 
-/* Of all rows, shown or not; what is not known of one is not known of the sum. */
+/*
+ * Of all rows, shown or not. What processes had is in the host's where their own row has it not, so
+ * the sum has it.
+ */
 static void add_sum(struct grid *g, const struct bill *b)
 {
 	struct softirq_account sum = {0};
 	double process_ns = 0, total_ns = 0;
+	bool known = false;
 
 	for (uint32_t i = 0; i < b->n_rows; i++) {
 		const struct bill_row *r = &b->row[i];
 
 		account_add(&sum, &r->soft);
-		process_ns += r->process_known ? (double)r->process_ns : NAN;
-		total_ns += r->process_known ? (double)r->total_ns : NAN;
+		known |= r->owner == SOFTIRQ_HOST && r->process_known;
+		process_ns += (double)r->process_ns;
+		total_ns += (double)r->total_ns;
 	}
 	grid_add(g, "sum");
 	grid_add(g, "%u", b->n_rows);
 	grid_add(g, "%s", "");
-	add_numbers(g, b, &sum, process_ns, total_ns);
+	add_numbers(g, b, &sum, known ? process_ns : NAN, known ? total_ns : NAN);
 }
 
 static void print_check(const struct bill *b, FILE *out)
@@ -200,11 +248,11 @@ static void print_check(const struct bill *b, FILE *out)
 	}
 	if (b->to_ns <= b->from_ns)
 		return;
-	fprintf(out, "  CPUs' network softirqs: %.2f %% (rx %.2f, tx %.2f; %.2f while idle)",
+	fprintf(out, "  CPUs' softirqs: %.2f %% (rx %.2f, tx %.2f, idle %.2f)",
 		percent(rx_ns + tx_ns, b), percent(rx_ns, b), percent(tx_ns, b),
 		percent(idle_ns, b));
 	if (isfinite(b->conservation))
-		fprintf(out, "; owners have %.4f of it", b->conservation);
+		fprintf(out, "; rows %.4f of it", b->conservation);
 	if (b->n_left_out)
 		fprintf(out, "; no room for %u containers, whose part is the host's",
 			b->n_left_out);
@@ -213,17 +261,19 @@ static void print_check(const struct bill *b, FILE *out)
 
 void report_charge_table(const struct bill *b, const struct charge_view *v, FILE *out)
 {
-	_cleanup_(grid_freep) struct grid *g = grid_new(13);
+	_cleanup_(grid_freep) struct grid *g = grid_new(COLUMN_N);
 	_cleanup_(freep) uint32_t *order = xcalloc(b->n_rows + 1, sizeof(*order));
-	uint32_t n = charge_order(b, v, order);
+	uint32_t n = charge_order(b, v, order), n_out;
 
-	grid_left(g, 1);
-	grid_left(g, 2);
+	grid_left(g, NAME);
+	grid_left(g, WHERE);
 	add_head(g);
 	for (uint32_t i = 0; i < n; i++)
 		add_row(g, b, order[i], v->per_cpu);
 	add_sum(g, b);
+	n_out = v->columns ? grid_fit(g, v->columns, drop, ARRAY_SIZE(drop)) : 0;
 	grid_print(g, out);
+	print_left_out(n_out, out);
 	if (n < b->n_rows)
 		fprintf(out, "  %u more containers are in the sum\n", b->n_rows - n);
 	print_check(b, out);

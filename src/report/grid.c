@@ -9,6 +9,7 @@
 struct grid {
 	uint32_t n_columns, n_cells;
 	bool *left;  /* [n_columns] */
+	bool *out;   /* [n_columns]; left out */
 	char **cell; /* [n_cells], row by row */
 };
 
@@ -20,6 +21,7 @@ struct grid *grid_new(uint32_t n_columns)
 	g->n_columns = n_columns;
 	g->left = xcalloc(n_columns, sizeof(*g->left));
 	g->left[0] = true;
+	g->out = xcalloc(n_columns, sizeof(*g->out));
 	return g;
 }
 
@@ -31,6 +33,7 @@ void grid_free(struct grid *g)
 		free(g->cell[i]);
 	free(g->cell);
 	free(g->left);
+	free(g->out);
 	free(g);
 }
 
@@ -74,7 +77,7 @@ static int width_of(const struct grid *g, uint32_t column)
 static bool rest_empty(const struct grid *g, uint32_t i)
 {
 	for (; i < g->n_cells; i++) {
-		if (*g->cell[i])
+		if (*g->cell[i] && !g->out[i % g->n_columns])
 			return false;
 		if (i % g->n_columns == g->n_columns - 1)
 			break;
@@ -82,21 +85,48 @@ static bool rest_empty(const struct grid *g, uint32_t i)
 	return true;
 }
 
+#define INDENT 2
+#define GAP    3
+
+/* A row's, with what is before its cells. */
+static int width_of_all(const struct grid *g)
+{
+	int width = INDENT - GAP;
+
+	for (uint32_t i = 0; i < g->n_columns; i++)
+		width += g->out[i] ? 0 : GAP + width_of(g, i);
+	return width;
+}
+
+uint32_t grid_fit(struct grid *g, uint32_t columns, const uint32_t *drop, uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i < n && width_of_all(g) > (int)columns; i++)
+		g->out[drop[i]] = true;
+	return i;
+}
+
 void grid_print(const struct grid *g, FILE *out)
 {
+	bool first = true;
+
 	for (uint32_t i = 0; i < g->n_cells; i++) {
 		uint32_t column = i % g->n_columns;
 		int pad = width_of(g, column) - columns(g->cell[i]);
 		bool last = rest_empty(g, i + 1) || column == g->n_columns - 1;
 
-		if (!rest_empty(g, i)) {
-			fprintf(out, "%*s", column ? 3 : 2, "");
+		if (!g->out[column] && !rest_empty(g, i)) {
+			fprintf(out, "%*s", first ? INDENT : GAP, "");
+			first = false;
 			if (g->left[column])
 				fprintf(out, "%s%*s", g->cell[i], last ? 0 : pad, "");
 			else
 				fprintf(out, "%*s%s", pad, "", g->cell[i]);
 		}
-		if (column == g->n_columns - 1)
+		if (column == g->n_columns - 1) {
 			fputc('\n', out);
+			first = true;
+		}
 	}
 }

@@ -21,5 +21,11 @@ void grid_add(struct grid *g, const char *fmt, ...) printf_(2, 3);
 /* Aligns column @i left. */
 void grid_left(struct grid *g, uint32_t i);
 
+/*
+ * Leaves columns out until no row is wider than @columns: those of @drop [@n] one after the other.
+ * Return: how many of them; all of them may not be enough.
+ */
+uint32_t grid_fit(struct grid *g, uint32_t columns, const uint32_t *drop, uint32_t n);
+
 /* Prints all rows, indented by two blanks; nothing follows the last filled cell of a row. */
 void grid_print(const struct grid *g, FILE *out);

@@ -68,6 +68,12 @@ uint32_t top_lines(const struct top *t)
 	return (uint32_t)LINES;
 }
 
+uint32_t top_columns(const struct top *t)
+{
+	(void)t;
+	return (uint32_t)COLS;
+}
+
 static void draw_line(int y, const char *line, size_t len, attr_t how)
 {
 	attrset(how);

@@ -18,8 +18,9 @@ bool top_possible(void);
 struct top *top_open(void);
 void top_close(struct top *t);
 
-/* Lines of the screen, the foot among them. */
+/* Lines of the screen, the foot among them, and how long they are. */
 uint32_t top_lines(const struct top *t);
+uint32_t top_columns(const struct top *t);
 
 /*
  * top_show() - draw @text, whose lines are cut at the screen's edges.
