@@ -1,13 +1,14 @@
 /*
  * What people call a container, from the files in which its runtime keeps that; what is there in
- * one scan is not looked for in the next. Where no file tells: the host name it gave itself, which
- * of a pod is the pod's name, or for podman, if that is wanted, what "podman ps" says.
+ * one scan is not looked for in the next. Where no file tells: what conmon was told, the host name
+ * it gave itself, which of a pod is the pod's name, or for podman, if wanted, "podman ps".
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "charge/container_priv.h"
 #include "sys/exec.h"
+#include "sys/file.h"
 #include "sys/procid.h"
 
 #include <fcntl.h>
@@ -132,9 +133,66 @@ static const char *stored_name(struct names *n, const char *id, bool podman)
 	return text_of(n->stored, id);
 }
 
+/* Ref: proc(5), stat: the parent is field 4; the second, in brackets, may hold anything. */
+static pid_t parent_of(const struct names *n, pid_t pid)
+{
+	char path[PATH_MAX], text[1024];
+	const char *s;
+	pid_t ret;
+
+	snprintf(path, sizeof(path), "%s/proc/%d/stat", n->root, pid);
+	if (file_read(path, text, sizeof(text), NULL) < 0)
+		return 0;
+	s = strrchr(text, ')');
+	return s && sscanf(s, ") %*c %d", &ret) == 1 ? ret : 0;
+}
+
+/* "conmon ... -c <id> ... -n <name> ...". Ref: conmon src/cli.c; podman and CRI-O write both. */
+static const char *named_by(const char *words, size_t len, const char *id)
+{
+	const char *end = words + len, *last = "", *name = NULL;
+	const char *file = strrchr(words, '/');
+	bool is_its = false;
+
+	if (strcmp(file ? file + 1 : words, "conmon") != 0)
+		return NULL;
+	for (const char *w = words; w < end; last = w, w += strlen(w) + 1) {
+		is_its |= strcmp(last, "-c") == 0 && strcmp(w, id) == 0;
+		if (!name && strcmp(last, "-n") == 0)
+			name = w;
+	}
+	return is_its ? name : NULL;
+}
+
+#define MAX_PARENTS 32 /* a container's own may stand between */
+
+/*
+ * The engine's files may be anywhere (of a user without root, or --root); its process above the
+ * container is not. What is further up is believed, for it is not the container's own.
+ */
+static bool name_conmon(const struct names *n, struct container *c)
+{
+	char path[PATH_MAX], words[4096];
+	pid_t pid = c->pid;
+	bool done = false;
+
+	for (int i = 0; pid > 1 && i < MAX_PARENTS; i++, pid = parent_of(n, pid)) {
+		int len;
+
+		snprintf(path, sizeof(path), "%s/proc/%d/cmdline", n->root, pid);
+		len = file_read(path, words, sizeof(words), NULL);
+		if (len > 0)
+			done |= take(c->name, sizeof(c->name), named_by(words, (size_t)len, c->id));
+	}
+	return done;
+}
+
 static bool name_stored(struct names *n, struct container *c)
 {
-	return take(c->name, sizeof(c->name), stored_name(n, c->id, c->kind == CONTAINER_PODMAN));
+	const bool podman = c->kind == CONTAINER_PODMAN;
+
+	return take(c->name, sizeof(c->name), stored_name(n, c->id, false)) || name_conmon(n, c) ||
+	       take(c->name, sizeof(c->name), stored_name(n, c->id, podman));
 }
 
 /* "Name": "/web". Ref: moby daemon/container/container.go Container */

@@ -41,6 +41,19 @@ static void put(const char *root, const char *name, const char *text)
 	assert_true(fputs(text, f) >= 0);
 }
 
+static void put_words(const char *root, const char *name, int n, const char *const *word)
+{
+	_cleanup_(fclosep) FILE *f = NULL;
+	char path[512];
+
+	put(root, name, "");
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(fwrite(word[i], strlen(word[i]) + 1, 1, f), 1);
+}
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	(void)st;
@@ -53,17 +66,15 @@ static const struct {
 	enum container_kind kind;
 	const char *id, *name, *k8s_ns;
 } want[] = {
-	{CONTAINER_DOCKER, ID("1"), "web", ""},
-	{CONTAINER_DOCKER, ID("2"), "broken file", ""},
-	{CONTAINER_PODMAN, ID("3"), "db", ""},
-	{CONTAINER_PODMAN, ID("4"), "volatile;1", ""},
+	{CONTAINER_DOCKER, ID("1"), "web", ""}, {CONTAINER_DOCKER, ID("2"), "broken file", ""},
+	{CONTAINER_PODMAN, ID("3"), "db", ""}, {CONTAINER_PODMAN, ID("4"), "volatile;1", ""},
 	{CONTAINER_PODMAN, ID("5"), "nobody knows", ""},
 	{CONTAINER_CONTAINERD, ID("6"), "by-nerdctl", ""},
 	{CONTAINER_CRIO, ID("7"), "k8s_web_web-0_default_uid_0", ""},
 	{CONTAINER_POD, UID, "web-0", "shop"},
 	{CONTAINER_POD, "0123456789abcdef0123456789abcdef", "no such pod", ""},
-	{CONTAINER_NETNS, "", "netns-7", ""},
-	{CONTAINER_SERVICE, "", "of its path", ""},
+	{CONTAINER_NETNS, "", "netns-7", ""}, {CONTAINER_SERVICE, "", "of its path", ""},
+	{CONTAINER_PODMAN, ID("8"), "by-conmon", ""}, /* the last: process 41 is its */
 };
 
 static void put_all(const char *root)
@@ -81,6 +92,17 @@ static void put_all(const char *root)
 		"{\"annotations\": {\"nerdctl/name\": \"by-nerdctl\"}}");
 	put(root, "/var/log/pods/shop_web-0_" UID "/x", "");
 	put(root, "/var/log/pods/nothing/x", "");
+	/* A process of its own below conmon says that it is conmon. */
+	put_words(root, "/proc/41/cmdline", 5,
+		(const char *const[]){"conmon", "-c", ID("8"), "-n", "a-lie"});
+	put(root, "/proc/41/stat", "41 (a) b) S 40 1 1");
+	put_words(root, "/proc/40/cmdline", 7,
+		(const char *const[]){"/usr/bin/conmon", "-c", ID("8"), "-u", ID("8"), "-n",
+			"by-conmon"});
+	put(root, "/proc/40/stat", "40 (conmon) S 39 1 1");
+	put_words(root, "/proc/39/cmdline", 5,
+		(const char *const[]){"conmon", "-c", ID("9"), "-n", "of-another"});
+	put(root, "/proc/39/stat", "39 (conmon) S 1 1 1");
 }
 
 static void names_are_found(void **state)
@@ -105,6 +127,7 @@ static void names_are_found(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		if (strpbrk(want[i].name, " ") == NULL && want[i].kind != CONTAINER_NETNS)
 			str_set(found[i].c.name, "digits");
+	item[ARRAY_SIZE(want) - 1]->c.pid = 41;
 	scan_names(&s, root);
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		assert_string_equal(found[i].c.name, want[i].name);
