@@ -128,18 +128,40 @@ static int restore(const struct guard_cfg *cfg)
 struct guard_run {
 	const struct guard_ask *ask;
 	const struct irq_cost *irq;
+	const struct guard_rules *rules;
 	struct guard *guard;
 	struct billing *billing;
 	int cancel_fd;
 	uint64_t begin_ns;
 };
 
+static bool fits_any(const struct guard_rule *rule, const struct guard_report *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (guard_rule_fits(rule, &r->row[i].who))
+			return true;
+	return false;
+}
+
+/* Its container may come later, or its name may be a mistake. */
+static void say_who_is_missing(const struct guard_rules *rules, const struct guard_report *r)
+{
+	for (uint32_t i = 0; i < rules->n; i++)
+		if (!fits_any(&rules->item[i], r))
+			fprintf(stderr,
+				"tare: guard: rule '%s' fits no container so far; those there are: "
+				"tare list containers\n",
+				rules->item[i].who);
+}
+
 /* Return: 0 or negative errno of a write. */
-static int report(const struct guard_run *run)
+static int report(const struct guard_run *run, bool first)
 {
 	_cleanup_(guard_report_fini) struct guard_report r = {0};
 
 	guard_take(run->guard, &r);
+	if (first)
+		say_who_is_missing(run->rules, &r);
 	if (run->ask->quiet)
 		return 0;
 	return run->ask->json_stream
@@ -181,9 +203,9 @@ static int work(const struct guard_run *run, struct err *e)
 			break;
 		if (step_ns < report_ns && step_ns < end_ns)
 			continue;
-		report_ns += cfg->interval_ns;
-		if (report(run) < 0)
+		if (report(run, report_ns == run->begin_ns + cfg->interval_ns) < 0)
 			break; /* said at the end */
+		report_ns += cfg->interval_ns;
 	}
 	return r;
 }
@@ -193,7 +215,7 @@ static int run_guard(const struct guard_ask *ask, const struct guard_args *args,
 	const struct irq_cost *irq, struct billing *billing, int cancel_fd)
 {
 	_cleanup_(guard_freep) struct guard *g = guard_new(args);
-	const struct guard_run run = {ask, irq, g, billing, cancel_fd, clock_now_ns()};
+	const struct guard_run run = {ask, irq, args->rules, g, billing, cancel_fd, clock_now_ns()};
 	struct err e = {0};
 	int r;
 
@@ -341,7 +363,15 @@ const struct command command_guard = {
 		"of it (web-*; of a pod also namespace/name), kind:pattern (docker:*), an id or "
 		"its first 12 digits, or a cgroup's path, which begins with a slash. The first "
 		"rule that fits counts; who fits none has --policy. The budget is the container's "
-		"own quota, or less by cpus=0.2 (or 200m). Who has neither can't be charged.\n"
+		"own quota, or less by cpus=0.2 (or 200m). Who has neither can't be charged. "
+		"A rule that fits nobody is said once, on stderr, and counts for who comes "
+		"later.\n"
+		"\n"
+		"Each interval has a table, of who has a policy, and of others who would be "
+		"charged or credited. Columns, in CPUs (0.250: a quarter of one): budget; "
+		"used: CPU time of its processes as the scheduler counts it; charged: taken "
+		"off; credited: given back; quota: what is in force at the end. dropped: "
+		"packets, by early drop.\n"
 		"\n"
 		"While it is guarded, a cgroup's period is 20 ms or less where its budget allows, "
 		"as every write of a quota hands out a fresh one. The kernel's least quota, 1 ms "

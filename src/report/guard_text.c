@@ -1,5 +1,6 @@
 #include "report/guard.h"
 
+#include "report/grid.h"
 #include "report/report.h"
 
 #include <inttypes.h>
@@ -8,27 +9,48 @@
 /* Of a CPU: what is less is not worth a line about who is only observed. */
 #define WORTH_A_LINE 0.001
 
-static void show_row(const struct guard_row *x, double s, double dt_ns, FILE *out)
+static bool is_worth_it(const struct guard_row *x, double dt_ns)
 {
-	const double charged = (double)x->charged_ns / dt_ns;
-	const double credited = (double)x->credited_ns / dt_ns;
+	return x->policy != GUARD_OBSERVE || (double)x->charged_ns / dt_ns >= WORTH_A_LINE ||
+	       (double)x->credited_ns / dt_ns >= WORTH_A_LINE;
+}
 
-	if (x->policy == GUARD_OBSERVE && charged < WORTH_A_LINE && credited < WORTH_A_LINE)
-		return;
-	fprintf(out, "%9.1f  %s %s: ", s, container_kind_name[x->who.kind], x->who.name);
-	if (x->guarded)
-		fprintf(out, "quota %.3f of %.3f CPU, ", x->quota_cpus, x->budget_cpus);
-	fprintf(out, "used %.3f, charged %.3f, credited %.3f", (double)x->process_ns / dt_ns,
-		charged, credited);
+static void add_cpus(struct grid *g, double cpus)
+{
+	if (isfinite(cpus))
+		grid_add(g, "%.3f", cpus);
+	else
+		grid_add(g, "-");
+}
+
+static void add_dropped(struct grid *g, const struct guard_row *x)
+{
 	if (x->policy == GUARD_CHARGE_DROP)
-		fprintf(out, ", %" PRIu64 " dropped", x->dropped_pkts);
-	if (x->changes)
-		fputs(", its quota was changed by somebody else", out);
-	if (x->gone)
-		fputs(", ended", out);
-	else if (!x->guarded)
-		fprintf(out, "%s%s", *x->why ? "; not guarded: " : "; observed", x->why);
-	fputc('\n', out);
+		grid_add(g, "%" PRIu64, x->dropped_pkts);
+	else
+		grid_add(g, "-");
+}
+
+static void add_state(struct grid *g, const struct guard_row *x)
+{
+	const char *guarded = x->guarded ? "guarded" : *x->why ? "not guarded: " : "observed";
+
+	grid_add(g, "%s%s%s", x->gone ? "ended" : guarded, x->gone || x->guarded ? "" : x->why,
+		x->changes ? "; its quota was changed by somebody else" : "");
+}
+
+static void add_row(struct grid *g, const struct guard_row *x, double dt_ns)
+{
+	grid_add(g, "%s", container_kind_name[x->who.kind]);
+	grid_add(g, "%s", x->who.name);
+	grid_add(g, "%s", guard_policy_name[x->policy]);
+	add_cpus(g, x->budget_cpus);
+	add_cpus(g, (double)x->process_ns / dt_ns);
+	add_cpus(g, (double)x->charged_ns / dt_ns);
+	add_cpus(g, (double)x->credited_ns / dt_ns);
+	add_cpus(g, x->guarded ? x->quota_cpus : NAN);
+	add_dropped(g, x);
+	add_state(g, x);
 }
 
 int guard_irq_text(const struct irq_cost *irq, FILE *out)
@@ -43,9 +65,26 @@ int guard_irq_text(const struct irq_cost *irq, FILE *out)
 
 int guard_text(const struct guard_report *r, uint64_t begin_ns, FILE *out)
 {
+	static const char *const head[] = {"kind", "name", "policy", "budget", "used", "charged",
+		"credited", "quota", "dropped", "state"};
+	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
 	const double dt_ns = fmax((double)(r->to_ns - r->from_ns), 1);
+	bool any = false;
 
-	for (uint32_t i = 0; i < r->n; i++)
-		show_row(&r->row[i], (double)(r->to_ns - begin_ns) / 1e9, dt_ns, out);
+	grid_left(g, 1);
+	grid_left(g, 2);
+	grid_left(g, ARRAY_SIZE(head) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
+		grid_add(g, "%s", head[i]);
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (!is_worth_it(&r->row[i], dt_ns))
+			continue;
+		add_row(g, &r->row[i], dt_ns);
+		any = true;
+	}
+	fprintf(out, "%.1f s, in CPUs%s\n", (double)(r->to_ns - begin_ns) / 1e9,
+		any ? "" : ": nobody is guarded, and nobody would be charged");
+	if (any)
+		grid_print(g, out);
 	return report_flush(out);
 }

@@ -463,6 +463,20 @@ def no_quota():
         assert get_quota(s.group) == (-1, 100000)
 
 
+def rule_for_nobody():
+    """A mistake in a name is said, once, and who it is not said of is guarded."""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.run("--container", f"{s.group.name}:charge;no-such-*:charge", "--duration", "1s")
+        assert p.returncode == 0, p
+        said = [line for line in p.stderr.splitlines() if "fits no container so far" in line]
+        assert len(said) == 1 and "'no-such-*'" in said[0], p.stderr
+        head, row = [line for line in p.stdout.splitlines() if " s, in CPUs" not in line][-2:]
+        columns = dict(zip(head.split(), row.split()))
+        assert columns["name"] == s.group.name and columns["policy"] == "charge", p.stdout
+        assert columns["budget"] == "0.200" and columns["state"] == "guarded", p.stdout
+
+
 def drop_goes_with_it():
     """programs hang on links, which go with the process"""
     with contextlib.ExitStack() as stack:
@@ -594,6 +608,7 @@ def main():
     tap.check("standard streams", streams)
     tap.check("no room for the state", disk_full)
     tap.check("no quota, nothing to charge against", no_quota)
+    tap.check("a rule that fits nobody", rule_for_nobody)
     tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
     tap.check("charge+drop: addresses that come, go, and are another's", addresses_are_followed)
     tap.check("a damaged state file is refused", damaged_state)
