@@ -203,7 +203,7 @@ int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 		trials(p, out);
 	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; "
 	      "of its: what it caused of\nits own share, without a guard its process alone; "
-	      "bystander: received of sent\n",
+	      "bystander: received of sent; pairs*: others had too much of the CPU in all tries\n",
 		out);
 	interrupt(p, out);
 	meter(p, out);
@@ -217,8 +217,11 @@ void report_penalty_estimate(const struct penalty *p, FILE *out)
 	char text[32];
 
 	report_duration(penalty_estimate_s(p), text, sizeof(text));
-	fprintf(out, "tare: %u cells, at most %u trials, will take at most about %s\n",
-		p->n_shares * p->n_kinds * p->n_guards, penalty_max_trials(p), text);
+	fprintf(out,
+		"tare: %u cells, at most %u trials, will take at most about %s, if others leave "
+		"CPU %u alone: a disturbed trial is done again, up to %u times\n",
+		p->n_shares * p->n_kinds * p->n_guards, penalty_max_trials(p), text, p->cpu,
+		p->cfg.retries);
 }
 
 void report_penalty_progress(void *ctx, const struct penalty_progress *p)
@@ -236,7 +239,7 @@ void report_penalty_progress(void *ctx, const struct penalty_progress *p)
 	if (pr->tty)
 		progress_bar(pr, p->done, p->expected, p->left_ns, "trials", what);
 	else if (t)
-		fprintf(pr->out, "tare: trial %u of at most %u: %s, %.0f s left at most\n",
+		fprintf(pr->out, "tare: trial %u of at most %u: %s, about %.0f s left\n",
 			p->done + 1, p->expected, what, (double)p->left_ns / 1e9);
 	fflush(pr->out);
 }
