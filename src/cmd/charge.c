@@ -21,6 +21,8 @@ static const struct opt ask_opts[] = {
 	OPT_U32(struct charge_ask, top, "top", 'n', "<n>",
 		"only so many containers; the sum is of all; 0: all", .min = 1, .max = 100000,
 		.zero_ok = true),
+	OPT_FLAG(struct charge_ask, active, "active", 0,
+		"tables without containers that had nothing; the sum is of all"),
 	OPT_FLAG(struct charge_ask, lines, "lines", 0,
 		"tables one after the other on a terminal, too"),
 	OPT_FLAG(struct charge_ask, json, "json", 'J',
@@ -93,6 +95,7 @@ static struct live *live_new(const struct cmd_cfg *cfg)
 	l->output = output_of(a);
 	l->view = (struct charge_view){.sort = a->sort,
 		.top = a->top,
+		.active = a->active,
 		.per_cpu = cfg->charge.per_cpu};
 	l->interval_ns = a->interval_ns;
 	l->run.words = cfg->charge;
@@ -214,8 +217,9 @@ const struct command command_charge = {
 		"passwords.\n"
 		"\n"
 		"Keys: t, n, p, l, a sort by total, softirqs, packets, gained, name; 1 shows "
-		"each CPU's share; + and - change the interval; space pauses the drawing; "
-		"Ctrl-L draws all of it anew; q ends it.\n"
+		"each CPU's share; i leaves out who had nothing, as the totals after the live "
+		"table do; + and - change the interval; space pauses the drawing; Ctrl-L "
+		"draws all of it anew; q ends it.\n"
 		"\n"
 		"Needs root: CAP_BPF, CAP_PERFMON, and the kernel's BTF.",
 	.examples = {"tare charge\na live table; q ends it with the totals",

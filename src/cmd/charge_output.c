@@ -128,5 +128,14 @@ static void json_end(struct live *l)
 
 const struct charge_output charge_output_json = {json_begin, json_interval, json_end};
 
-/* None of its intervals was counted: they are off the terminal by now, and the total is said. */
-const struct charge_output charge_output_screen = {screen_begin, screen_interval, text_end};
+/*
+ * None of its intervals was counted: they are off the terminal by now, and the total is said, of
+ * who had something: others would move it off, too.
+ */
+static void screen_end(struct live *l)
+{
+	l->view.active = true;
+	text_end(l);
+}
+
+const struct charge_output charge_output_screen = {screen_begin, screen_interval, screen_end};

@@ -62,8 +62,8 @@ static void print_bill(const struct live *l, FILE *out)
 	char interval[32];
 
 	num_format(l->interval_ns, NUM_DURATION, interval, sizeof(interval));
-	fprintf(out, "tare charge  every %s  by %s%s  ", interval, charge_sort_name[l->view.sort],
-		l->screen->paused ? "  paused" : "");
+	fprintf(out, "tare charge  every %s  by %s%s%s  ", interval, charge_sort_name[l->view.sort],
+		l->view.active ? "  active" : "", l->screen->paused ? "  paused" : "");
 	if (!l->screen->has_bill) {
 		fputs("waiting for the first interval\n", out);
 		return;
@@ -83,7 +83,8 @@ static void draw(const struct live *l)
 	print_bill(l, out);
 	fclose(out);
 	top_show(l->screen->top, text, 2,
-		"q quit  by: t total n softirq p packets l gained a name  1 CPUs  +- time  space");
+		"q quit  by: t total n softirq p packets l gained a name  1 CPUs  i idle  "
+		"+- pace  space pause");
 }
 
 void screen_begin(struct live *l)
@@ -116,6 +117,12 @@ static void key_cpus(struct live *l, uint32_t arg)
 }
 
 /* @slower: twice as long, else half; from the next interval on */
+static void key_active(struct live *l, uint32_t arg)
+{
+	(void)arg;
+	l->view.active = !l->view.active;
+}
+
 static void key_interval(struct live *l, uint32_t slower)
 {
 	if (slower)
@@ -153,6 +160,7 @@ static const struct {
 	{'l', key_sort, CHARGE_SORT_GAINED},
 	{'a', key_sort, CHARGE_SORT_NAME},
 	{'1', key_cpus, 0},
+	{'i', key_active, 0},
 	{'+', key_interval, true},
 	{'-', key_interval, false},
 	{' ', key_pause, 0},

@@ -85,7 +85,7 @@ struct charge_ask {
 	uint64_t interval_ns, duration_ns;
 	uint32_t sort, top;
 	char listen[64]; /* as http_addr() reads it; "": nowhere */
-	bool once, lines, json, json_stream, csv, quiet;
+	bool once, active, lines, json, json_stream, csv, quiet;
 };
 
 /* guard.c */

@@ -24,6 +24,7 @@ struct charge_view {
 	uint32_t sort; /* enum charge_sort; names upwards, numbers downwards */
 	uint32_t top;  /* so many containers; 0: all */
 	bool per_cpu;
+	bool active;      /* containers that had nothing are in the sum only */
 	uint32_t columns; /* what does not fit into so many is left out, and said; 0: nothing is */
 };
 

@@ -55,6 +55,14 @@ static int by_rank(const void *a, const void *b)
 	return x->row < y->row ? -1 : 1;
 }
 
+static bool had_nothing(const struct bill_row *r)
+{
+	const struct softirq_account *a = &r->soft;
+
+	return !r->softirq_ns && !a->thread_ns && !a->gained_ns && !a->rx_pkts && !a->tx_pkts &&
+	       !(r->process_known && r->process_ns);
+}
+
 /* The rows to show, in @ret [b->n_rows]: host and overhead, then containers. Return: how many. */
 static uint32_t charge_order(const struct bill *b, const struct charge_view *v, uint32_t *ret)
 {
@@ -66,7 +74,7 @@ static uint32_t charge_order(const struct bill *b, const struct charge_view *v, 
 
 		if (r->owner < SOFTIRQ_FIRST)
 			ret[n++] = i;
-		else
+		else if (!v->active || !had_nothing(r))
 			ranked[n_ranked++] = (struct ranked){.row = i,
 				.key = key_of(r, v->sort),
 				.name = v->sort == CHARGE_SORT_NAME ? r->who.name : ""};
@@ -79,7 +87,9 @@ static uint32_t charge_order(const struct bill *b, const struct charge_view *v, 
 
 static double percent(double ns, const struct bill *b)
 {
-	return 100.0 * ns / (double)(b->to_ns - b->from_ns);
+	const double ret = 100.0 * ns / (double)(b->to_ns - b->from_ns);
+
+	return fabs(ret) < 0.005 ? 0 : ret; /* not -0.00 */
 }
 
 static void add_percent(struct grid *g, const struct bill *b, double ns)

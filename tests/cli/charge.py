@@ -337,6 +337,8 @@ def text_tables(pods):
                   "CPUs' softirqs: ", "more containers are in the sum"):
         assert words in out, (words, out)
     assert len(re.findall(r"\n  overhead .*\n.*\n  sum ", out)) == 3, out
+    rows = charge("--once", "--interval", "100ms", "--active", "--only", "--netns", f"pid:{pods[0].process.pid}").stdout
+    assert "more containers are in the sum" in rows and "netns" not in rows, rows  # nobody sends to it
     # Pods have no cgroup, so no proc; the sum has their processes with the host's.
     assert len(re.findall(r"\n  sum +\d+ +\d+\.\d", out)) == 3, out
     del pods
@@ -471,6 +473,8 @@ def terminal_keys():
     t.until(b"q quit", b"total%")
     t.resize(30, 160)
     t.until(b"where", b"ns/pkt")
+    t.type(b"i\x0c")
+    t.until(b"active", b"host", b"q quit")
     t.type(b" \x0c")
     t.until(b"paused")
     t.type(b"\x1b[A\x1cz")  # an arrow, Ctrl-\ and a letter mean nothing
