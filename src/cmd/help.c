@@ -4,10 +4,14 @@
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "report/report.h"
+#include "sys/term.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define LINE_COLUMNS 100u /* at most: longer lines are hard to read */
 
 static const char *const exit_text[] = {
 	[EXIT_DONE] = "done",
@@ -28,6 +32,34 @@ void help_overview(FILE *out)
 	fputs("\ntare -c HOST and tare -s take iperf3's options (tare -s --help, tare-iperf3(1)).\n"
 	      "tare COMMAND --help tells a command's options; tare --version the version.\n",
 		out);
+}
+
+/* Words of @text from @column on; lines after the first begin with @indent blanks. */
+static void fold(const char *text, size_t column, size_t indent, FILE *out)
+{
+	const uint32_t columns = term_columns(STDOUT_FILENO);
+	const size_t width = columns ? MIN(columns, LINE_COLUMNS) : LINE_COLUMNS;
+
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+
+		if (column > indent && column + 1 + len > width) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, len, out);
+		column += len;
+		text += len;
+		if (*text == '\n') {
+			fputc('\n', out);
+			column = 0;
+		}
+		text += *text != '\0';
+	}
+	fputc('\n', out);
 }
 
 /* "<rate>", or "tx|rx|both" for names. */
@@ -59,7 +91,7 @@ static void range_text(const struct opt *o, const void *cfg, char *ret, size_t s
 
 static void help_option(const struct opt *o, const void *cfg, FILE *out)
 {
-	char arg[128], range[320], left[192] = "";
+	char arg[128], range[320], left[192] = "", text[1024] = "";
 
 	arg_text(o, arg, sizeof(arg));
 	range_text(o, cfg, range, sizeof(range));
@@ -68,8 +100,10 @@ static void help_option(const struct opt *o, const void *cfg, FILE *out)
 	else
 		str_addf(left, sizeof(left), "    ");
 	str_addf(left, sizeof(left), "--%s%s%s", o->name, *arg ? " " : "", arg);
-	fprintf(out, "  %-28s%s %s%s\n", left,
-		strlen(left) > 28 ? "\n                              " : "", o->help, range);
+	fprintf(out, "  %-28s%s ", left,
+		strlen(left) > 28 ? "\n                              " : "");
+	str_addf(text, sizeof(text), "%s%s", o->help, range);
+	fold(text, 31, 31, out);
 }
 
 void help_options(const struct opt *opts, const void *cfg, FILE *out)
@@ -84,8 +118,9 @@ void help_command(const struct command *c, FILE *out)
 	struct cmd_cfg *cfg = xcalloc(1, sizeof(*cfg));
 
 	cmd_cfg_init(cfg, c, groups);
-	fprintf(out, "Usage: tare %s%s%s%s\n\n%s\n", c->name, groups[0].opts ? " [OPTIONS]" : "",
-		*c->args ? " " : "", c->args, c->description);
+	fprintf(out, "Usage: tare %s%s%s%s\n\n", c->name, groups[0].opts ? " [OPTIONS]" : "",
+		*c->args ? " " : "", c->args);
+	fold(c->description, 0, 0, out);
 	for (const struct opt_group *g = groups; g->opts; g++) {
 		fprintf(out, "\n%s:\n", g->title);
 		help_options(g->opts, g->cfg, out);

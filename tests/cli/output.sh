@@ -108,11 +108,13 @@ accepted() {
   read -ra words <<<"$1"
   fails 2 'exclude each other' "$tare" "${words[@]:1}" --csv --json
 }
-for command in compare run rfc2544 list doc; do
+for command in compare run rfc2544 charge guard list doc; do
   ok "$command --help: on stdout" prints "^Usage: tare $command" "$command" --help
   two_examples() { [ "$("$tare" "$command" --help | grep -c '^  tare ')" -ge 2 ]; }
   ok "$command --help: two examples at least" two_examples
-  [[ $command == list || $command == doc ]] && continue
+  short_lines() { ! "$tare" "$command" --help | grep -v '^Usage: ' | grep -qE '^.{101}'; }
+  ok "$command --help: lines of 100 columns at most" short_lines
+  [[ $command =~ ^(charge|guard|list|doc)$ ]] && continue
   while read -r example; do
     ok "example: $example" accepted "$example"
   done < <("$tare" "$command" --help | grep '^  tare ')
