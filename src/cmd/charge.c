@@ -218,8 +218,9 @@ const struct command command_charge = {
 		"\n"
 		"Keys: t, n, p, l, a sort by total, softirqs, packets, gained, name; 1 shows "
 		"each CPU's share; i leaves out who had nothing, as the totals after the live "
-		"table do; + and - change the interval; space pauses the drawing; Ctrl-L "
-		"draws all of it anew; q ends it.\n"
+		"table do; arrows, Page Up, Page Down and Home move to containers that there "
+		"is no room for; + and - change the interval; space pauses the drawing; "
+		"Ctrl-L draws all of it anew; q ends it.\n"
 		"\n"
 		"Needs root: CAP_BPF, CAP_PERFMON, and the kernel's BTF.",
 	.examples = {"tare charge\na live table; q ends it with the totals",

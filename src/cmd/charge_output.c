@@ -135,6 +135,7 @@ const struct charge_output charge_output_json = {json_begin, json_interval, json
 static void screen_end(struct live *l)
 {
 	l->view.active = true;
+	l->view.skip = 0;
 	text_end(l);
 }
 

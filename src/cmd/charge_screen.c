@@ -41,16 +41,19 @@ void screen_close(struct screen *s)
 #define LINES_BESIDE 9
 
 /* As many containers as there is room for, so that the sum is seen. */
+static uint32_t room_of(const struct live *l)
+{
+	const uint32_t lines = top_lines(l->screen->top);
+	const uint32_t room = lines > LINES_BESIDE ? lines - LINES_BESIDE : 1;
+
+	return l->view.per_cpu ? MAX(room / (1 + l->screen->bill.n_cpus), 1U) : room;
+}
+
 static struct charge_view fitting_view(const struct live *l)
 {
-	const struct bill *b = &l->screen->bill;
-	uint32_t lines = top_lines(l->screen->top), room = 1;
+	const uint32_t room = room_of(l);
 	struct charge_view v = l->view;
 
-	if (lines > LINES_BESIDE)
-		room = lines - LINES_BESIDE;
-	if (v.per_cpu)
-		room = MAX(room / (1 + b->n_cpus), 1U);
 	v.top = v.top ? MIN(v.top, room) : room;
 	v.columns = top_columns(l->screen->top);
 	return v;
@@ -62,8 +65,11 @@ static void print_bill(const struct live *l, FILE *out)
 	char interval[32];
 
 	num_format(l->interval_ns, NUM_DURATION, interval, sizeof(interval));
-	fprintf(out, "tare charge  every %s  by %s%s%s  ", interval, charge_sort_name[l->view.sort],
+	fprintf(out, "tare charge  every %s  by %s%s%s", interval, charge_sort_name[l->view.sort],
 		l->view.active ? "  active" : "", l->screen->paused ? "  paused" : "");
+	if (l->view.skip)
+		fprintf(out, "  from %u", l->view.skip + 1);
+	fputs("  ", out);
 	if (!l->screen->has_bill) {
 		fputs("waiting for the first interval\n", out);
 		return;
@@ -131,6 +137,29 @@ static void key_interval(struct live *l, uint32_t slower)
 		l->interval_ns = MIN(MAX(l->interval_ns / 2, FASTEST_NS), l->interval_ns);
 }
 
+static void scroll_by(struct live *l, int64_t n)
+{
+	const int64_t last = (int64_t)l->screen->bill.n_rows - 1;
+
+	l->view.skip = (uint32_t)MAX(MIN((int64_t)l->view.skip + n, last), 0);
+}
+
+static void key_down(struct live *l, uint32_t pages)
+{
+	scroll_by(l, pages ? room_of(l) : 1);
+}
+
+static void key_up(struct live *l, uint32_t pages)
+{
+	scroll_by(l, pages ? -(int64_t)room_of(l) : -1);
+}
+
+static void key_home(struct live *l, uint32_t arg)
+{
+	(void)arg;
+	l->view.skip = 0;
+}
+
 static void key_pause(struct live *l, uint32_t arg)
 {
 	(void)arg;
@@ -163,6 +192,11 @@ static const struct {
 	{'i', key_active, 0},
 	{'+', key_interval, true},
 	{'-', key_interval, false},
+	{TOP_DOWN, key_down, false},
+	{TOP_UP, key_up, false},
+	{TOP_PAGE_DOWN, key_down, true},
+	{TOP_PAGE_UP, key_up, true},
+	{TOP_HOME, key_home, 0},
 	{' ', key_pause, 0},
 	{'L' - '@', key_clear, 0}, /* Ctrl-L */
 	{TOP_RESIZED, key_clear, 0},

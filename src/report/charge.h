@@ -23,6 +23,7 @@ extern const char *const charge_sort_name[CHARGE_SORT_N];
 struct charge_view {
 	uint32_t sort; /* enum charge_sort; names upwards, numbers downwards */
 	uint32_t top;  /* so many containers; 0: all */
+	uint32_t skip; /* not the first so many of them */
 	bool per_cpu;
 	bool active;      /* containers that had nothing are in the sum only */
 	uint32_t columns; /* what does not fit into so many is left out, and said; 0: nothing is */

@@ -80,7 +80,7 @@ static uint32_t charge_order(const struct bill *b, const struct charge_view *v, 
 				.name = v->sort == CHARGE_SORT_NAME ? r->who.name : ""};
 	}
 	qsort(ranked, n_ranked, sizeof(*ranked), by_rank);
-	for (uint32_t i = 0; i < n_ranked && (!v->top || i < v->top); i++)
+	for (uint32_t i = v->skip; i < n_ranked && (!v->top || i - v->skip < v->top); i++)
 		ret[n++] = ranked[i].row;
 	return n;
 }

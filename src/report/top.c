@@ -112,13 +112,25 @@ static bool hung_up(void)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
+static const struct {
+	int curses, key;
+} special[] = {
+	{KEY_RESIZE, TOP_RESIZED},
+	{KEY_UP, TOP_UP},
+	{KEY_DOWN, TOP_DOWN},
+	{KEY_PPAGE, TOP_PAGE_UP},
+	{KEY_NPAGE, TOP_PAGE_DOWN},
+	{KEY_HOME, TOP_HOME},
+};
+
 int top_key(struct top *t)
 {
 	int key = getch();
 
 	(void)t;
-	if (key == KEY_RESIZE)
-		return TOP_RESIZED;
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (special[i].curses == key)
+			return special[i].key;
 	if (key != ERR)
 		return key;
 	return hung_up() ? TOP_CLOSED : 0;

@@ -32,7 +32,12 @@ void top_show(struct top *t, const char *text, uint32_t n_bold, const char *foot
 /* The next one is drawn on an empty screen: another program may have written on it. */
 void top_clear(struct top *t);
 
-#define TOP_RESIZED (-2)
-#define TOP_CLOSED  (-3) /* nobody types any more */
+#define TOP_RESIZED   (-2)
+#define TOP_CLOSED    (-3) /* nobody types any more */
+#define TOP_UP        (-4) /* arrows; and by pages */
+#define TOP_DOWN      (-5)
+#define TOP_PAGE_UP   (-6)
+#define TOP_PAGE_DOWN (-7)
+#define TOP_HOME      (-8)
 /* The next key that was typed; 0: none; or one of those above. Never waits. */
 int top_key(struct top *t);

@@ -473,6 +473,10 @@ def terminal_keys():
     t.until(b"q quit", b"total%")
     t.resize(30, 160)
     t.until(b"where", b"ns/pkt")
+    t.type(b"\x1bOB\x0c")  # down, and home
+    t.until(b"from 2", b"host", b"sum", b"q quit")
+    t.type(b"\x1bOH\x0c")
+    t.until(b"by name  0.", b"q quit")
     t.type(b"i\x0c")
     t.until(b"active", b"host", b"q quit")
     t.type(b" \x0c")
