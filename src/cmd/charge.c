@@ -6,6 +6,7 @@
 #include "sys/signals.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct opt ask_opts[] = {
 	OPT_U64(struct charge_ask, interval_ns, "interval", 'i', "<time>",
@@ -21,6 +22,9 @@ static const struct opt ask_opts[] = {
 	OPT_U32(struct charge_ask, top, "top", 'n', "<n>",
 		"only so many containers; the sum is of all; 0: all", .min = 1, .max = 100000,
 		.zero_ok = true),
+	OPT_STR(struct charge_ask, container, "container", 0, "<list>",
+		"tables of these only, parted by commas: names or patterns, kind:pattern, ids or "
+		"cgroups, as in tare guard's rules; the sum is of all"),
 	OPT_FLAG(struct charge_ask, active, "active", 0,
 		"tables without containers that had nothing; the sum is of all"),
 	OPT_FLAG(struct charge_ask, lines, "lines", 0,
@@ -75,8 +79,27 @@ static const struct charge_output *output_of(const struct charge_ask *a)
 	return a->once || a->lines || !top_possible() ? &charge_output_text : &charge_output_screen;
 }
 
+/* A rule without a policy. */
+static int read_who(struct live *l, struct err *e)
+{
+	_cleanup_(freep) char *list = xstrdup(l->ask->container);
+	char *save = NULL;
+
+	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		_cleanup_(freep) char *line =
+			xasprintf("%s:%s", w, guard_policy_name[GUARD_OBSERVE]);
+		int r = guard_rules_add(&l->who, line, e);
+
+		if (r < 0)
+			return err_wrap(e, "--container");
+	}
+	l->view.who = l->who.n ? &l->who : NULL;
+	return 0;
+}
+
 static void live_free(struct live *l)
 {
+	guard_rules_fini(&l->who);
 	screen_close(l->screen);
 	metrics_close(l->metrics);
 	charge_close(l->charge);
@@ -168,6 +191,8 @@ static int charge_command(struct cmd_cfg *cfg, int argc, char **argv, char **arg
 	if (check(&cfg->charge_ask, &e) < 0 || charge_ask(asked, &cfg->charge, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "charge: %s", e.text);
 	l = live_new(cfg);
+	if (read_who(l, &e) < 0)
+		return cmd_fail(EXIT_USAGE, "charge: %s", e.text);
 	r = open_all(l, asked, &e);
 	if (r != 0)
 		return cmd_fail(open_failed(r), "charge: %s", e.text);
@@ -225,6 +250,7 @@ const struct command command_charge = {
 		"Needs root: CAP_BPF, CAP_PERFMON, and the kernel's BTF.",
 	.examples = {"tare charge\na live table; q ends it with the totals",
 		"tare charge --once --sort gained --top 10\nwho lost most to others, in a second",
+		"tare charge --container 'web-*,kube-system/*'\nonly these, live",
 		"tare charge --duration 1m --json > bill.json\na minute as a document",
 		"tare charge --only --cgroup /sys/fs/cgroup/system.slice/nginx.service "
 		"--json-stream\none service, a line a second",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cmd/cmd.h"
+#include "guard/config.h"
 #include "report/charge.h"
 #include "serve/metrics.h"
 
@@ -21,6 +22,7 @@ struct live {
 	const struct charge_ask *ask;
 	const struct charge_output *output;
 	struct charge_view view;
+	struct guard_rules who; /* view.who is this, or NULL */
 	struct charge *charge;
 	struct metrics *metrics; /* NULL: nobody is served */
 	struct charge_run run;

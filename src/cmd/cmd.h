@@ -84,7 +84,8 @@ struct penalty_ask {
 struct charge_ask {
 	uint64_t interval_ns, duration_ns;
 	uint32_t sort, top;
-	char listen[64]; /* as http_addr() reads it; "": nowhere */
+	char container[2048]; /* who is shown, parted by commas; "": all */
+	char listen[64];      /* as http_addr() reads it; "": nowhere */
 	bool once, active, lines, json, json_stream, csv, quiet;
 };
 
@@ -128,7 +129,7 @@ struct command {
 	const char *summary;     /* one line, lower case */
 	const char *args;        /* what follows the options, "" if nothing */
 	const char *description; /* paragraphs of the man page */
-	const char *examples[5]; /* "command line\nwhat it does"; NULL-terminated */
+	const char *examples[6]; /* "command line\nwhat it does"; NULL-terminated */
 
 	const char *load; /* name of the load that the command is for; NULL: of none, or of any */
 

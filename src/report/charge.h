@@ -2,6 +2,7 @@
 #pragma once
 
 #include "charge/cfg.h"
+#include "guard/config.h"
 #include "wire/doc.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ struct charge_view {
 	uint32_t top;  /* so many containers; 0: all */
 	uint32_t skip; /* not the first so many of them */
 	bool per_cpu;
-	bool active;      /* containers that had nothing are in the sum only */
+	const struct guard_rules *who; /* only whom one of them fits; NULL: all */
+	bool active;                   /* containers that had nothing are in the sum only */
 	uint32_t columns; /* what does not fit into so many is left out, and said; 0: nothing is */
 };
 

@@ -63,6 +63,11 @@ static bool had_nothing(const struct bill_row *r)
 	       !(r->process_known && r->process_ns);
 }
 
+static bool is_shown(const struct bill_row *r, const struct charge_view *v)
+{
+	return (!v->active || !had_nothing(r)) && (!v->who || guard_rules_find(v->who, &r->who));
+}
+
 /* The rows to show, in @ret [b->n_rows]: host and overhead, then containers. Return: how many. */
 static uint32_t charge_order(const struct bill *b, const struct charge_view *v, uint32_t *ret)
 {
@@ -74,7 +79,7 @@ static uint32_t charge_order(const struct bill *b, const struct charge_view *v, 
 
 		if (r->owner < SOFTIRQ_FIRST)
 			ret[n++] = i;
-		else if (!v->active || !had_nothing(r))
+		else if (is_shown(r, v))
 			ranked[n_ranked++] = (struct ranked){.row = i,
 				.key = key_of(r, v->sort),
 				.name = v->sort == CHARGE_SORT_NAME ? r->who.name : ""};
@@ -285,7 +290,8 @@ void report_charge_table(const struct bill *b, const struct charge_view *v, FILE
 	grid_print(g, out);
 	print_left_out(n_out, out);
 	if (n < b->n_rows)
-		fprintf(out, "  %u more containers are in the sum\n", b->n_rows - n);
+		fprintf(out, "  %u more container%s in the sum\n", b->n_rows - n,
+			b->n_rows - n == 1 ? " is" : "s are");
 	print_check(b, out);
 }
 

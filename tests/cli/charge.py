@@ -338,7 +338,11 @@ def text_tables(pods):
         assert words in out, (words, out)
     assert len(re.findall(r"\n  overhead .*\n.*\n  sum ", out)) == 3, out
     rows = charge("--once", "--interval", "100ms", "--active", "--only", "--netns", f"pid:{pods[0].process.pid}").stdout
-    assert "more containers are in the sum" in rows and "netns" not in rows, rows  # nobody sends to it
+    assert "1 more container is in the sum" in rows and "netns" not in rows, rows  # nobody sends to it
+    words = ("--once", "--interval", "100ms", "--only", "--netns", ",".join(f"pid:{p.process.pid}" for p in pods))
+    rows = charge(*words, "--container", f"netns:pid:{pods[1].process.pid},nobody").stdout
+    assert f"net:{pods[1].netns}" in rows and f"net:{pods[0].netns}" not in rows, rows
+    assert "  1 more container is in the sum" in rows, rows
     # Pods have no cgroup, so no proc; the sum has their processes with the host's.
     assert len(re.findall(r"\n  sum +\d+ +\d+\.\d", out)) == 3, out
     del pods
