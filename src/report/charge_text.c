@@ -316,6 +316,7 @@ void report_charge_kernel(const struct softirq_kernel *k, FILE *out)
 			out);
 	if (!k->sk_events)
 		fputs("This kernel does not tell whose a packet of the host's own namespace is: "
-		      "those of services and of containers without a network are the host's.\n",
+		      "those of services and of containers without a network are the host's. "
+		      "It takes Linux 6.3, and cgroup v2 for the cpu controller.\n",
 			out);
 }
