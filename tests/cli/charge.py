@@ -354,7 +354,7 @@ def reader_gone(schema, _):
     s.next()
     s.process.stdout.close()
     assert s.process.wait(DEADLINE_S) == 3
-    assert b"cannot write the output" in s.process.stderr.read()
+    assert b"cannot write the output: Broken pipe" in s.process.stderr.read()
     s.process.stderr.close()
 
 
