@@ -29,6 +29,7 @@ static const struct offload {
 /* Rows of the table above. */
 static const size_t offload_of[] = {
 	[ETHTOOL_TX_CSUM] = 1,
+	[ETHTOOL_TSO] = 3,
 	[ETHTOOL_GRO] = 5,
 };
 static_assert(ARRAY_SIZE(offload_of) == ETHTOOL_SWITCH_N);

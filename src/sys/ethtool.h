@@ -19,6 +19,7 @@ int ethtool_offloads_off(int netns_fd, const char *dev, struct err *e) must_chec
 
 enum ethtool_switch {
 	ETHTOOL_TX_CSUM, /* without it, no TSO either */
+	ETHTOOL_TSO,     /* of all its forms */
 	ETHTOOL_GRO,
 	ETHTOOL_SWITCH_N,
 };

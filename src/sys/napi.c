@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -125,4 +126,42 @@ void napi_mask(uint32_t cpu, char *ret, size_t size)
 	str_addf(ret, size, "%x", 1U << cpu % 32);
 	for (uint32_t i = 0; i < cpu / 32; i++)
 		str_addf(ret, size, ",00000000");
+}
+
+#define FLUSH_FILE "gro_flush_timeout" /* ns */
+#define DEFER_FILE "napi_defer_hard_irqs"
+
+static int read_number(int napi_fd, const char *dev, const char *name, uint64_t *ret, struct err *e)
+{
+	char text[32];
+	int r = read_file(napi_fd, dev, name, text, sizeof(text), e);
+
+	return r < 0 ? r : num_parse(text, NUM_COUNT, ret, e);
+}
+
+static int write_number(int napi_fd, const char *dev, const char *name, uint64_t n, struct err *e)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	return write_file(napi_fd, dev, name, text, e);
+}
+
+int napi_moderation(int napi_fd, const char *dev, struct napi_moderation *ret, struct err *e)
+{
+	uint64_t defer = 0;
+	int r = read_number(napi_fd, dev, FLUSH_FILE, &ret->flush_ns, e);
+
+	if (r == 0)
+		r = read_number(napi_fd, dev, DEFER_FILE, &defer, e);
+	ret->defer = (uint32_t)defer;
+	return r;
+}
+
+int napi_set_moderation(int napi_fd, const char *dev, const struct napi_moderation *to,
+	struct err *e)
+{
+	int r = write_number(napi_fd, dev, FLUSH_FILE, to->flush_ns, e);
+
+	return r < 0 ? r : write_number(napi_fd, dev, DEFER_FILE, to->defer, e);
 }

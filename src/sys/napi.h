@@ -1,7 +1,8 @@
 /*
- * Where the receiving work of a device is done: in threads of its own (threaded NAPI) or on CPUs
- * that packets are steered to (RPS). Files of sysfs, which shows the devices of the namespace that
- * it is mounted in: here of one that is mounted nowhere, and goes with its descriptor.
+ * Where the receiving work of a device is done, in threads of its own (threaded NAPI) or on CPUs
+ * that packets are steered to (RPS), and how often: by interrupts, or a timer. Files of sysfs,
+ * which shows the devices of the namespace that it is mounted in: here of one that is mounted
+ * nowhere, and goes with its descriptor.
  * Ref: Documentation/networking/napi.rst, scaling.rst.
  */
 #pragma once
@@ -34,3 +35,18 @@ int napi_rps(int napi_fd, const char *dev, char *ret, size_t size, struct err *e
 int napi_set_rps(int napi_fd, const char *dev, const char *mask, struct err *e);
 /* The mask of one CPU: "1", "100000000" is "1,00000000". @ret: [size], 400 suffice */
 void napi_mask(uint32_t cpu, char *ret, size_t size);
+
+/*
+ * Moderation: once polled, the device is polled again by a timer of flush_ns instead of its
+ * interrupts, until it had nothing in defer polls one after the other. Either 0: there is none.
+ * Ref: Documentation/networking/napi.rst "Software IRQ coalescing"; Linux 5.8
+ */
+struct napi_moderation {
+	uint64_t flush_ns;
+	uint32_t defer;
+};
+int napi_moderation(int napi_fd, const char *dev, struct napi_moderation *ret, struct err *e)
+	must_check_;
+/* Of all NAPIs of the device, whatever they had of their own. */
+int napi_set_moderation(int napi_fd, const char *dev, const struct napi_moderation *to,
+	struct err *e) must_check_;

@@ -2,8 +2,10 @@
 
 #include "base/cleanup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
@@ -156,6 +158,42 @@ int ns_net_own(uint32_t *ret, struct err *e)
 		return err_set(e, errno, "cannot stat /proc/thread-self/ns/net");
 	*ret = (uint32_t)st.st_ino;
 	return 0;
+}
+
+/* Of the entries of a directory, by @below. Return: a descriptor, or -ENOENT. */
+static int find_below(const char *dir, const char *below, const struct stat *want)
+{
+	_cleanup_(dir_closep) DIR *d = opendir(dir);
+	const struct dirent *x;
+
+	while (d && (x = readdir(d))) {
+		_cleanup_(closep) int fd = -1;
+		char path[PATH_MAX];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/%s%s", dir, x->d_name, below);
+		if (stat(path, &st) < 0 || st.st_dev != want->st_dev || st.st_ino != want->st_ino)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		/* It may have been another's since. */
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == want->st_ino)
+			return take_fd(fd);
+	}
+	return -ENOENT;
+}
+
+int ns_net_find(uint32_t inode)
+{
+	struct stat want;
+	int fd = open_own_netns(NULL);
+
+	/* All are files of one file system. */
+	if (fd < 0 || fstat(fd, &want) < 0 || want.st_ino == inode)
+		return fd < 0 ? -ENOENT : fd;
+	close(fd);
+	want.st_ino = inode;
+	fd = find_below("/run/netns", "", &want);
+	return fd >= 0 ? fd : find_below("/proc", "/ns/net", &want);
 }
 
 /* Ref: since v5.14, net/core/sock.c SO_NETNS_COOKIE */

@@ -41,5 +41,11 @@ void ns_scope_leave(struct ns_scope *s);
 /* The inode of the calling thread's network namespace. */
 int ns_net_own(uint32_t *ret, struct err *e) must_check_;
 
+/*
+ * ns_net_find() - the network namespace of this inode, as long as it is the caller's, has a process
+ *                 or a name of ip-netns(8). Return: a descriptor, the caller's; or -ENOENT.
+ */
+int ns_net_find(uint32_t inode) must_check_;
+
 /* A number of the namespace that no other one ever has, as inodes may; 0: unknown. */
 uint64_t ns_net_cookie(int netns_fd);
