@@ -6,7 +6,7 @@
 #include "cmd/table.h"
 #include "guard/early.h"
 #include "guard/irq_cost.h"
-#include "guard/record.h"
+#include "guard/moderate.h"
 #include "report/guard.h"
 #include "sys/cgroup.h"
 #include "sys/signals.h"
@@ -17,7 +17,7 @@
 
 static const struct opt ask_guard_opts[] = {
 	OPT_FLAG(struct guard_ask, restore, "restore", 0,
-		"only put quotas back that a guard before has left"),
+		"only put back what a guard before has left changed"),
 	OPT_FLAG(struct guard_ask, calibrate, "calibrate", 0,
 		"only measure what an interrupt costs here"),
 	OPT_FLAG(struct guard_ask, json_stream, "json-stream", 0, "one JSON object per line"),
@@ -92,21 +92,28 @@ static const char *state_dir(const struct guard_cfg *cfg, char *usual, size_t si
 
 static void say_restored(const struct guard_state *state, FILE *out)
 {
-	uint32_t n = guard_state_n_restored(state);
+	const struct guard_restored n = guard_state_restored(state);
+	const struct {
+		const char *what;
+		uint32_t n;
+	} row[] = {{"cgroup", n.n_cgroups}, {"device", n.n_devices}};
 
-	if (n)
-		fprintf(out, "tare: guard: %u cgroup%s put back as %s before a guard that ended\n",
-			n, n == 1 ? "" : "s", n == 1 ? "it was" : "they were");
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (row[i].n)
+			fprintf(out,
+				"tare: guard: %u %s%s put back as %s before a guard that ended\n",
+				row[i].n, row[i].what, row[i].n == 1 ? "" : "s",
+				row[i].n == 1 ? "it was" : "they were");
 }
 
 /* Return: are there any that could not be put back? */
 static bool say_left(const struct guard_state *state)
 {
-	const struct guard_entry *x;
+	const struct err *why;
 	uint32_t i = 0;
 
-	while ((x = guard_state_noted(state, i++)))
-		fprintf(stderr, "tare: guard: not put back, still noted: %s\n", x->failed.text);
+	while ((why = guard_state_failed(state, i++)))
+		fprintf(stderr, "tare: guard: not put back, still noted: %s\n", why->text);
 	return i > 1;
 }
 
@@ -133,6 +140,7 @@ struct guard_run {
 	struct billing *billing;
 	int cancel_fd;
 	uint64_t begin_ns;
+	bool *warned; /* of interrupts */
 };
 
 static bool fits_any(const struct guard_rule *rule, const struct guard_report *r)
@@ -154,6 +162,19 @@ static void say_who_is_missing(const struct guard_rules *rules, const struct gua
 				rules->item[i].who);
 }
 
+/* Once: whatever is dropped, its interrupts come. */
+static void warn_of_irqs(const struct guard_run *run, const struct guard_report *r)
+{
+	const uint64_t dt_ns = r->to_ns - r->from_ns;
+
+	for (uint32_t i = 0; i < r->n && !*run->warned; i++) {
+		if (!guard_row_floods(&r->row[i], dt_ns))
+			continue;
+		guard_flood_text(&r->row[i], dt_ns, &run->ask->cfg, stderr);
+		*run->warned = true;
+	}
+}
+
 /* Return: 0 or negative errno of a write. */
 static int report(const struct guard_run *run, bool first)
 {
@@ -162,6 +183,7 @@ static int report(const struct guard_run *run, bool first)
 	guard_take(run->guard, &r);
 	if (first)
 		say_who_is_missing(run->rules, &r);
+	warn_of_irqs(run, &r);
 	if (run->ask->quiet)
 		return 0;
 	return run->ask->json_stream
@@ -215,7 +237,9 @@ static int run_guard(const struct guard_ask *ask, const struct guard_args *args,
 	const struct irq_cost *irq, struct billing *billing, int cancel_fd)
 {
 	_cleanup_(guard_freep) struct guard *g = guard_new(args);
-	const struct guard_run run = {ask, irq, args->rules, g, billing, cancel_fd, clock_now_ns()};
+	bool warned = false;
+	const struct guard_run run = {ask, irq, args->rules, g, billing, cancel_fd, clock_now_ns(),
+		&warned};
 	struct err e = {0};
 	int r;
 
@@ -270,7 +294,7 @@ static int calibrate(void)
 }
 
 static int guard_with(const struct guard_ask *ask, const struct guard_rules *rules,
-	const struct charge_asked *asked, uint64_t irq_ns)
+	const struct charge_asked *asked, uint64_t irq_ns, const struct moderate *moderate)
 {
 	_cleanup_(guard_state_closep) struct guard_state *state = NULL;
 	_cleanup_(billing_fini) struct billing billing = {0};
@@ -312,7 +336,10 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 	source.irq_time = charge_kernel(billing.charge)->irq_time;
 	args.state = state;
 	args.irq_ns = irq.ns;
-	r = run_guard(ask, &args, &irq, &billing, cancel_fd);
+	if (moderate_begin(moderate, state, &e) < 0)
+		r = cmd_fail(EXIT_ENVIRONMENT, "guard: --moderate: %s", e.text);
+	else
+		r = run_guard(ask, &args, &irq, &billing, cancel_fd);
 	if (guard_state_close(take_ptr(state), &e) < 0)
 		return cmd_fail(EXIT_RUN, "guard: not put back as it was: %s", e.text);
 	return r;
@@ -321,6 +348,7 @@ static int guard_with(const struct guard_ask *ask, const struct guard_rules *rul
 static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, int n_args)
 {
 	_cleanup_(guard_rules_fini) struct guard_rules rules = {0};
+	struct moderate moderate = {0};
 	uint64_t irq_ns;
 	_cleanup_(freep) struct charge_asked *asked = xcalloc(1, sizeof(*asked));
 	struct err e = {0};
@@ -337,8 +365,10 @@ static int guard_main(struct cmd_cfg *cfg, int argc, char **argv, char **args, i
 		irq_cost_parse(cfg->guard.cfg.irq, &irq_ns, &e) < 0 ||
 		charge_ask(asked, &cfg->guard.find, &e) < 0)
 		return cmd_fail(EXIT_USAGE, "guard: %s", e.text);
+	if (moderate_parse(&moderate, cfg->guard.cfg.moderate, &e) < 0)
+		return cmd_fail(EXIT_USAGE, "guard: --moderate: %s", e.text);
 	asked->cfg.enforce = any_drops(&rules, &cfg->guard.cfg);
-	return guard_with(&cfg->guard, &rules, asked, irq_ns);
+	return guard_with(&cfg->guard, &rules, asked, irq_ns, &moderate);
 }
 
 const struct command command_guard = {
@@ -379,6 +409,15 @@ const struct command command_guard = {
 		"as every write of a quota hands out a fresh one. The kernel's least quota, 1 ms "
 		"in a period, is left to everybody.\n"
 		"\n"
+		"Dropping packets saves nothing of the interrupts that they come with. Where each "
+		"comes with one of its own, these take the time of whom they interrupt, and the "
+		"guard says so once. --moderate has a device polled by a timer while packets "
+		"come (gro_flush_timeout, napi_defer_hard_irqs; Linux 5.8), so that there is one "
+		"interrupt for all that came meanwhile; a packet waits as long at most, and more "
+		"of them than the device's ring holds are lost. Where the driver can moderate by "
+		"itself, ethtool -C DEV rx-usecs does the same. Settings of single queues (Linux "
+		"6.13) are not brought back.\n"
+		"\n"
 		"It fails open: quotas and periods are put back when the guard ends, by a "
 		"process beside it when it is killed, and for as long as it is stopped or hangs "
 		"(no step for two seconds and two steps), and when both were killed by the next "
@@ -388,7 +427,8 @@ const struct command command_guard = {
 		"named; it has as much as it may then, stays noted and is not guarded, and the "
 		"others are not concerned: a guard starts, and exits with 4 should it be so "
 		"still, as --restore does. A quota that somebody sets meanwhile is the "
-		"container's new one.\n"
+		"container's new one. What --moderate has set is put back as quotas are, unless "
+		"somebody has set another, but not while the guard is only stopped.\n"
 		"\n"
 		"A second guard in the same network namespace refuses, whatever its --state-dir, "
 		"as both would drop packets at the same places; one in another leaves alone what "

@@ -34,8 +34,11 @@ const struct opt guard_opts[] = {
 		.unit = NUM_DURATION, .min = 5 * NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC),
 	OPT_STR(struct guard_cfg, nics, "nic", 0, "<list>",
 		"devices by which packets come in: charge+drop drops there, where it costs least"),
+	OPT_STR(struct guard_cfg, moderate, "moderate", 0, "<list>",
+		"devices, each DEV or DEV=TIME: polled by a timer of that time (200us) instead of "
+		"by interrupts while packets come"),
 	OPT_STR(struct guard_cfg, state_dir, "state-dir", 0, "<dir>",
-		"where it is noted what quotas were; else /run/tare/guard, or below "
+		"where it is noted what was before; else /run/tare/guard, or below "
 		"$XDG_RUNTIME_DIR"),
 	OPT_END,
 };
@@ -55,6 +58,7 @@ const struct field guard_row_fields[] = {
 	FIELD_U64(struct guard_row, credited_ns, "ns",
 		"given back to it: what was done for others in its time"),
 	FIELD_U64(struct guard_row, dropped_pkts, "packets", "dropped as its budget was spent"),
+	FIELD_U64(struct guard_row, irqs, "", "interrupts that its packets came with"),
 	FIELD_U64(struct guard_row, writes, "", "how often its quota was written"),
 	FIELD_U64(struct guard_row, changes, "", "how often somebody else changed its quota"),
 	FIELD_STR(struct guard_row, why, "why it is not guarded as asked for"),

@@ -23,6 +23,12 @@
 
 static_assert(SOFTIRQ_MAX_OWNERS <= 65536, "a table of them is no size to speak of");
 
+bool guard_row_floods(const struct guard_row *x, uint64_t dt_ns)
+{
+	return x->dropped_pkts > 0 &&
+	       (double)x->irqs * 1e9 > (double)GUARD_FLOOD_IRQS_HZ * (double)dt_ns;
+}
+
 /* A container that bills have named. */
 struct client {
 	const struct guard_rule *rule; /* NULL: none fits */
@@ -281,6 +287,7 @@ static void count(struct client *c, const struct bill_row *x, const struct contr
 	c->row.charged_ns += now->charged_ns;
 	c->row.credited_ns += now->credited_ns;
 	c->row.dropped_pkts += x->soft.drop_pkts;
+	c->row.irqs += x->soft.irqs;
 }
 
 static uint64_t irq_cost(const struct guard *g, const struct client *c)
@@ -375,7 +382,7 @@ void guard_report_fini(struct guard_report *r)
 static void begin_again(struct client *c)
 {
 	c->row.process_ns = c->row.softirq_ns = c->row.charged_ns = c->row.credited_ns = 0;
-	c->row.dropped_pkts = c->row.writes = c->row.changes = 0;
+	c->row.dropped_pkts = c->row.irqs = c->row.writes = c->row.changes = 0;
 }
 
 void guard_take(struct guard *g, struct guard_report *ret)

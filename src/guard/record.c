@@ -17,6 +17,7 @@
 void guard_record_fini(struct guard_record *r)
 {
 	free(r->item);
+	free(r->device);
 	*r = (struct guard_record){0};
 }
 
@@ -39,6 +40,17 @@ void guard_record_remove(struct guard_record *r, struct guard_entry *x)
 	*x = r->item[--r->n];
 }
 
+void guard_record_add_device(struct guard_record *r, const struct guard_device *x)
+{
+	r->device = xreallocarray(r->device, r->n_devices + 1, sizeof(*r->device));
+	r->device[r->n_devices++] = *x;
+}
+
+void guard_record_remove_device(struct guard_record *r, struct guard_device *x)
+{
+	*x = r->device[--r->n_devices];
+}
+
 static unsigned long sum_of(const char *text, size_t len)
 {
 	return crc32_z(crc32(0, Z_NULL, 0), (const unsigned char *)text, len);
@@ -59,6 +71,14 @@ char *guard_record_text(const struct guard_record *r)
 		fprintf(out, "cgroup %" PRIu64 " %" PRId64 " %" PRIu64 " %s\n", x->id,
 			x->was.quota_us, x->was.period_us, x->dir);
 	}
+	for (uint32_t i = 0; i < r->n_devices; i++) {
+		const struct guard_device *x = &r->device[i];
+
+		fprintf(out,
+			"device %" PRIu32 " %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 "\n",
+			x->netns, x->ifindex, x->was.flush_ns, x->was.defer, x->set.flush_ns,
+			x->set.defer);
+	}
 	fflush(out);
 	fprintf(out, SUM_FORMAT, sum_of(text, size));
 	fclose(out);
@@ -68,6 +88,20 @@ char *guard_record_text(const struct guard_record *r)
 static int damaged(const char *what, struct err *e)
 {
 	return err_say(e, EBADMSG, "damaged: %s", what);
+}
+
+static int parse_device(struct guard_record *r, const char *line, struct err *e)
+{
+	struct guard_device x;
+	int end = 0;
+
+	if (sscanf(line, "device %" SCNu32 " %d %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 "%n",
+		    &x.netns, &x.ifindex, &x.was.flush_ns, &x.was.defer, &x.set.flush_ns,
+		    &x.set.defer, &end) != 6 ||
+		line[end])
+		return damaged("a device that is none", e);
+	guard_record_add_device(r, &x);
+	return 0;
 }
 
 /* @line: without its end */
@@ -80,6 +114,8 @@ static int parse_line(struct guard_record *r, const char *line, struct err *e)
 		return str_copy(r->boot, sizeof(r->boot), line + 5) == 0
 			       ? 0
 			       : damaged("a boot id that is too long", e);
+	if (strncmp(line, "device ", 7) == 0)
+		return parse_device(r, line, e);
 	if (sscanf(line, "cgroup %" SCNu64 " %" SCNd64 " %" SCNu64 " %n", &x.id, &x.was.quota_us,
 		    &x.was.period_us, &at) != 3 ||
 		line[at] != '/' || str_copy(x.dir, sizeof(x.dir), line + at) < 0)

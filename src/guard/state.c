@@ -28,7 +28,7 @@ struct guard_state {
 	int netns_fd; /* the lock of the network namespace; -1: there is none */
 	int watch_fd; /* the watcher reads its end until ours is closed */
 	pid_t watch_pid;
-	uint32_t n_restored;
+	struct guard_restored restored;
 	struct guard_record rec;
 };
 
@@ -85,7 +85,7 @@ static void lift(int dir_fd)
 	_cleanup_(guard_record_fini) struct guard_record rec = {0};
 
 	if (statefile_read(dir_fd, &rec, NULL) == 0)
-		statefile_put_back_all(&rec);
+		statefile_put_back_quotas(&rec);
 }
 
 /* For ever, unless the guard says how soon it is heard again. */
@@ -176,10 +176,11 @@ static int read_and_restore(struct guard_state *s, struct err *e)
 {
 	int r = statefile_read(s->dir_fd, &s->rec, e);
 
-	s->n_restored = s->rec.n;
+	s->restored = (struct guard_restored){s->rec.n, s->rec.n_devices};
 	if (r == 0)
 		r = statefile_restore(s->dir_fd, &s->rec, e);
-	s->n_restored -= s->rec.n;
+	s->restored.n_cgroups -= s->rec.n;
+	s->restored.n_devices -= s->rec.n_devices;
 	return r;
 }
 
@@ -209,14 +210,26 @@ int guard_state_open(struct guard_state **ret, const char *dir, const char *cpu_
 	return r;
 }
 
-uint32_t guard_state_n_restored(const struct guard_state *s)
+struct guard_restored guard_state_restored(const struct guard_state *s)
 {
-	return s->n_restored;
+	return s->restored;
+}
+
+static const struct err *failed(const struct guard_record *rec, uint32_t i)
+{
+	if (i < rec->n)
+		return &rec->item[i].failed;
+	return i - rec->n < rec->n_devices ? &rec->device[i - rec->n].failed : NULL;
 }
 
 const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i)
 {
 	return i < s->rec.n ? &s->rec.item[i] : NULL;
+}
+
+const struct err *guard_state_failed(const struct guard_state *s, uint32_t i)
+{
+	return failed(&s->rec, i);
 }
 
 /* Full: it has not read the last ones. */
@@ -245,6 +258,12 @@ int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	return statefile_write(s->dir_fd, &s->rec, e);
 }
 
+int guard_state_note_device(struct guard_state *s, const struct guard_device *x, struct err *e)
+{
+	guard_record_add_device(&s->rec, x);
+	return statefile_write(s->dir_fd, &s->rec, e);
+}
+
 int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *last, struct err *e)
 {
 	struct guard_entry *x = guard_record_find(&s->rec, id);
@@ -262,13 +281,14 @@ int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *
 /* Return: 0, or negative errno of the first. */
 static int left_over(const struct guard_record *rec, struct err *e)
 {
-	const struct err *first = rec->n ? &rec->item[0].failed : NULL;
+	const struct err *first = failed(rec, 0);
+	const uint32_t n = rec->n + rec->n_devices;
 
 	if (!first)
 		return 0;
-	if (rec->n == 1)
+	if (n == 1)
 		return err_say(e, -first->code, "%s", first->text);
-	return err_say(e, -first->code, "%s; nor %u more", first->text, rec->n - 1);
+	return err_say(e, -first->code, "%s; nor %u more", first->text, n - 1);
 }
 
 int guard_state_close(struct guard_state *s, struct err *e)

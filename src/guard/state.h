@@ -1,12 +1,13 @@
 /*
- * Fails open: quotas are as they were once the guard is gone, however it went. What a cgroup had is
- * on disk before the first change of it, and is put back
+ * Fails open: quotas, and devices' moderation, are as they were once the guard is gone, however it
+ * went. What a cgroup or device had is on disk before the first change of it, and is put back
  *
  *	by guard_state_close();
  *	by a small process of its own session when this one ends without that (kill -9);
  *	by the next guard_state_open(), should that process have been killed, too;
  *
- * and by that process, for as long as nothing is heard of a guard that is stopped, or hangs.
+ * and by that process, for as long as nothing is heard of a guard that is stopped, or hangs; that
+ * is quotas only, as moderation keeps nobody from anything.
  *
  * Files of a directory: "lock", held for as long as anybody may write quotas; "state"
  * (guard/record.h), replaced as a whole, gone when all is put back. What the kernel refuses to put
@@ -16,12 +17,12 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "guard/record.h"
 #include "sys/cpuquota.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct guard_entry;
 struct guard_state;
 
 /* Where state is kept unless somebody says otherwise: below /run, of a user below his own. */
@@ -41,10 +42,15 @@ void guard_state_dir(char *ret, size_t size);
 #define GUARD_STATE_BUSY 1
 int guard_state_open(struct guard_state **ret, const char *dir, const char *cpu_root, struct err *e)
 	must_check_;
-/* Cgroups that open put back as they were. */
-uint32_t guard_state_n_restored(const struct guard_state *s);
-/* The one of this number that is noted, after open: that could not be put back. NULL: no more. */
+/* What open put back as it was. */
+struct guard_restored {
+	uint32_t n_cgroups, n_devices;
+};
+struct guard_restored guard_state_restored(const struct guard_state *s);
+/* The cgroup of this number that is noted. NULL: no more. */
 const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i);
+/* After open: why that of this number, cgroup or device, was not put back. NULL: no more. */
+const struct err *guard_state_failed(const struct guard_state *s, uint32_t i);
 
 /*
  * guard_state_beat() - the guard goes on, and says so again within this time. Has the process
@@ -59,6 +65,10 @@ void guard_state_beat(struct guard_state *s, uint32_t within_ms);
 int guard_state_note(struct guard_state *s, const char *dir, uint64_t id,
 	const struct cpuquota *was, struct err *e) must_check_;
 
+/* The same of a device; @x says what will be set, too. Put back by guard_state_close(). */
+int guard_state_note_device(struct guard_state *s, const struct guard_device *x, struct err *e)
+	must_check_;
+
 /*
  * guard_state_undo() - put one cgroup back and forget it. It being gone is fine, and so is one that
  *                      was never noted.
@@ -72,7 +82,8 @@ int guard_state_undo(struct guard_state *s, uint64_t id, const struct cpuquota *
 
 /*
  * guard_state_close() - put back whatever is noted, and let go. Return: 0, or the negative errno of
- * the first cgroup that could not be put back, which stays in the file. @s is gone in any case.
+ * the first cgroup or device that could not be put back, which stays in the file. @s is gone in
+ * any case.
  */
 int guard_state_close(struct guard_state *s, struct err *e);
 static inline void guard_state_closep(struct guard_state **s)

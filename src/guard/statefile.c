@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "guard/moderate.h"
 #include "guard/state.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
@@ -191,7 +192,7 @@ int statefile_read(int dir_fd, struct guard_record *ret, struct err *e)
 	if (r == 0)
 		r = guard_record_parse(&old, text, len, e);
 	if (r < 0)
-		return err_wrap(e, "what quotas were before, file '" STATE_FILE "'");
+		return err_wrap(e, "what was before, file '" STATE_FILE "'");
 	if (r == 0 && strcmp(old.boot, now.boot) == 0) {
 		*ret = old;
 		old = (struct guard_record){0};
@@ -242,9 +243,9 @@ static int remove_all(int dir_fd)
 int statefile_write(int dir_fd, const struct guard_record *rec, struct err *e)
 {
 	_cleanup_(freep) char *text = guard_record_text(rec);
-	int r = rec->n ? write_text(dir_fd, text) : remove_all(dir_fd);
+	int r = rec->n || rec->n_devices ? write_text(dir_fd, text) : remove_all(dir_fd);
 
-	return r < 0 ? err_set(e, -r, "cannot write down what quotas were") : 0;
+	return r < 0 ? err_set(e, -r, "cannot write down what was before") : 0;
 }
 
 int guard_cgroup_open(const char *dir, uint64_t id)
@@ -318,7 +319,7 @@ int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last,
 	return r < 0 ? err_wrap(e, "%s", x->dir) : 0;
 }
 
-void statefile_put_back_all(struct guard_record *rec)
+void statefile_put_back_quotas(struct guard_record *rec)
 {
 	uint32_t n_before;
 
@@ -331,8 +332,16 @@ void statefile_put_back_all(struct guard_record *rec)
 	} while (rec->n > 0 && rec->n < n_before);
 }
 
+static void put_back_devices(struct guard_record *rec)
+{
+	for (uint32_t i = rec->n_devices; i-- > 0;)
+		if (moderate_put_back(&rec->device[i], &rec->device[i].failed) == 0)
+			guard_record_remove_device(rec, &rec->device[i]);
+}
+
 int statefile_restore(int dir_fd, struct guard_record *rec, struct err *e)
 {
-	statefile_put_back_all(rec);
+	statefile_put_back_quotas(rec);
+	put_back_devices(rec);
 	return statefile_write(dir_fd, rec, e);
 }

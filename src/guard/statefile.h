@@ -36,7 +36,7 @@ int statefile_write(int dir_fd, const struct guard_record *r, struct err *e) mus
 int statefile_put_back(const struct guard_entry *x, const struct cpuquota *last, struct err *e)
 	must_check_;
 
-/* Puts back all of a record; what could not be is left in it, with why. */
-void statefile_put_back_all(struct guard_record *r);
-/* That, and writes what is left. Return: 0, or negative errno of the writing. */
+/* Puts back all quotas of a record; what could not be is left in it, with why. */
+void statefile_put_back_quotas(struct guard_record *r);
+/* All of it, and writes what is left. Return: 0, or negative errno of the writing. */
 int statefile_restore(int dir_fd, struct guard_record *r, struct err *e) must_check_;

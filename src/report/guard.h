@@ -22,6 +22,9 @@ enum guard_event {
 /* @r: of an interval; NULL: none. Return: as guard_text(). */
 int guard_line(uint32_t event, const struct guard_cfg *cfg, const struct irq_cost *irq,
 	const struct guard_report *r, FILE *out);
+/* Of a row of @dt_ns that guard_row_floods(): what could be done about it. */
+void guard_flood_text(const struct guard_row *x, uint64_t dt_ns, const struct guard_cfg *cfg,
+	FILE *out);
 /* What an interrupt was measured to cost. */
 int guard_irq_text(const struct irq_cost *irq, FILE *out);
 /* JSON Schema of such a line. */

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* Of a CPU: what is less is not worth a line about who is only observed. */
 #define WORTH_A_LINE 0.001
@@ -61,6 +62,26 @@ int guard_irq_text(const struct irq_cost *irq, FILE *out)
 		" to %" PRIu64 " ns\n",
 		irq->ns, irq->n, irq->low_ns, irq->high_ns);
 	return report_flush(out);
+}
+
+void guard_flood_text(const struct guard_row *x, uint64_t dt_ns, const struct guard_cfg *cfg,
+	FILE *out)
+{
+	const char *dev = *cfg->nics && !strchr(cfg->nics, ',') ? cfg->nics : "DEV";
+
+	fprintf(out,
+		"tare: guard: %s %s: interrupts, %.0f a second, take the time, not the packets, "
+		"which are dropped; ",
+		container_kind_name[x->who.kind], x->who.name,
+		(double)x->irqs * 1e9 / (double)dt_ns);
+	if (*cfg->moderate)
+		fprintf(out,
+			"--moderate %s does not make them fewer: they come by another device, "
+			"or it does not poll\n",
+			cfg->moderate);
+	else
+		fprintf(out, "--moderate %s, or ethtool -C %s rx-usecs, makes them fewer%s\n", dev,
+			dev, strcmp(dev, "DEV") == 0 ? ", DEV being where they come in" : "");
 }
 
 int guard_text(const struct guard_report *r, uint64_t begin_ns, FILE *out)

@@ -563,6 +563,98 @@ def addresses_are_followed():
         assert p.wait(DEADLINE_S) == 0, p.stderr.read()
 
 
+class Wire:
+    """A namespace with a veth pair, held by a sleeper; its sysfs, as only that namespace's shows its devices."""
+
+    def __init__(self, stack, flush=5000, defer=1):
+        self.dev = f"tgm{os.getpid() % 100000}"
+        self.holder = subprocess.Popen(
+            ["unshare", "-nm", "sh", "-ec", f"ip link add {self.dev} type veth peer name {self.dev}p; "
+             "mount -t sysfs tare-test /sys; echo ready; exec sleep 1000"], stdout=subprocess.PIPE, text=True)
+        stack.callback(lambda: (self.holder.kill(), self.holder.communicate()))
+        assert self.holder.stdout.readline() == "ready\n"
+        self.at = pathlib.Path(f"/proc/{self.holder.pid}/root/sys/class/net/{self.dev}")
+        self.set(flush, defer)
+
+    def set(self, flush, defer):
+        (self.at / "gro_flush_timeout").write_text(str(flush))
+        (self.at / "napi_defer_hard_irqs").write_text(str(defer))
+
+    def get(self):
+        return tuple(int((self.at / name).read_text()) for name in ("gro_flush_timeout", "napi_defer_hard_irqs"))
+
+    def start(self, stack, scene, *more):
+        p = subprocess.Popen(in_netns(self.holder, *scene.words(*more)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (p.kill(), p.communicate()))
+        return p
+
+
+def moderated_while_it_runs():
+    with contextlib.ExitStack() as stack:
+        s, w = Scene(stack), Wire(stack)
+        p = w.start(stack, s, "--moderate", w.dev, "--json-stream")
+        until(lambda: w.get() == (200000, 2), "the device is polled by a timer")
+        assert json.loads(p.stdout.readline())["config"]["moderate"] == w.dev
+        p.send_signal(signal.SIGINT)
+        assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+        assert w.get() == (5000, 1) and os.listdir(s.state) == ["lock"]
+
+
+def moderated_and_killed():
+    """by the process beside it, and by --restore from another namespace; what somebody has set stays"""
+    with contextlib.ExitStack() as stack:
+        s, w = Scene(stack), Wire(stack)
+        p = w.start(stack, s, "--moderate", f"{w.dev}=1ms")
+        until(lambda: w.get() == (1000000, 2), "the device is polled by a timer")
+        p.kill()
+        p.wait()
+        until(lambda: os.listdir(s.state) == ["lock"], "the state is gone")
+        assert w.get() == (5000, 1)
+        for flush, defer in ((1000000, 2), (1000000, 7)):
+            p = w.start(stack, s, "--moderate", f"{w.dev}=1ms")
+            until(lambda: w.get() == (1000000, 2), "the device is polled by a timer")
+            kill_both(p)
+            w.set(flush, defer)
+            back = s.run("--restore")
+            assert (back.returncode, back.stdout) == (
+                0, "tare: guard: 1 device put back as it was before a guard that ended\n"), back
+            assert w.get() == (5000, defer if defer == 7 else 1)
+            w.set(5000, 1)
+
+
+def moderated_and_gone():
+    """a device, and a namespace with all that was in it"""
+    with contextlib.ExitStack() as stack:
+        s, w = Scene(stack), Wire(stack)
+        p = w.start(stack, s, "--moderate", w.dev)
+        until(lambda: w.get() == (200000, 2), "the device is polled by a timer")
+        ip(w.holder, "link", "del", w.dev)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(DEADLINE_S) == 0, p.stderr.read()
+        w = Wire(stack)
+        p = w.start(stack, s, "--moderate", w.dev)
+        until(lambda: w.get() == (200000, 2), "the device is polled by a timer")
+        kill_both(p)
+        w.holder.kill()
+        w.holder.wait()
+        assert s.run("--restore").returncode == 0 and os.listdir(s.state) == ["lock"]
+
+
+def moderate_refused():
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        for words, status, message in (
+                ("eth0,eth0=1ms", 2, "'eth0' stands twice"),
+                ("eth0=1", 2, "'1' is not a time with its unit, such as 500ms or 10s"),
+                ("eth0=20ms", 2, "'20ms' is not from 1us to 10ms"),
+                ("eth0=", 2, "'' is not a time with its unit, such as 500ms or 10s"),
+                ("eth0,", 2, "'' is no name of a device"),
+                ("../lo", 2, "'../lo' is no name of a device"),
+                ("nosuch0", 3, "device 'nosuch0': No such device")):
+            p = s.run("--moderate", words, "--irq", "0")
+            assert (p.returncode, p.stderr) == (status, f"tare: guard: --moderate: {message}\n"), p
+
+
 def damaged_state():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -611,6 +703,10 @@ def main():
     tap.check("a rule that fits nobody", rule_for_nobody)
     tap.check("charge+drop: attached, and gone with the guard", drop_goes_with_it)
     tap.check("charge+drop: addresses that come, go, and are another's", addresses_are_followed)
+    tap.check("--moderate while it runs", moderated_while_it_runs)
+    tap.check("--moderate and kill -9", moderated_and_killed)
+    tap.check("--moderate of what is gone meanwhile", moderated_and_gone)
+    tap.check("--moderate that can't be", moderate_refused)
     tap.check("a damaged state file is refused", damaged_state)
     tap.done()
 

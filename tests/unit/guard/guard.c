@@ -301,6 +301,34 @@ static void somebody_else_sets_a_quota(void **state)
  * Two guards that keep their states apart: each would take the other's writes for somebody's quota,
  * and what was before would be lost.
  */
+/* Interrupts count from one report to the next; they are too many only of who is dropped. */
+static void interrupts_are_counted(void **state)
+{
+	char dir[FAKE_PATH];
+	struct scene s = {0};
+	struct guard_row row;
+	struct bill_row *x;
+
+	(void)state;
+	fake_init(&s.fake);
+	fake_cgroup(&s.fake, "a", 40000, 100000, dir);
+	scene_open(&s, "");
+	x = add_row(&s.made, 2, "a", dir);
+	x->soft.irqs = 2001;
+	x->soft.drop_pkts = 1;
+	steps(&s, 10);
+	row = report_of(&s, "a");
+	assert_int_equal(row.irqs, 20010);
+	assert_true(guard_row_floods(&row, NSEC_PER_SEC));
+	assert_false(guard_row_floods(&row, NSEC_PER_SEC + NSEC_PER_MSEC));
+	row.dropped_pkts = 0;
+	assert_false(guard_row_floods(&row, NSEC_PER_SEC));
+	steps(&s, 1);
+	assert_int_equal(report_of(&s, "a").irqs, 2001);
+	fake_remove(dir);
+	scene_close(&s);
+}
+
 static void one_guard_a_cgroup(void **state)
 {
 	char dir[FAKE_PATH], procs[PATH_MAX];
@@ -458,6 +486,7 @@ int main(void)
 		cmocka_unit_test(ends_and_numbers_come_again),
 		cmocka_unit_test(another_of_the_same_path),
 		cmocka_unit_test(somebody_else_sets_a_quota),
+		cmocka_unit_test(interrupts_are_counted),
 		cmocka_unit_test(one_guard_a_cgroup),
 		cmocka_unit_test(prices),
 		cmocka_unit_test(drop_is_told_of_all),

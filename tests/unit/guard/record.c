@@ -21,6 +21,10 @@ static char *sample(void)
 
 	guard_record_add(&r, &x);
 	guard_record_add(&r, &y);
+	guard_record_add_device(&r, &(struct guard_device){.netns = UINT32_MAX,
+					    .ifindex = 3,
+					    .was = {UINT64_MAX, 1},
+					    .set = {200000, UINT32_MAX}});
 	return guard_record_text(&r);
 }
 
@@ -39,6 +43,10 @@ static void comes_back(void **state)
 	assert_int_equal(r.item[0].was.quota_us, 20000);
 	assert_int_equal(r.item[1].was.quota_us, CPUQUOTA_NONE);
 	assert_int_equal(r.item[1].was.period_us, 50000);
+	assert_int_equal(r.n_devices, 1);
+	assert_true(r.device[0].netns == UINT32_MAX && r.device[0].ifindex == 3);
+	assert_true(r.device[0].was.flush_ns == UINT64_MAX && r.device[0].was.defer == 1);
+	assert_true(r.device[0].set.flush_ns == 200000 && r.device[0].set.defer == UINT32_MAX);
 	guard_record_remove(&r, guard_record_find(&r, 18446744073709551615u));
 	assert_null(guard_record_find(&r, 18446744073709551615u));
 	assert_int_equal(r.n, 1);
@@ -65,6 +73,7 @@ static void nothing_damaged_is_believed(void **state)
 		text[i] = was;
 	}
 	assert_null(r.item);
+	assert_null(r.device);
 }
 
 int main(void)

@@ -153,7 +153,7 @@ static void killed_is_put_back(void **state)
 	kill_and_reap(pid);
 	s = must_open(&f);
 	assert_quota(dir, 20000, 100000);
-	assert_int_equal(guard_state_n_restored(s), 0);
+	assert_int_equal(guard_state_restored(s).n_cgroups, 0);
 	must(guard_state_close(s, &e_));
 	fake_remove(dir);
 	fake_fini(&f);
@@ -273,7 +273,7 @@ static void next_start_puts_back(void **state)
 	must(file_read("/proc/sys/kernel/random/boot_id", boot, sizeof(boot), &e_));
 	leave(&f, boot, dir, fake_id(dir), 0);
 	s = must_open(&f);
-	assert_int_equal(guard_state_n_restored(s), 1);
+	assert_int_equal(guard_state_restored(s).n_cgroups, 1);
 	assert_quota(dir, 20000, 100000);
 	must(guard_state_close(s, &e_));
 
@@ -285,7 +285,7 @@ static void next_start_puts_back(void **state)
 	assert_quota(dir, 4000, 20000);
 	leave(&f, "another", dir, fake_id(dir), 0);
 	s = must_open(&f);
-	assert_int_equal(guard_state_n_restored(s), 0);
+	assert_int_equal(guard_state_restored(s).n_cgroups, 0);
 	must(guard_state_close(s, &e_));
 	assert_quota(dir, 4000, 20000);
 	assert_false(exists(f.state, "state"));
