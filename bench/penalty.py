@@ -5,7 +5,7 @@ usage: penalty.py [TARE]
 
 ROUNDS     pairs of each cell (3)
 TIME       counted span of a trial (500ms)
-GUARDS     policies that are compared with off (charge+drop)
+GUARDS     policies that are compared with off (charge+drop; where there is no bound, with moderation, too)
 OPTIONS    more options of tare penalty, as "--bucket 50ms"
 JSON_DIR   where the documents of tare penalty are kept
 
@@ -23,7 +23,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARE = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/src/cmd/tare")
 ROUNDS, SPAN = os.environ.get("ROUNDS", "3"), os.environ.get("TIME", "500ms")
-GUARDS = "off," + os.environ.get("GUARDS", "charge+drop")
+DROP = "off,charge+drop"
 ALL = "60/20/20,50/50,80/20,90/10"
 
 # Name, options, and the shares whose residual is to be 5 % at most; the others are to be known.
@@ -37,8 +37,14 @@ CASES = [
 SLOWER, OVER, DELIVERY, TCP_GOT = 1.05, 0.95, 0.99, 0.70
 
 
-def run(options, retries):
-    words = [TARE, "penalty", "--guard", GUARDS, "--time", SPAN, "--repeat-min", ROUNDS,
+def guards(wanted):
+    if "GUARDS" in os.environ:
+        return f"off,{os.environ['GUARDS']}"
+    return DROP if wanted else f"{DROP},charge+drop+moderate"
+
+
+def run(options, wanted, retries):
+    words = [TARE, "penalty", "--guard", guards(wanted), "--time", SPAN, "--repeat-min", ROUNDS,
              "--repeat-max", ROUNDS, "--retries", retries, "--quiet", "--json", *options,
              *os.environ.get("OPTIONS", "").split()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -74,11 +80,12 @@ def text(value, form="{:.2f}"):
 
 def show(cell, wrong):
     p = cell["penalty"]
-    print(f"  {cell['shares']:9}{cell['guard']:12}{p['n']:3}{'*' if cell['n_disturbed'] else ' '}"
+    print(f"  {cell['shares']:9}{cell['guard']:21}{p['n']:3}{'*' if cell['n_disturbed'] else ' '}"
           f"{text(p['mean']):>8}{text(p['ci_low']):>7}{text(p['ci_high']):>7}"
           f"{text(cell['victim_share'], '{:.3f}'):>8}{text(cell['neighbour_got'], '{:.0%}'):>7}"
           f"{cell['received_pps'] / 1e3 if cell['received_pps'] else 0:9.1f}{(cell['received_bps'] or 0) / 1e6:9.1f}"
           f"{text(cell['dropped_pps'] / 1e3 if cell['dropped_pps'] is not None else None, '{:.1f}'):>9}"
+          f"{text(cell['victim_irqs_hz'] / 1e3 if cell['victim_irqs_hz'] is not None else None, '{:.1f}'):>9}"
           f"{text(cell['bystander_delivery'], '{:.4f}'):>9}  {', '.join(wrong)}", flush=True)
 
 
@@ -86,12 +93,12 @@ def main():
     begin, n_missed, status = time.monotonic(), 0, 0
     for i, (name, options, wanted) in enumerate(CASES):
         # On a busy machine they would never end, and help little.
-        doc, code = run(options, "1" if time.monotonic() - begin < 120 else "0")
+        doc, code = run(options, wanted, "1" if time.monotonic() - begin < 120 else "0")
         status = 2 if code else status
         if "JSON_DIR" in os.environ:
             pathlib.Path(os.environ["JSON_DIR"], f"penalty-{i}.json").write_text(json.dumps(doc))
         print(f"\n{name}; an interrupt costs {doc['interrupt']['ns']} ns")
-        print("  shares   guard      pairs  penalty     95 %       victim    got   got k/s  got Mb/s dropped bystander")
+        print("  shares   guard               pairs  penalty     95 %       victim    got   got k/s  got Mb/s dropped irqs k/s bystander")
         for cell in doc["cells"]:
             wrong = misses(cell, wanted)
             n_missed += bool(wrong)

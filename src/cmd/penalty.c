@@ -126,7 +126,9 @@ const struct command command_penalty = {
 		"tare penalty --shares 80/20 --neighbour tcp-rx --mtu 300\n"
 		"beside 16 TCP streams of small segments",
 		"tare penalty --neighbour udp-rx --guard off,charge+drop --json\n"
-		"what tare guard makes of it"},
+		"what tare guard makes of it",
+		"tare penalty --burst 1 --guard off,charge+drop,charge+drop+moderate\n"
+		"each packet comes with an interrupt: what moderation changes"},
 	.defaults = defaults,
 	.groups = groups_of,
 	.run = penalty_command,

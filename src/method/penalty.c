@@ -68,6 +68,11 @@ static bool has_guard(const struct penalty *p)
 	return false;
 }
 
+bool penalty_moderates(const struct penalty *p)
+{
+	return among(PENALTY_GUARD_CHARGE_DROP_MODERATE, p->guard, p->n_guards);
+}
+
 int penalty_check(struct penalty *p, struct err *e)
 {
 	if (!is_root())

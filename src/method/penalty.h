@@ -31,14 +31,19 @@ enum penalty_kind {
 };
 extern const char *const penalty_kind_name[PENALTY_KIND_N];
 
-/* Policies of tare guard over the three containers. */
+/* What tare guard does: its policy over the three containers, and more. */
 enum penalty_guard {
 	PENALTY_GUARD_OFF,
 	PENALTY_GUARD_CHARGE,
 	PENALTY_GUARD_CHARGE_DROP,
+	PENALTY_GUARD_CHARGE_DROP_MODERATE, /* and the wire's interrupts */
 	PENALTY_GUARD_N,
 };
 extern const char *const penalty_guard_name[PENALTY_GUARD_N];
+static inline bool penalty_guard_drops(uint32_t guard)
+{
+	return guard >= PENALTY_GUARD_CHARGE_DROP;
+}
 
 struct penalty_cfg {
 	char shares[128], neighbours[128], guards[64];
@@ -52,8 +57,9 @@ struct penalty_cfg {
 	uint64_t settle_ns; /* with a guard, before the warm-up */
 	uint32_t repeat_min, repeat_max, width_ppm;
 	uint32_t foreign_ppm, retries;
-	uint64_t bucket_ns; /* of the guard, as of guard_cfg */
-	char irq[24];       /* of the guard, as irq_cost_parse() takes it */
+	uint64_t bucket_ns;   /* of the guard, as of guard_cfg */
+	uint64_t moderate_ns; /* of the guard, where it moderates */
+	char irq[24];         /* of the guard, as irq_cost_parse() takes it */
 	char cpu[16], peer_cpu[16];
 };
 extern const struct penalty_cfg penalty_cfg_default;
@@ -100,9 +106,10 @@ struct penalty_cell {
 	/* Means over the trials of those pairs. */
 	double baseline_share, victim_share, neighbour_cpu_share, neighbour_used_share, sent_pps,
 		received_pps, received_bps, device_pps;
-	double slowdown;      /* factor.mean - 1 */
-	double neighbour_got; /* of its share, what it used; without a guard its process alone */
-	double dropped_pps;   /* of the neighbour's, by the guard */
+	double slowdown;       /* factor.mean - 1 */
+	double neighbour_got;  /* of its share, what it used; without a guard its process alone */
+	double dropped_pps;    /* of the neighbour's, by the guard */
+	double victim_irqs_hz; /* others' interrupts in the victim's time, by the guard */
 	double bystander_delivery; /* of all datagrams of all trials */
 	char reason[256];          /* of the first trial that failed */
 };
@@ -116,6 +123,7 @@ extern const struct field penalty_cell_fields[];
 struct penalty_guard_args {
 	uint32_t policy;            /* enum penalty_guard, not off */
 	uint64_t bucket_ns, irq_ns; /* as of guard_cfg, guard_args */
+	uint64_t moderate_ns;       /* of the wire; where @policy has it */
 	int host_fd;                /* the namespace of wire and bridge */
 	const char *wire;
 	uint32_t n;

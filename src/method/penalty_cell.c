@@ -32,6 +32,7 @@ static void add_trial(struct penalty_cell *c, struct sums *s, const struct penal
 	c->neighbour_cpu_share += t->neighbour_cpu_share;
 	c->neighbour_used_share += t->neighbour_used_share;
 	c->dropped_pps += (double)t->neighbour_dropped * 1e9 / (double)t->span_ns;
+	c->victim_irqs_hz += t->guard ? (double)t->victim_irqs * 1e9 / (double)t->span_ns : NAN;
 	c->sent_pps += t->sent_pps;
 	c->received_pps += t->received_pps;
 	c->received_bps += t->received_bps;
@@ -44,8 +45,8 @@ static void add_trial(struct penalty_cell *c, struct sums *s, const struct penal
 static void make_means(struct penalty_cell *c, uint32_t n)
 {
 	double *const of[] = {&c->baseline_share, &c->victim_share, &c->neighbour_cpu_share,
-		&c->neighbour_used_share, &c->dropped_pps, &c->sent_pps, &c->received_pps,
-		&c->received_bps, &c->device_pps};
+		&c->neighbour_used_share, &c->dropped_pps, &c->victim_irqs_hz, &c->sent_pps,
+		&c->received_pps, &c->received_bps, &c->device_pps};
 
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++)
 		*of[i] = n ? *of[i] / n : NAN;

@@ -2,6 +2,8 @@
 #include "base/str.h"
 #include "method/penalty.h"
 #include "base/clock.h"
+#include "guard/moderate.h"
+#include "method/penalty_priv.h"
 #include "sys/affinity.h"
 #include "sys/cpuquota.h"
 
@@ -22,6 +24,7 @@ const char *const penalty_guard_name[] = {
 	[PENALTY_GUARD_OFF] = "off",
 	[PENALTY_GUARD_CHARGE] = "charge",
 	[PENALTY_GUARD_CHARGE_DROP] = "charge+drop",
+	[PENALTY_GUARD_CHARGE_DROP_MODERATE] = "charge+drop+moderate",
 };
 static_assert(ARRAY_SIZE(penalty_guard_name) == PENALTY_GUARD_N);
 
@@ -52,6 +55,7 @@ const struct penalty_cfg penalty_cfg_default = {
 	.retries = 3,
 	.irq = "auto",
 	.bucket_ns = 100 * NSEC_PER_MSEC,
+	.moderate_ns = MODERATE_NS,
 };
 
 const struct opt penalty_opts[] = {
@@ -60,12 +64,17 @@ const struct opt penalty_opts[] = {
 		"60/20/20,80/20"),
 	OPT_STR(struct penalty_cfg, neighbours, "neighbour", 'n', "<list>",
 		"what it does: udp-rx, gso-rx, tcp-rx, udp-tx, tcp-tx; compute, as a control"),
-	OPT_STR(struct penalty_cfg, guards, "guard", 0, "<list>", "off, charge, charge+drop"),
+	OPT_STR(struct penalty_cfg, guards, "guard", 0, "<list>",
+		"off, charge, charge+drop, charge+drop+moderate: the last of the wire, too"),
 	OPT_STR(struct penalty_cfg, irq, "irq", 0, "<time>",
 		"with a guard: what an interrupt costs, as of tare guard; auto: measured at the "
 		"start"),
 	OPT_U64(struct penalty_cfg, bucket_ns, "bucket", 0, "<time>", "the same of --bucket",
 		.unit = NUM_DURATION, .min = 5 * NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC),
+	OPT_U64(struct penalty_cfg, moderate_ns, "moderate", 0, "<time>",
+		"charge+drop+moderate: how often the wire is polled while packets come, as of "
+		"--moderate of tare guard",
+		.unit = NUM_DURATION, .min = MODERATE_LEAST_NS, .max = MODERATE_MOST_NS),
 	OPT_U64(struct penalty_cfg, rate_pps, "rate", 'r', "<n>",
 		"packets a second to or from a UDP neighbour, of gso-rx those of 64 datagrams; "
 		"0: 300k of udp-rx, 30k of gso-rx, all that goes of udp-tx",
@@ -171,6 +180,9 @@ const struct field penalty_cell_fields[] = {
 		"Of the neighbour's share, what it caused; without a guard what it was charged."),
 	FIELD_DOUBLE(struct penalty_cell, dropped_pps, "1/s",
 		"To the neighbour, dropped by the guard, mean."),
+	FIELD_DOUBLE(struct penalty_cell, victim_irqs_hz, "1/s",
+		"Interrupts that others' softirqs came with in the victim's time, by the guard's "
+		"accounting, mean."),
 	FIELD_DOUBLE(struct penalty_cell, sent_pps, "1/s", "Mean; as of a trial."),
 	FIELD_DOUBLE(struct penalty_cell, received_pps, "1/s", "Mean; as of a trial."),
 	FIELD_DOUBLE(struct penalty_cell, received_bps, "bit/s", "Mean; as of a trial."),
@@ -322,6 +334,10 @@ int penalty_plan(struct penalty *p, struct err *e)
 		return r;
 	if (*cfg->cpu && *cfg->peer_cpu && p->cpu == p->peer_cpu)
 		return err_say(e, EINVAL, "--cpu and --peer-cpu are the same CPU");
+	if (cfg->tso && penalty_moderates(p))
+		return err_say(e, EINVAL,
+			"--tso excludes charge+drop+moderate: the wire does not poll for such "
+			"segments");
 	if (cfg->repeat_min > cfg->repeat_max)
 		return err_say(e, EINVAL, "--repeat-min %u is more than --repeat-max %u",
 			cfg->repeat_min, cfg->repeat_max);

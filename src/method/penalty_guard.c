@@ -10,10 +10,12 @@
 #include "charge/account.h"
 #include "guard/early.h"
 #include "guard/guard.h"
+#include "guard/moderate.h"
 #include "sys/rtpeer.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -28,6 +30,7 @@ static const uint32_t policy_of[] = {
 	[PENALTY_GUARD_OFF] = GUARD_OBSERVE,
 	[PENALTY_GUARD_CHARGE] = GUARD_CHARGE,
 	[PENALTY_GUARD_CHARGE_DROP] = GUARD_CHARGE_DROP,
+	[PENALTY_GUARD_CHARGE_DROP_MODERATE] = GUARD_CHARGE_DROP,
 };
 static_assert(ARRAY_SIZE(policy_of) == PENALTY_GUARD_N);
 
@@ -36,6 +39,7 @@ struct guarded {
 	struct softirq *soft;
 	struct early *early;
 	struct guard_state *state;
+	struct moderate moderate;
 	struct guard *guard;
 	struct guard_cfg cfg;
 	struct guard_rules no_rules;
@@ -195,17 +199,33 @@ static int open_early(struct guarded *g, struct err *e)
 	return r;
 }
 
+static int moderate(struct guarded *g, struct err *e)
+{
+	char text[64];
+	int r;
+
+	if (g->args->policy != PENALTY_GUARD_CHARGE_DROP_MODERATE)
+		return 0;
+	snprintf(text, sizeof(text), "%s=%" PRIu64 "ns", g->args->wire, g->args->moderate_ns);
+	r = moderate_parse(&g->moderate, text, e);
+	return r < 0 ? r : moderate_begin(&g->moderate, g->state, e);
+}
+
 static int open_all(struct guarded *g, struct err *e)
 {
-	const bool drops = g->args->policy == PENALTY_GUARD_CHARGE_DROP;
+	const bool drops = penalty_guard_drops(g->args->policy);
 	const struct softirq_cfg soft = {.n_owners = N_OWNERS, .enforce = drops};
-	int r = open_state(g, e);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : -EBUSY;
 	/* For good: it is a process of its own. Devices are found by name. */
 	if (setns(g->args->host_fd, CLONE_NEWNET) < 0)
 		return err_set(e, errno, "cannot enter the host's namespace");
+	r = open_state(g, e);
+	if (r != 0)
+		return r < 0 ? r : -EBUSY;
+	r = moderate(g, e);
+	if (r < 0)
+		return r;
 	r = softirq_open(&g->soft, &soft, e);
 	if (r == 0)
 		r = introduce_all(g, e);

@@ -101,6 +101,9 @@ struct kind_ops {
 extern const struct kind_ops penalty_kind_ops[PENALTY_KIND_N];
 void kind_sockets_close(struct kind_sockets *s);
 
+/* penalty.c: does one of the guards moderate? Then the wire polls in all trials, to be the same. */
+bool penalty_moderates(const struct penalty *p);
+
 /* penalty_task.c: what takes part in every trial. */
 crew_fn task_victim, task_compute, task_sink, task_bystander_peer, task_guard;
 

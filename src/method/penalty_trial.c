@@ -74,7 +74,8 @@ static int nets_make(struct stage *s, struct err *e)
 			.cpu = p->cpu,
 			.peer_cpu = p->peer_cpu,
 			.tso = p->cfg.tso,
-			.live = penalty_kind_ops[p->kind[i]].live};
+			.live = penalty_kind_ops[p->kind[i]].live,
+			.polls = penalty_moderates(p)};
 
 		r = tenants_open(&s->net[p->kind[i]], &args, e);
 	}
@@ -181,6 +182,7 @@ static int guard_start(struct trial *t, struct err *e)
 	struct penalty_guard_args args = {.policy = t->out->guard,
 		.bucket_ns = p->cfg.bucket_ns,
 		.irq_ns = p->irq.ns,
+		.moderate_ns = p->cfg.moderate_ns,
 		.host_fd = t->net->host_fd,
 		.wire = "wire",
 		.n = shares->n};

@@ -106,7 +106,11 @@ static int build(struct tenants *t, const struct tenants_args *args, struct err 
 	if (r == 0)
 		r = steer(t->peer.netns_fd, "wire", args->peer_cpu, e);
 	/* A veth takes frames of XDP programs only where its other half polls. */
-	return r < 0 ? r : ethtool_set(t->host_fd, "wire", ETHTOOL_GRO, args->live, e);
+	if (r == 0)
+		r = ethtool_set(t->host_fd, "wire", ETHTOOL_GRO, args->live || args->polls, e);
+	/* Ref: drivers/net/veth.c veth_skb_is_eligible_for_gro: the rest is not polled for. */
+	return r == 0 && args->polls ? ethtool_set(t->peer.netns_fd, "wire", ETHTOOL_TSO, false, e)
+				     : r;
 }
 
 int tenants_open(struct tenants **ret, const struct tenants_args *args, struct err *e)

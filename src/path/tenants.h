@@ -39,7 +39,8 @@ struct tenants_args {
 	uint32_t mtu;
 	uint32_t cpu, peer_cpu; /* that receive what comes to the host, and to the peer */
 	bool tso;               /* senders hand on TCP segments larger than the MTU */
-	bool live; /* the host's wire takes live frames: it polls, and joins what can be joined */
+	bool live; /* the host's wire takes live frames: it polls for them, and joins what it can */
+	bool polls; /* for all else, too; not with tso */
 };
 
 /* The name of a tenant's device in the host: that of the tenant. */

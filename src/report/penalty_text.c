@@ -2,6 +2,7 @@
 #include "report/penalty.h"
 
 #include "base/str.h"
+#include "guard/guard.h"
 #include "report/duration.h"
 #include "report/grid.h"
 #include "report/progress.h"
@@ -40,7 +41,8 @@ static void add_range(struct grid *g, const struct estimate *x)
 
 struct table {
 	const struct penalty *p;
-	struct grid *g;
+	struct grid *g; /* NULL: lines, to out */
+	FILE *out;
 };
 
 static void add_cell(void *ctx, const struct penalty_cell *c)
@@ -60,7 +62,8 @@ static void add_cell(void *ctx, const struct penalty_cell *c)
 	add(t->g, c->neighbour_got * 100, 0);
 	add(t->g, c->device_pps / 1e3, 1);
 	add(t->g, c->received_bps / 1e6, 1);
-	add(t->g, c->guard == PENALTY_GUARD_CHARGE_DROP ? c->dropped_pps / 1e3 : NAN, 1);
+	add(t->g, penalty_guard_drops(c->guard) ? c->dropped_pps / 1e3 : NAN, 1);
+	add(t->g, c->victim_irqs_hz / 1e3, 1);
 	add(t->g, c->bystander_delivery, 4);
 }
 
@@ -68,9 +71,9 @@ static void table(const struct penalty *p, FILE *out)
 {
 	static const char *const head[] = {"shares", "neighbour", "guard", "pairs", "computes",
 		"beside", "penalty", "95 %", "slower %", "its CPU", "of its %", "its kpps",
-		"its Mbps", "dropped k/s", "bystander"};
+		"its Mbps", "dropped k/s", "irqs k/s", "bystander"};
 	_cleanup_(grid_freep) struct grid *g = grid_new(ARRAY_SIZE(head));
-	struct table t = {p, g};
+	struct table t = {p, g, out};
 
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
 		grid_add(g, "%s", head[i]);
@@ -185,6 +188,20 @@ static void foreign(const struct penalty *p, FILE *out)
 		fputs("what other processes had of the CPU is sampled at ticks here\n", out);
 }
 
+/* Where dropping is not what helps. */
+static void flood(void *ctx, const struct penalty_cell *c)
+{
+	const struct table *t = ctx;
+
+	if (c->guard == PENALTY_GUARD_CHARGE_DROP && c->dropped_pps > 0 &&
+		c->victim_irqs_hz > GUARD_FLOOD_IRQS_HZ)
+		fprintf(t->out,
+			"%s, %s: %.0f interrupts a second in the victim's time, which dropping "
+			"does not make fewer: charge+drop+moderate does\n",
+			t->p->shares[c->shares].name, penalty_kind_name[c->kind],
+			c->victim_irqs_hz);
+}
+
 int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 {
 	char time[32], period[32];
@@ -203,9 +220,11 @@ int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 		trials(p, out);
 	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; "
 	      "of its: what it caused of\nits own share, without a guard its process alone; "
-	      "bystander: received of sent; pairs*: others had too much of the CPU in all tries\n",
+	      "irqs: with others' packets, in the victim's time; bystander: received of sent; "
+	      "pairs*: others had too\nmuch of the CPU in all tries\n",
 		out);
 	interrupt(p, out);
+	report_penalty_cells(p, flood, &(struct table){p, NULL, out});
 	meter(p, out);
 	foreign(p, out);
 	reasons(p, out);

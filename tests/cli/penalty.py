@@ -118,6 +118,20 @@ def guarded():
     schema(doc)
 
 
+def moderated():
+    """With the wire moderated, for neighbours whose wire would not poll, too."""
+    doc = strict_json(penalty("--neighbour", "udp-rx,gso-rx", "--shares", "50/50", "--rate", "5k", "--burst", "1", "--irq", "3us",
+                              "--guard", "off,charge+drop+moderate", "--moderate", "500us", "--json"))
+    assert doc["config"]["moderate_ns"] == 500_000, doc["config"]
+    for t in doc["trials"]:
+        trial(t, doc)
+    for c in doc["cells"]:
+        t = next(x for x in doc["trials"] if not x["baseline"] and (x["guard"], x["neighbour"]) == (c["guard"], c["neighbour"]))
+        assert c["victim_irqs_hz"] == (None if c["guard"] == "off" else t["victim_irqs"] / 0.2), (c, t)
+        assert c["received_pps"] > 0, "nothing came through the wire"
+    schema(doc)
+
+
 def measured_interrupt():
     done = tare("guard", "--calibrate")
     if done.returncode == 3:
@@ -194,6 +208,9 @@ ROWS = [
     (["--repeat-min", "5", "--repeat-max", "4"], "--repeat-min 5 is more than --repeat-max 4"),
     (["--irq", "often"], "--irq: 'often' is not a time with its unit, such as 500ms or 10s"),
     (["--irq", "2ms"], "--irq: '2ms' is more than 1ms"),
+    (["--moderate", "20ms"], "--moderate: '20ms' is out of range (1us to 10ms)"),
+    (["--tso", "--guard", "charge+drop+moderate"],
+     "--tso excludes charge+drop+moderate: the wire does not poll for such segments"),
     (["--json", "--csv"], "--json and --csv exclude each other"),
 ]
 
@@ -224,6 +241,7 @@ def main():
     tap.check("receivers of datagrams and a control", udp)
     tap.check("streams and senders", tcp)
     tap.check("the guard as an axis", guarded)
+    tap.check("with the wire's interrupts moderated", moderated)
     tap.check("what an interrupt costs", measured_interrupt)
     tap.check("text and lines", forms)
     tap.check("what it will take is said beforehand", estimate)
