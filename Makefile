@@ -1,5 +1,5 @@
 # Names for the common commands; meson does the work.
-.PHONY: all deps deps-vm deps-vm612 deps-engine deps-switch demo check check-vm check-all install lint fuzz clean
+.PHONY: all deps deps-vm deps-vm612 deps-vmirqtime deps-engine deps-switch demo check check-vm check-all install lint fuzz clean
 
 BUILD ?= build
 MESON := $(firstword $(wildcard /usr/bin/meson) meson)
@@ -21,6 +21,11 @@ deps-vm:
 # Debian's 6.12 besides, for tests and tare guest --guest-dir
 deps-vm612: deps-vm
 	@scripts/guest-kernel.sh /var/lib/tare/guest-6.12 linux-image-6.12-amd64
+
+# Debian's 6.12 with IRQ_TIME_ACCOUNTING, which is built here: some ten minutes of two CPUs
+deps-vmirqtime: deps-vm
+	@scripts/deps.sh kernel
+	@scripts/guest-kernel-irqtime.sh
 
 # What the paths through engines and switches need as they run
 deps-engine deps-switch:

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs the Debian packages tare needs, and nothing if they are all there.
 # Usage: deps.sh [GROUP...]; build, or check: that plus what the tests need; or what some paths need as
-# they run: vm (guests), engine (podman), switch (switches in user space); or metrics (Prometheus, for a test).
+# they run: vm (guests), engine (podman), switch (switches in user space); or metrics (Prometheus, for a test), or
+# kernel (to build one for guests).
 # Exit status: 0 all there, 2 wrong usage, 3 cannot install and says what to type.
 set -euo pipefail
 
@@ -57,6 +58,11 @@ table() {
 		switch openvswitch-switch paths ovs-netdev, ovs-afxdp, ovs-kernel
 		switch dpdk-dev           path dpdk-testpmd
 		metrics prometheus        scrapes tare charge; its promtool checks the text
+		kernel flex               builds a kernel for guests
+		kernel bison              the same
+		kernel bc                 the same
+		kernel libelf-dev         the same
+		kernel dwarves            makes its BTF
 		engine podman             the paths podman:NETWORK
 		engine runc               starts podman's containers; crun refuses hybrid cgroups
 		engine conmon             holds podman's containers
@@ -81,8 +87,8 @@ missing() { # GROUP...: "package reason" of those not installed
 
 groups=("${@:-build}")
 for group in "${groups[@]}"; do
-	[[ $group =~ ^(build|check|vm|engine|switch|metrics)$ ]] || {
-		echo "usage: deps.sh [build|check|vm|engine|switch|metrics]..." >&2
+	[[ $group =~ ^(build|check|vm|kernel|engine|switch|metrics)$ ]] || {
+		echo "usage: deps.sh [build|check|vm|kernel|engine|switch|metrics]..." >&2
 		exit 2
 	}
 done

@@ -36,6 +36,8 @@ const struct opt guest_run_opts[] = {
 	OPT_STR(struct guest_run_cfg, qemu, "qemu", 0, "<program>", "the QEMU to run it with"),
 	OPT_STR(struct guest_run_cfg, modules, "modules", 0, "<list>",
 		"kernel modules to load first; others are loaded when they are needed"),
+	OPT_STR(struct guest_run_cfg, append, "append", 0, "<words>",
+		"more for the kernel's command line"),
 	OPT_U32(struct guest_run_cfg, vcpus, "vcpus", 0, "<n>", "CPUs of the guest", .min = 1,
 		.max = 64),
 	OPT_U32(struct guest_run_cfg, n_nics, "nics", 0, "<n>",
@@ -141,6 +143,7 @@ static int open_ports(struct guest_host *x, struct qemu_args *args, int theirs[G
 
 static int start(struct guest_host *x, const char *kernel, int initrd_fd, struct err *e)
 {
+	_cleanup_(freep) char *append = xasprintf("%s %s", vm_boot_append(false), x->cfg->append);
 	int theirs[GUEST_HOST_N] = {-1, -1, -1};
 	struct qemu_args args = {
 		.binary = x->cfg->qemu,
@@ -151,7 +154,7 @@ static int start(struct guest_host *x, const char *kernel, int initrd_fd, struct
 		.memory_bytes = x->cfg->memory_bytes,
 		.kernel = kernel,
 		.initrd_fd = initrd_fd,
-		.append = vm_boot_append(false),
+		.append = append,
 		.share_root = true,
 	};
 	int r = open_ports(x, &args, theirs, e);

@@ -11,6 +11,7 @@ struct guest_run_cfg {
 	char guest_dir[256]; /* boot/ and lib/modules/ of a kernel */
 	char qemu[256];
 	char modules[512]; /* loaded first, separated by commas */
+	char append[512];  /* to the kernel's command line */
 	uint32_t vcpus;
 	uint32_t n_nics; /* virtio, all on one wire */
 	bool one_thread; /* see qemu_args */

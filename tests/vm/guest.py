@@ -22,7 +22,7 @@ SEEN = bytes(range(256)) * 8192  # 2 MiB: more than all buffers on the way
 
 # A process that stays behind holds both streams open, and the output ends all the same.
 SCRIPT = """
-cat && pwd > /dev/stderr && echo changed > file && ping -c 1 127.0.0.1 > /dev/null || exit 1
+cat && pwd > /dev/stderr && echo changed > file && grep -q ' tare.a=1 tare.b$' /proc/cmdline && ping -c 1 127.0.0.1 > /dev/null || exit 1
 "$TARE" run --path ipvlan-l2 --load rr --json "$@"
 echo "tare $?" >&2
 sleep 1000 &
@@ -39,7 +39,7 @@ def runs_a_command():
     with tempfile.TemporaryDirectory(dir=pathlib.Path(TARE).parent) as tmp:
         pathlib.Path(tmp, "file").write_text("as it was\n")
         pathlib.Path(tmp, "seen").write_bytes(SEEN)
-        done = guest("--", "sh", "-c", SCRIPT, "sh", *QUICK, cwd=tmp, input=b"not for the guest",
+        done = guest("--append", "tare.a=1 tare.b", "--", "sh", "-c", SCRIPT, "sh", *QUICK, cwd=tmp, input=b"not for the guest",
                      env={**os.environ, "TARE": TARE})
         assert sorted(os.listdir(tmp)) == ["file", "seen"], os.listdir(tmp)
         assert pathlib.Path(tmp, "file").read_text() == "as it was\n"
