@@ -20,7 +20,7 @@ give_up() {
 configure() {
 	local line
 
-	make -s KCONFIG_ALLCONFIG="$config" allnoconfig
+	make -s KCONFIG_ALLCONFIG="$config" allnoconfig || give_up "can't configure it"
 	while read -r line; do
 		grep -qxF "$line" .config || give_up "$package takes no $line"
 	done < <(grep ^CONFIG_ "$config")

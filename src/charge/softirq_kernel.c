@@ -1,5 +1,6 @@
 #include "charge/softirq_kernel.h"
 
+#include "base/cleanup.h"
 #include "base/macro.h"
 #include "sys/ebpf.h"
 #include "sys/cgroup.h"
@@ -10,8 +11,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+
+#include <irq_time.skel.h>
+
+DEFINE_CLEANUP(struct irq_time_bpf *, irq_time_bpf__destroy, destroyp)
 
 #define BTF_FILE "/sys/kernel/btf/vmlinux"
 
@@ -41,18 +47,32 @@ static bool cpu_is_v2(void)
 	       !cgroup_path_of(text, "cpu", path, sizeof(path));
 }
 
-/*
- * Where nobody has the configuration, the kernel has the function or it has not. The clock may
- * still be too slow to be used: then this says yes, and processes are credited too little.
- * Ref: kernel/sched/cputime.c, arch/x86/kernel/tsc.c enable_sched_clock_irqtime.
- */
-static bool takes_irq_time(const struct btf *btf)
+/* Where nobody has the configuration, the kernel has the function or it has not. */
+static bool can_take_irq_time(const struct btf *btf)
 {
 	int set = kconfig_is_set("IRQ_TIME_ACCOUNTING");
 
 	if (set >= 0)
 		return set;
 	return btf__find_by_name_kind(btf, "irqtime_account_irq", BTF_KIND_FUNC) > 0;
+}
+
+/*
+ * A kernel that can does not where the TSC is no clock for it (CPUs' differ, tsc=noirqtime, ...).
+ * Where the kernel does not say, as without KALLSYMS_ALL, it does.
+ * Ref: kernel/sched/cputime.c, arch/x86/kernel/tsc.c enable_sched_clock_irqtime.
+ */
+static bool takes_irq_time(const struct btf *btf)
+{
+	_cleanup_(destroyp) struct irq_time_bpf *skel = NULL;
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	if (!can_take_irq_time(btf))
+		return false;
+	skel = irq_time_bpf__open_and_load();
+	return !skel ||
+	       bpf_prog_test_run_opts(bpf_program__fd(skel->progs.irq_time_is_on), &run) < 0 ||
+	       run.retval != 0;
 }
 
 static int unavailable(struct err *e, int errnum, const char *what)

@@ -15,6 +15,8 @@
 
 #include "base/macro.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "charge/container.h"
 #include "charge/softirq.h"
 #include "path/lab.h"
 #include "sys/affinity.h"
@@ -33,6 +35,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -641,18 +644,66 @@ static uint64_t cgroup_id(const struct topo *t, const struct cgroup *cg)
 	return dir && stat(dir, &st) == 0 ? st.st_ino : 0;
 }
 
-/* As a process of that cgroup. Never returns. */
-static _Noreturn void send_from(const struct topo *t, const struct cgroup *cg)
+/* CPU time of its processes. */
+static uint64_t usage_ns(const struct cgroup *cg)
+{
+	const char *v1 = cgroup_with(cg, "cpuacct.usage");
+	struct container c = {.cgroup = "/"};
+	uint64_t ns;
+
+	if (v1)
+		str_set(c.usage_root, v1);
+	else
+		str_set(c.root, cgroup_with(cg, "cpu.stat"));
+	must(container_usage(&c, &ns, &e_));
+	return ns;
+}
+
+/* When they wait. */
+static uint64_t usage_at_rest(const struct cgroup *cg)
+{
+	uint64_t ns, before_ns;
+
+	do {
+		before_ns = usage_ns(cg);
+		poll(NULL, 0, 1);
+		ns = usage_ns(cg);
+	} while (ns != before_ns);
+	return ns;
+}
+
+/* As a process of that cgroup, which says when it is one, and is told to go on. Never returns. */
+static _Noreturn void send_from(const struct topo *t, const struct cgroup *cg, int sync_fd)
 {
 	const struct target to = to_pod(t);
 	struct err e = {0};
+	char c = 0;
 	int fd;
 
-	if (cgroup_join(cg, &e) < 0)
+	if (cgroup_join(cg, &e) < 0 || write(sync_fd, &c, 1) != 1 || read(sync_fd, &c, 1) != 1)
 		_exit(2);
 	fd = socket_at(&t->pod[1], SOCK_DGRAM, 0);
 	send_n(t, fd, &to, N_SENT, 18);
 	_exit(0);
+}
+
+/*
+ * Its bucket lost what it used: the time that the scheduler has in its processes' is in it once,
+ * less what it gained, whether softirqs are in that time, or, with irq_time, are not.
+ */
+static void has_spent(const struct topo *t, const struct softirq_account *a, uint64_t process_ns,
+	uint64_t spent_ns)
+{
+	const bool irq_time = softirq_kernel(t->s)->irq_time;
+	const uint64_t softirq_ns = a->rx_ns + a->tx_ns + a->other_ns + a->thread_ns;
+	const uint64_t used_ns =
+		process_ns + softirq_ns - (irq_time ? 0 : a->own_ns + a->gained_ns);
+
+	print_message("# irq_time %d: process %llu, spent %llu, due %llu ns\n", irq_time,
+		(unsigned long long)process_ns, (unsigned long long)spent_ns,
+		(unsigned long long)used_ns);
+	/* v2 says microseconds. */
+	assert_in_range(spent_ns, used_ns - 2 * NSEC_PER_USEC, used_ns + 2 * NSEC_PER_USEC);
 }
 
 /*
@@ -664,17 +715,21 @@ static _Noreturn void send_from(const struct topo *t, const struct cgroup *cg)
 static void bills_the_context(void **state)
 {
 	_cleanup_(janitor_finishp) struct janitor *janitor = NULL;
+	const struct softirq_cfg cfg = {.enforce = true};
+	const int64_t full_ns = 3600LL * (int64_t)NSEC_PER_SEC;
 	struct softirq_account from, to;
+	struct softirq_budget *b;
 	struct cgroup cg;
 	struct err e = {0};
 	struct topo t;
-	uint64_t id;
-	int status;
+	uint64_t id, before_ns;
+	int status, sync[2];
 	pid_t pid;
+	char c;
 
 	(void)state;
 	topo_open(&t, false);
-	charge(&t, NULL);
+	charge(&t, &cfg);
 	must(janitor_start(&janitor, &e_));
 	id = cgroup_make(&cg, "softirq", janitor, &e) == 0 ? cgroup_id(&t, &cg) : 0;
 	if (!id) {
@@ -684,13 +739,23 @@ static void bills_the_context(void **state)
 	}
 	must(softirq_set_cgroup(t.s, id, POD + 1, &e_));
 	softirq_changed(t.s);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sync), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		send_from(&t, &cg);
+		send_from(&t, &cg, sync[1]);
+	close(sync[1]);
+	assert_int_equal(read(sync[0], &c, 1), 1);
+	before_ns = usage_at_rest(&cg);
+	b = softirq_budget(t.s, POD + 1);
+	*b = (struct softirq_budget){.tokens_ns = full_ns, .cap_ns = 2 * full_ns};
+	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
+	assert_int_equal(write(sync[0], &c, 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(sync[0]);
 	assert_int_equal(status, 0);
 	wait_rx(&t, POD, N_SENT);
+	adds_up(&t);
 	softirq_read_sum(t.s, POD + 1, &from);
 	softirq_read_sum(t.s, POD, &to);
 	print_message("# pod 1: rx %llu, own %llu, gained %llu; pod 0: rx %llu\n",
@@ -699,7 +764,7 @@ static void bills_the_context(void **state)
 	assert_true(from.own_ns > 0 && from.own_ns <= from.rx_ns + from.tx_ns + from.other_ns);
 	assert_true(from.gained_ns > 0);
 	assert_int_equal(to.own_ns + to.gained_ns + to.irqs_own + to.irqs_gained, 0);
-	adds_up(&t);
+	has_spent(&t, &from, usage_ns(&cg) - before_ns, (uint64_t)(full_ns - b->tokens_ns));
 	topo_close(&t);
 }
 
@@ -993,7 +1058,8 @@ static bool is_possible(void)
 	return true;
 }
 
-int main(void)
+/* usage: net-softirq [TEST], all by default */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(close_leaves_nothing),
@@ -1014,5 +1080,7 @@ int main(void)
 
 	if (net_begin() < 0 || !is_possible())
 		return 0;
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("softirq", tests, NULL, NULL);
 }

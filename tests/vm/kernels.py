@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Who pays, under other kernels, with cgroup v2 and a NIC's driver: the same tare in an emulated guest.
 
-usage: kernels.py TARE         one guest for each kernel there is; TAP
-       kernels.py TARE inside  what runs in it
+usage: kernels.py TARE NET_SOFTIRQ                  one guest for each kernel there is; TAP
+       kernels.py TARE NET_SOFTIRQ inside on|off    what runs in it; on: IRQ_TIME_ACCOUNTING
 
     peer: eth1 == wire of virtio NICs == eth0: bridge br0 -- v1: pod 1, receives N datagrams
                                                           -- v2: pod 2, receives 3 N
@@ -30,14 +30,20 @@ from tap import Tap, skip_all, until as wait_until  # noqa: E402
 
 TARE = os.path.abspath(sys.argv[1])
 RUN_S = 420  # on a busy machine; a guest that hangs is given up earlier
-KERNELS = (("Debian's 6.1", "/var/lib/tare/guest", "make deps-vm"),
-           ("Debian's 6.12", "/var/lib/tare/guest-6.12", "make deps-vm612"))
+NET_SOFTIRQ = os.path.abspath(sys.argv[2])  # tests/net/softirq.c
+# Where it is and how it gets there; more for its command line; does it leave softirqs out of run time?
+KERNELS = (("Debian's 6.1", "/var/lib/tare/guest", "make deps-vm", "", "off"),
+           ("Debian's 6.12", "/var/lib/tare/guest-6.12", "make deps-vm612", "", "off"),
+           ("6.12 with IRQ_TIME_ACCOUNTING", "/var/lib/tare/guest-irqtime", "make deps-vmirqtime", "tsc=reliable", "on"),
+           ("the same, its clock too slow for that", "/var/lib/tare/guest-irqtime", "make deps-vmirqtime",
+            "tsc=noirqtime", "off"))
 N = 1000  # datagrams
 AHEAD = 64  # so many on their way at most: a virtio queue of QEMU's has room for 256
 MOST_S = 100  # for anything to happen; emulated, on a busy machine
 PORT = 7
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+SPENT = 2
 everybody = []  # the pods
 GROUPS = pathlib.Path("/sys/fs/cgroup/docker")
 
@@ -68,7 +74,8 @@ class Machine:
 
     def __init__(self, serve, group=None):
         theirs, self.pipe = os.pipe()
-        self.count = mmap.mmap(-1, 4096)  # shared with the child: what it has received, and what it has done
+        # Shared with the child: what it has received, what it has done, and from SPENT on what sending took.
+        self.count = mmap.mmap(-1, 4096)
         os.set_inheritable(theirs, True)
 
         def main():
@@ -87,8 +94,8 @@ class Machine:
     def get(self, i):
         return struct.unpack_from("Q", self.count, 8 * i)[0]
 
-    def add(self, i):
-        struct.pack_into("Q", self.count, 8 * i, self.get(i) + 1)
+    def add(self, i, n=1):
+        struct.pack_into("Q", self.count, 8 * i, self.get(i) + n)
 
     def ip(self, *words):
         run("nsenter", "-t", str(self.pid), "-n", "ip", *words)
@@ -100,10 +107,16 @@ class Machine:
         until(lambda: self.get(1) > before, f"done: {words}, {[p.get(0) for p in everybody]} received")
 
 
+def spent():
+    """By the clock; running; waiting for a CPU."""
+    return (time.monotonic_ns(), *map(int, pathlib.Path("/proc/thread-self/schedstat").read_text().split()[:2]))
+
+
 def send(machine, orders, pods):
     """PODS' NUMBERS OF DATAGRAMS, interleaved; waits for who receives, or, with AHEAD 0, for nobody."""
     for order in orders:
         ahead, *numbers = map(int, order.split())
+        begin = spent()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             awaited = [p for p, n in zip(pods, numbers) if n]
             before = sum(p.get(0) for p in awaited)
@@ -115,6 +128,8 @@ def send(machine, orders, pods):
                 sent += 1
                 while ahead and sent - (sum(p.get(0) for p in awaited) - before) >= ahead:
                     time.sleep(0.001)  # a CPU that spins takes the others' turns
+        for i, (a, b) in enumerate(zip(begin, spent())):
+            machine.add(SPENT + i, b - a)
         machine.add(1)
 
 
@@ -245,11 +260,74 @@ def whose_context(pods):
     assert two["gained_ns"] > 0 and two["process_ns"] > 0, two
 
 
-def guard(stack, pod, policy, *more):
-    """Guards one pod; the stream is at a line that says so."""
+def asked(*words):
+    return json.loads(subprocess.run([TARE, *words], capture_output=True, check=True, timeout=MOST_S).stdout)
+
+
+def knows(irq_time):
+    """By BTF; by the configuration where the machine has it; and by what is on, whatever they say can be."""
+    def known():
+        return asked("charge", "--json", "--duration", "1s")["kernel"]["irq_time"]
+
+    config = pathlib.Path(f"/boot/config-{os.uname().release}")  # the guest's, in its memory
+    by_btf = known()
+    config.write_text("# CONFIG_IRQ_TIME_ACCOUNTING is not set\n")
+    by_no = known()
+    config.write_text("CONFIG_IRQ_TIME_ACCOUNTING=y\n")
+    by_yes = known()
+    config.unlink()
+    has_switch = " sched_clock_irqtime\n" in pathlib.Path("/proc/kallsyms").read_text()
+    comment(f"irq_time: by BTF {by_btf}, not set {by_no}, set {by_yes}; {'has' if has_switch else 'lacks'} a switch")
+    assert by_btf == irq_time and not by_no, (by_btf, by_no)
+    assert by_yes == (irq_time if has_switch else True), by_yes
+
+
+def counts_once(pods, irq_time):
+    """
+    Pod 2 sends in a loop, and all softirqs are in its context. By the scheduler's own word it ran and it waited for a
+    CPU; what lacks to the clock are interrupts and softirqs, or nothing. A total has its own softirqs once.
+    """
+    quota = pods[1].quota()
+    (pods[1].group / "cpu.max").write_text("max")
+    begin = [pods[1].get(SPENT + i) for i in range(3)]
+    with contextlib.ExitStack() as stack:
+        s = Stream(stack, "charge", "--json-stream", "--interval", "200ms")
+        s.until(lambda b: all(row_of(b["rows"], p) for p in pods))
+        pods[1].tell(0, 4 * N)
+        total = s.finish("total")
+    (pods[1].group / "cpu.max").write_text(quota)
+    wall, ran, waited = (pods[1].get(SPENT + i) - b for i, b in enumerate(begin))
+    one, two = (row_of(total["rows"], p) for p in pods)
+    inside = two["own_ns"] + two["gained_ns"]
+    comment(f"of {wall} ns sending {ran} run, {waited} waiting, {wall - ran - waited} neither; softirqs there: "
+            f"own {two['own_ns']}, gained {two['gained_ns']}; pod 2's process {two['process_ns']}, softirq "
+            f"{two['softirq_ns']}, total {two['total_ns']}; pod 1's process {one['process_ns']}, softirq "
+            f"{one['softirq_ns']}, total {one['total_ns']}")
+    assert two["own_ns"] > 0 and two["gained_ns"] > 0, two
+    for row in (one, two):
+        taken = 0 if irq_time else row["own_ns"] + row["gained_ns"]
+        assert row["total_ns"] == row["process_ns"] + row["softirq_ns"] + row["thread_ns"] - taken, row
+    if irq_time:
+        assert wall - ran - waited > inside * 0.9, (wall, ran, waited, inside)
+    else:
+        assert abs(wall - ran - waited) < inside * 0.5, (wall, ran, waited, inside)
+
+
+def budgets_in_the_kernel():
+    """The accounting's own test under this kernel: budgets lose process time and each softirq once, to the us."""
+    done = subprocess.run([NET_SOFTIRQ, "bills_the_context"], capture_output=True, text=True, check=False,
+                          timeout=MOST_S, env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
+    for line in done.stdout.splitlines():
+        if line.startswith("# irq_time"):
+            comment(line[2:])
+    assert done.returncode == 0 and "# irq_time" in done.stdout, done.stdout + done.stderr
+
+
+def guard(stack, pods, policy, *more):
+    """Guards pods; the stream is at a line that says so."""
     s = Stream(stack, "guard", "--state-dir", "/run/guard", "--json-stream", "--interval", "200ms", "--container",
-               f"/docker/{pod.group.name}:{policy}", *more)
-    guarded_row(s, pod, lambda r: r["guarded"])
+               ";".join(f"/docker/{p.group.name}:{policy}" for p in pods), *more)
+    s.until(lambda line: all((row_of(line["containers"], p) or {}).get("guarded") for p in pods))
     return s
 
 
@@ -264,7 +342,7 @@ def guarded_row(s, pod, test):
 def quotas(peer, pods):
     """cpu.max is the guard's while it runs, in short periods, and as it was afterwards."""
     with contextlib.ExitStack() as stack:
-        s = guard(stack, pods[1], "charge")
+        s = guard(stack, pods[1:], "charge")
         peer.tell(AHEAD, 0, N)
         row = guarded_row(s, pods[1], lambda r: r["charged_ns"] > 0)
         # As it was for as long as the guard gets no CPU for two seconds.
@@ -288,7 +366,7 @@ def clock_set(peer, pods):
         stack.callback(lambda: time.clock_settime(time.CLOCK_REALTIME, was))
         bills = Stream(stack, "charge", "--json-stream", "--interval", "200ms")
         bills.until(lambda b: row_of(b["rows"], pods[1]))
-        s = guard(stack, pods[1], "charge")
+        s = guard(stack, pods[1:], "charge")
         for to in (was - year, was + year):
             time.clock_settime(time.CLOCK_REALTIME, to)
             peer.tell(AHEAD, 0, N)
@@ -303,6 +381,33 @@ def clock_set(peer, pods):
         assert pods[1].quota() == "20000 100000", pods[1].quota()
 
 
+def who_pays(pods, irq_time):
+    """
+    Pod 2 sends, and softirqs for pod 1 are in its context: pod 1 pays. Where the scheduler does not count them as pod
+    2's nothing is given back to it, and its own are charged.
+    """
+    with contextlib.ExitStack() as stack:
+        s = guard(stack, pods, "charge", "--irq", "0")
+        pods[1].tell(AHEAD, N)
+        charged, credited, quota = [0, 0], [0, 0], [[], []]
+        end = time.monotonic() + MOST_S
+        while not charged[0] or min(quota[0]) >= 0.2:
+            assert time.monotonic() < end, (charged, quota)
+            rows = [row_of(s.next()["containers"], p) for p in pods]
+            for i, row in enumerate(rows):
+                charged[i] += row["charged_ns"]
+                credited[i] += row["credited_ns"]
+                quota[i].append(row["quota_cpus"])
+        comment(f"charged {charged} ns, credited {credited} ns, quotas at least {[min(q) for q in quota]}, "
+                f"at most {[max(q) for q in quota]}")
+        assert (credited[1] == 0) == irq_time, credited
+        if irq_time:
+            assert charged[1] > 0 and max(quota[1]) <= 0.2, (charged, quota)
+        s.process.kill()
+        s.process.wait()
+        until(lambda: all(p.quota() == "20000 100000" for p in pods), "the quotas are back")
+
+
 def xdp_mode():
     link = json.loads(subprocess.run(["ip", "-j", "link", "show", "eth0"], capture_output=True, check=True).stdout)
     return link[0].get("xdp", {}).get("mode", 0)
@@ -311,7 +416,7 @@ def xdp_mode():
 def drops(peer, pods):
     """In the driver (mode 1 of rtnetlink); the other pod gets all of its own; kill -9 leaves nothing."""
     with contextlib.ExitStack() as stack:
-        s = guard(stack, pods[1], "charge+drop,cpus=0.05", "--nic", "eth0")
+        s = guard(stack, pods[1:], "charge+drop,cpus=0.05", "--nic", "eth0")
         until(xdp_mode, "a program at the NIC")
         mode = xdp_mode()
         dropped = 0
@@ -339,7 +444,7 @@ def cpu_comes_and_goes(peer, pods):
 
     with contextlib.ExitStack() as stack:
         stack.callback(online.write_text, "1")
-        g = guard(stack, pods[1], "charge")
+        g = guard(stack, pods[1:], "charge")
         s = Stream(stack, "charge", "--json-stream", "--interval", "200ms", "--per-cpu")
         before = s.until(lambda b: all(row_of(b["rows"], p) for p in pods))
         peer.tell(AHEAD, N, N)
@@ -371,7 +476,7 @@ def locked_down(pods):
     assert "[confidentiality]" in lock.read_text()
     whose_context(pods)
     with contextlib.ExitStack() as stack:
-        guard(stack, pods[1], "charge+drop").finish("end")
+        guard(stack, pods[1:], "charge+drop").finish("end")
     done = subprocess.run([TARE, "run", "--path", "veth", "--load", "stream:dir=tx", "--time", "100ms", "--warmup", "10ms",
                            "--repeat-min", "2", "--repeat-max", "2", "--softirq", "all", "--quiet", "--json"],
                           capture_output=True, text=True, check=False, timeout=MOST_S)
@@ -379,31 +484,39 @@ def locked_down(pods):
     assert trials and all(t["status"] == "ok" and t["metered"] for t in trials), (trials, done.stderr)
 
 
-def inside():
+def inside(irq_time):
     tap = Tap()
+    tap.check("whether softirqs are left out of run time is known", knows, irq_time)
+    tap.check("budgets lose each softirq once", budgets_in_the_kernel)
     peer, pods = build()
     comment(f"{os.uname().release}, {' '.join(sorted(os.listdir('/sys/class/net/')))}")
     tap.check("1:3 by a virtio NIC, conserved", who_receives, peer, pods)
     tap.check("own and gained by cgroups of v2", whose_context, pods)
+    tap.check("own softirqs count once", counts_once, pods, irq_time)
+    tap.check("who pays for softirqs in another's time", who_pays, pods, irq_time)
     tap.check("cpu.max is written, and put back", quotas, peer, pods)
     tap.check("the clock is set meanwhile", clock_set, peer, pods)
     tap.check("drops in the NIC's driver", drops, peer, pods)
     tap.check("a CPU comes and goes", cpu_comes_and_goes, peer, pods)
-    tap.check("lockdown=confidentiality takes nothing away", locked_down, pods)
+    if " lockdown_is_locked_down\n" in pathlib.Path("/proc/kallsyms").read_text():
+        tap.check("lockdown=confidentiality takes nothing away", locked_down, pods)
+    else:
+        tap.skip("lockdown=confidentiality takes nothing away", "this kernel knows no lockdown")
     tap.done()
 
 
 # At the host
 
 
-def in_guest(name, folder, said):
+def in_guest(name, folder, append, irq_time, said):
     start = time.monotonic()
-    done = subprocess.run([TARE, "guest", "--one-thread", "--nics", "2", "--guest-dir", folder, "--time-max",
-                           f"{RUN_S}s", "--", sys.executable, os.path.abspath(__file__), TARE, "inside"],
+    done = subprocess.run([TARE, "guest", "--one-thread", "--nics", "2", "--guest-dir", folder, "--append",
+                           append, "--time-max", f"{RUN_S}s", "--", sys.executable, os.path.abspath(__file__), TARE,
+                           NET_SOFTIRQ, "inside", irq_time],
                           capture_output=True, text=True, check=False, timeout=2 * RUN_S)
     said += [f"{name}: {line}" for line in done.stdout.splitlines() if line.startswith("#")]
     said.append(f"{name}: took {time.monotonic() - start:.0f} s")
-    assert done.returncode == 0 and "not ok" not in done.stdout and "1..7" in done.stdout, \
+    assert done.returncode == 0 and "not ok" not in done.stdout and "1..11" in done.stdout, \
         f"{done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
@@ -413,10 +526,10 @@ def main():
     if "no program" in done.stderr:
         skip_all(done.stderr.strip())
     tap = Tap()
-    for name, folder, how in KERNELS:
+    for name, folder, how, append, irq_time in KERNELS:
         said = []
         if list(pathlib.Path(folder, "boot").glob("vmlinuz-*")):
-            tap.check(f"charge and guard under {name}", in_guest, name, folder, said)
+            tap.check(f"charge and guard under {name}", in_guest, name, folder, append, irq_time, said)
         else:
             tap.skip(f"charge and guard under {name}", f"there is no kernel in {folder}: {how}")
         for line in said:
@@ -424,7 +537,7 @@ def main():
     tap.done()
 
 
-if sys.argv[2:] == ["inside"]:
-    inside()
+if sys.argv[3:4] == ["inside"]:
+    inside(sys.argv[4] == "on")
 else:
     main()
