@@ -7,6 +7,8 @@
  *	                                                     it is handed to another one's half
  *	received at another device of the host               not known: pending, until it leaves by
  *	                                                     a container's half, else the host's
+ *	received out of a tunnel, at a device of the host    as before, and so is what it took while
+ *	                                                     it was in the tunnel
  *	taken out of a qdisc                                 its that put it in
  *	come to a socket, and still pending                  the socket's: by its cgroup, where that
  *	                                                     is told, else by its namespace
@@ -38,11 +40,16 @@ struct net {
 	struct ns_common ns;
 };
 
+struct rtnl_link_ops {
+	const char *kind;
+};
+
 struct net_device {
 	int ifindex;
 	struct {
 		struct net *net;
 	} nd_net;
+	const struct rtnl_link_ops *rtnl_link_ops;
 };
 
 struct sk_buff {
@@ -158,29 +165,53 @@ static __always_inline __u64 head_of(struct softirq_slice *s, const struct sk_bu
 	return plain(s, (__u64)skb->head);
 }
 
-static __noinline __u32 look_up_dev(struct softirq_cached *c, __u32 netns, __u32 ifindex)
+/* Text of eight characters or more, as the machine has the first eight in a word. */
+static __always_inline __u64 word_of(const char *text)
 {
-	struct softirq_dev key = {netns, ifindex};
+	__u64 w;
+
+	__builtin_memcpy(&w, text, sizeof(w));
+	return w;
+}
+
+/* The first seven characters of kinds whose packets come out of others and are queued again. */
+static const char tunnel[][8] = {"bareudp", "erspan", "geneve", "gre", "gretap", "ip6ersp",
+	"ip6gre", "ip6gret", "ip6tnl", "ipip", "macsec", "sit", "vxlan"};
+
+/* Ref: callers of gro_cells_receive(). A device of hardware has no kind. */
+static __always_inline __u32 tunnel_of(const struct net_device *dev)
+{
+	char kind[8] = {};
+	__u32 flag = 0;
+
+	bpf_probe_read_kernel_str(kind, sizeof(kind), dev->rtnl_link_ops->kind);
+	for (__u32 i = 0; i < sizeof(tunnel) / sizeof(tunnel[0]); i++)
+		if (word_of(kind) == word_of(tunnel[i]))
+			flag = SLICE_TUNNEL;
+	return flag;
+}
+
+static __noinline __u32 look_up_dev(struct softirq_cached *c, const struct net_device *dev)
+{
+	struct softirq_dev key = {dev->nd_net.net->ns.inum, (__u32)dev->ifindex};
 	__u32 *owner;
 
 	/* First: what is changed between this and the lookup is to be looked up again. */
 	c->generation = generation;
 	barrier();
 	owner = bpf_map_lookup_elem(&dev_owner, &key);
-	c->netns = netns;
-	c->ifindex = ifindex;
-	c->owner = SOFTIRQ_HOST;
+	c->netns = key.netns;
+	c->ifindex = key.ifindex;
 	if (owner) {
 		c->owner = *owner;
 	} else {
-		owner = bpf_map_lookup_elem(&netns_owner, &netns);
-		if (owner)
-			c->owner = *owner | SLICE_INSIDE;
+		owner = bpf_map_lookup_elem(&netns_owner, &key.netns);
+		c->owner = owner ? *owner | SLICE_INSIDE : SOFTIRQ_HOST | tunnel_of(dev);
 	}
 	return c->owner;
 }
 
-/* SOFTIRQ_HOST if it is nobody's. */
+/* SOFTIRQ_HOST if it is nobody's; SLICE_INSIDE, or of the host's SLICE_TUNNEL, may be set. */
 static __always_inline __u32 owner_of_dev(struct softirq_slice *s, const struct net_device *dev)
 {
 	__u32 ifindex = (__u32)dev->ifindex, netns = dev->nd_net.net->ns.inum;
@@ -188,7 +219,7 @@ static __always_inline __u32 owner_of_dev(struct softirq_slice *s, const struct 
 
 	if (c->netns == netns && c->ifindex == ifindex && c->generation == generation)
 		return c->owner;
-	return look_up_dev(c, netns, ifindex);
+	return look_up_dev(c, dev);
 }
 
 /* By one directory of the hierarchy that the cpu controller is in, of v1 or v2. */
@@ -226,22 +257,13 @@ static __always_inline __u32 owner_of_task(struct softirq_slice *s, const struct
 	return look_up_task(s, set);
 }
 
-/* The first eight characters of the task's name, as the machine has them in a word. */
+/* The task's name as such a word. */
 static __always_inline __u64 name_word(void)
 {
 	__u64 name[2] = {};
 
 	bpf_get_current_comm(name, sizeof(name));
 	return name[0];
-}
-
-/* Text of eight characters or more as such a word. */
-static __always_inline __u64 word_of(const char *text)
-{
-	__u64 w;
-
-	__builtin_memcpy(&w, text, sizeof(w));
-	return w;
 }
 
 /* What the softirq interrupted, or what has it done. */
@@ -262,7 +284,7 @@ static __always_inline void open_slice(struct softirq_slice *s, __u32 mode, __u6
 	s->owner = SLICE_FIXED;
 	s->only = SLICE_FIXED;
 	s->t_ns = now_ns;
-	s->begin_ns = now_ns;
+	s->begin_ns = now_ns - s->late_ns; /* what is billed late is billed in this one */
 	s->fixed_ns = 0;
 	s->own_ns = 0;
 	s->head = 0;
@@ -303,13 +325,56 @@ int softirq_begin(__u64 *ctx)
 	return 0;
 }
 
-/* What came before the first packet is its owner's, if there was one only. */
+/*
+ * What came before the first packet is its owner's, if there was one only. Where all that there
+ * were are held, it has gone with them, and the rest is the host's.
+ */
 static __always_inline void bill_fixed(struct softirq_slice *s, __u64 now_ns)
 {
 	__u32 owner = s->only < n_owners ? s->only : SOFTIRQ_OVERHEAD;
 
+	if (s->only == SLICE_FIXED && s->held_ns[s->turn % SOFTIRQ_N_TURNS])
+		owner = SOFTIRQ_HOST;
 	if (s->fixed_ns)
 		slice_bill(s, owner, s->fixed_ns, now_ns);
+}
+
+/* What nobody has claimed for so long is the host's; it is no packet of this softirq. */
+static __always_inline void bill_late(struct softirq_slice *s, __u64 now_ns)
+{
+	__u64 *oldest;
+
+	if (!s->tunnels || s->mode != SLICE_RX)
+		return;
+	s->turn++;
+	oldest = &s->held_ns[s->turn % SOFTIRQ_N_TURNS];
+	if (!*oldest)
+		return;
+	(void)slice_pay(s, SOFTIRQ_HOST, *oldest, now_ns);
+	s->late_ns -= *oldest;
+	*oldest = 0;
+}
+
+/*
+ * What is held of a packet goes to the slice at hand, as if that had begun earlier. Entries of
+ * others that had the same memory are gone: the first device of this one has held it again since.
+ * @inner: only if it has come out of a tunnel already
+ */
+static __noinline int take_held(struct softirq_slice *s, __u64 head, bool inner)
+{
+	struct softirq_held *h = slice_held(s, head);
+
+	if (s->mode != SLICE_RX || h->head != head || held_age(s, h) >= SOFTIRQ_N_TURNS ||
+		(inner && !h->inner))
+		return 0;
+	if (h->irq && s->only == SLICE_FIXED && !s->from_irq)
+		s->from_irq = SLICE_LATE;
+	s->held_ns[h->turn % SOFTIRQ_N_TURNS] -= h->ns;
+	s->late_ns -= h->ns;
+	s->t_ns -= h->ns;
+	h->head = 0;
+	h->turn = s->turn - SOFTIRQ_N_TURNS;
+	return 0;
 }
 
 static __always_inline void add_sum(struct softirq_slice *s, __u64 ns)
@@ -338,6 +403,12 @@ static __always_inline void bill_irq(struct softirq_slice *s, __u64 now_ns)
 
 	if (!s->from_irq || s->only == SLICE_FIXED)
 		return;
+	/* The host was the first then, and whom it interrupted has been credited. */
+	if (s->from_irq == SLICE_LATE) {
+		if (ns)
+			budget_change(s->first, -(__s64)ns, now_ns);
+		return;
+	}
 	if (s->context == s->first) {
 		a = slice_account(s, s->first);
 		if (a)
@@ -379,7 +450,8 @@ int softirq_end(__u64 *ctx)
 	now_ns = bpf_ktime_get_ns();
 	slice_end(s, now_ns);
 	bill_fixed(s, now_ns);
-	ns = now_ns - s->begin_ns;
+	bill_late(s, now_ns);
+	ns = now_ns - s->begin_ns - s->late_ns;
 	add_sum(s, ns);
 	slice_gain(s, ns - s->own_ns, now_ns);
 	bill_irq(s, now_ns);
@@ -486,11 +558,13 @@ int packet_in(__u64 *ctx)
 	const struct net_device *dev = skb->dev;
 	struct softirq_slice *s = slice_here();
 	struct softirq_account *a;
-	__u32 owner;
+	__u32 owner, tunnel;
 
 	if (!s)
 		return 0;
 	owner = owner_of_dev(s, dev);
+	tunnel = owner & SLICE_TUNNEL;
+	owner &= ~SLICE_TUNNEL;
 	a = counted_at(s, owner);
 	if (a)
 		a->rx_pkts++;
@@ -500,6 +574,11 @@ int packet_in(__u64 *ctx)
 		packet_of_nobody(s, (__u64)skb, head_of(s, skb), (__u64)dev);
 	else
 		packet_of(s, owner, (__u64)skb, head_of(s, skb));
+	if (tunnel) {
+		s->tunnels = 1;
+		s->inner = (__u32)head_of(s, skb);
+		take_held(s, head_of(s, skb), false);
+	}
 	return 0;
 }
 
@@ -552,17 +631,17 @@ int packet_out(__u64 *ctx)
 	const struct net_device *dev = (const void *)ctx[1];
 	struct softirq_slice *s = slice_here();
 	struct softirq_account *a;
+	__u32 owner, who;
 	__u64 head;
-	__u32 who;
 
 	if (!s)
 		return 0;
 	head = head_of(s, skb);
-	who = owner_of_dev(s, dev);
-	a = counted_at(s, who);
+	owner = owner_of_dev(s, dev);
+	who = owner & ~(SLICE_INSIDE | SLICE_TUNNEL);
+	a = counted_at(s, owner & ~SLICE_TUNNEL);
 	if (a)
 		a->tx_pkts++;
-	who &= ~SLICE_INSIDE;
 	if (who == SOFTIRQ_HOST)
 		who = dequeue(head);
 	if (s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s)))
@@ -574,6 +653,9 @@ int packet_out(__u64 *ctx)
 		other_leaves(s, who);
 	else
 		packet_leaves(s, who, (__u64)skb, head);
+	/* Lists of packets are met one by one, and then forwarded. Ref: ip_input.c ip_list_rcv */
+	if (s->tunnels && who != SOFTIRQ_HOST && !(owner & SLICE_INSIDE))
+		take_held(s, head, true);
 	return 0;
 }
 

@@ -38,7 +38,10 @@ struct softirq_account {
 };
 _Static_assert(sizeof(struct softirq_account) == 128, "two lines of a cache, and no other CPU's");
 
-/* One CPU, whoever owned it: the truth that accounts must add up to. */
+/*
+ * One CPU, whoever owned it: the truth that accounts must add up to. What waits to be told whose it
+ * is (struct softirq_held) is in neither yet.
+ */
 struct softirq_cpu {
 	__u64 rx_ns, tx_ns; /* from softirq_entry to softirq_exit */
 	__u64 rx_n, tx_n;   /* how many of them */
@@ -73,11 +76,29 @@ _Static_assert(sizeof(struct softirq_budget) == 64, "a line of a cache");
 struct softirq_cached {
 	__u32 netns, ifindex;
 	__u32 generation; /* of the tables it was looked up in; 0: never */
-	__u32 owner;      /* SLICE_INSIDE may be set */
+	__u32 owner;      /* SLICE_INSIDE and SLICE_TUNNEL may be set */
 };
 
 /* Two for each of 64 busy containers; a power of two, and slices are whole lines of a cache. */
 #define SOFTIRQ_N_CACHED 128u
+
+/* What a packet took that left no device of a container: it may come out of a tunnel yet. */
+struct softirq_held {
+	__u64 head; /* skb->head; 0: nothing is held */
+	__u32 ns : 30;
+	__u32 inner : 1; /* it has come out of a tunnel */
+	__u32 irq : 1;   /* its softirq was raised from an interrupt, and it was the first */
+	__u32 turn;      /* softirq_slice.turn then */
+};
+
+/* By hash, a line of a cache each. Under load a poll's 64 packets are in a tunnel's queue. */
+#define SOFTIRQ_N_SETS 256u
+#define SOFTIRQ_N_WAYS 4u
+/*
+ * It is held for as many NET_RX softirqs: a tunnel's queue is polled in the same one as a rule, in
+ * the next one after a poll that left packets behind, or before Linux 6.4. A power of two.
+ */
+#define SOFTIRQ_N_TURNS 4u
 
 /*
  * A CPU: its sums, and the slice of time that is running. Its programs are the only writers; the
@@ -93,7 +114,7 @@ struct softirq_slice {
 	__u32 owner;            /* of the slice, or one of SLICE_* */
 	__u32 only;          /* owner of this softirq's slices, SLICE_FIXED: none, or SLICE_MANY */
 	__u32 context;       /* owner of the interrupted process, or one of CONTEXT_* */
-	__u32 irq, from_irq; /* an interrupt came; one came before this softirq */
+	__u32 irq, from_irq; /* an interrupt came; one came before this softirq, or SLICE_LATE */
 	__u32 first_account; /* of this CPU */
 	__u64 cgroups;       /* the last task's, its owner, and when that was set */
 	__u32 cgroup_owner, cgroup_generation;
@@ -104,10 +125,15 @@ struct softirq_slice {
 	__u32 before; /* of a pending packet: whose the slice was, if its clock was not read then */
 	__u32 last;   /* whose the last packet was, in this softirq or before */
 	__u32 run;    /* how many in turn were its */
-	__u32 reserved[13];
+	__u32 tunnels; /* packets come out of tunnels here; until then nothing is held */
+	__u64 late_ns; /* all of held_ns: in no account, nor in a sum once the softirq is over */
+	__u64 held_ns[SOFTIRQ_N_TURNS]; /* by turn */
+	__u32 turn;                     /* counts NET_RX softirqs once there are tunnels */
+	__u32 inner; /* half of the head of the last packet that came out of a tunnel */
 	struct softirq_cached cache[SOFTIRQ_N_CACHED];
+	struct softirq_held held[SOFTIRQ_N_SETS][SOFTIRQ_N_WAYS];
 };
-_Static_assert(sizeof(struct softirq_slice) == 36 * 64, "lines of a cache, and no other CPU's");
+_Static_assert(sizeof(struct softirq_slice) == 292 * 64, "lines of a cache, and no other CPU's");
 
 /* Who queued a packet that a qdisc holds. */
 struct softirq_queued {

@@ -64,6 +64,10 @@ enum slice_mode {
 #define SLICE_NONE 0xfffffffcu
 /* In softirq_cached.owner: the device is in a namespace of the owner's, not the host's half. */
 #define SLICE_INSIDE 0x80000000u
+#define SLICE_TUNNEL 0x40000000u /* the same: its packets come out of others */
+
+/* In softirq_slice.from_irq: before another one, in which the first packet was held. */
+#define SLICE_LATE 2u
 
 #define CONTEXT_NONE  0xffffffffu /* processes of nobody who is charged */
 #define CONTEXT_KSOFT 0xfffffffeu
@@ -163,19 +167,14 @@ static __always_inline void slice_gain(const struct softirq_slice *s, __u64 ns, 
 		budget_change(s->context, (__s64)ns, now_ns);
 }
 
-static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u64 ns, __u64 now_ns)
+/* Return: its account. */
+static __always_inline struct softirq_account *slice_pay(struct softirq_slice *s, __u32 owner,
+	__u64 ns, __u64 now_ns)
 {
 	struct softirq_account *a = slice_add(s, owner, ns);
 
 	if (!a)
-		return;
-	if (s->only == SLICE_FIXED) {
-		s->only = owner;
-		s->first = owner;
-		a->irqs += s->from_irq;
-	} else if (s->only != owner) {
-		s->only = SLICE_MANY;
-	}
+		return NULL;
 	if (s->context == owner) {
 		a->own_ns += ns;
 		s->own_ns += ns;
@@ -187,6 +186,76 @@ static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u
 	/* In its own context the scheduler has it in the process's run time, unless irq_time. */
 	if (enforce && (s->context != owner || irq_time))
 		budget_change(owner, -(__s64)ns, now_ns);
+	return a;
+}
+
+static __always_inline void slice_bill(struct softirq_slice *s, __u32 owner, __u64 ns, __u64 now_ns)
+{
+	struct softirq_account *a = slice_pay(s, owner, ns, now_ns);
+
+	if (!a)
+		return;
+	if (s->only == SLICE_FIXED) {
+		s->only = owner;
+		s->first = owner;
+		a->irqs += s->from_irq != 0;
+	} else if (s->only != owner) {
+		s->only = SLICE_MANY;
+	}
+}
+
+static __always_inline __u32 held_age(const struct softirq_slice *s, const struct softirq_held *h)
+{
+	return s->turn - h->turn;
+}
+
+/* The place of a packet that is held, or else the oldest of those that it may be held in. */
+static __always_inline struct softirq_held *slice_held(struct softirq_slice *s, __u64 head)
+{
+	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^64 by the golden ratio. */
+	struct softirq_held *set = s->held[(head * 0x9e3779b97f4a7c15ull) >> 56];
+	struct softirq_held *oldest = set;
+
+	for (__u32 i = 0; i < SOFTIRQ_N_WAYS; i++) {
+		if (set[i].head == head)
+			return &set[i];
+		if (held_age(s, &set[i]) > held_age(s, oldest))
+			oldest = &set[i];
+	}
+	return oldest;
+}
+
+/* May the packet at hand, which nobody has claimed, come out of a tunnel later? */
+static __always_inline bool slice_holds(const struct softirq_slice *s)
+{
+	return s->tunnels && s->owner == SLICE_PENDING && s->before == SLICE_NONE;
+}
+
+/*
+ * A packet that goes into a tunnel waits in a queue of the tunnel's device and is met again in the
+ * poll of that, with the same bytes (Ref: net/core/gro_cells.c), so its time waits for it.
+ * Return: 0 if it is not held.
+ */
+static __always_inline int slice_hold(struct softirq_slice *s, __u64 ns)
+{
+	struct softirq_held *h;
+
+	if (!slice_holds(s) || s->mode != SLICE_RX || (ns + s->fixed_ns) >> 30)
+		return 0;
+	/* What came before a packet: where nobody's is known yet, it is that packet's. */
+	if (s->only == SLICE_FIXED) {
+		ns += s->fixed_ns;
+		s->fixed_ns = 0;
+	}
+	h = slice_held(s, s->head);
+	h->head = s->head;
+	h->ns = (__u32)ns;
+	h->inner = (__u32)s->head == s->inner;
+	h->irq = s->from_irq && s->only == SLICE_FIXED && !s->held_ns[s->turn % SOFTIRQ_N_TURNS];
+	h->turn = s->turn;
+	s->held_ns[s->turn % SOFTIRQ_N_TURNS] += ns;
+	s->late_ns += ns;
+	return 1;
 }
 
 /*
@@ -207,7 +276,7 @@ static __noinline int slice_end(struct softirq_slice *s, __u64 now_ns)
 
 	if (owner == SLICE_FIXED)
 		s->fixed_ns += s->mode == SLICE_OTHER ? 0 : ns;
-	else
+	else if (!slice_hold(s, ns))
 		slice_bill(s, owner, ns, now_ns);
 	s->t_ns = now_ns;
 	return 0;
@@ -262,25 +331,30 @@ static __always_inline void slice_settle(struct softirq_slice *s, __u32 owner)
 	}
 }
 
+/* The pending packet, if there is one, is nobody's whom we know. */
+static __always_inline void slice_unclaimed(struct softirq_slice *s)
+{
+	if (s->owner == SLICE_PENDING && !slice_holds(s))
+		slice_settle(s, SOFTIRQ_HOST);
+}
+
 /* The next packet is the owner's. */
 static __always_inline void slice_take(struct softirq_slice *s, __u32 owner)
 {
-	if (s->owner == SLICE_PENDING)
-		slice_settle(s, SOFTIRQ_HOST);
+	slice_unclaimed(s);
 	slice_switch(s, owner);
 }
 
 /* The next packet's owner is not known yet. */
 static __always_inline void slice_pend(struct softirq_slice *s)
 {
-	if (s->owner == SLICE_PENDING)
-		slice_settle(s, SOFTIRQ_HOST);
-	s->before = SLICE_NONE;
-	if (slice_in_run(s)) {
+	slice_unclaimed(s);
+	if (slice_in_run(s) && !s->tunnels) {
 		s->before = s->owner;
 		s->owner = SLICE_PENDING;
 	} else {
 		slice_change(s, SLICE_PENDING);
+		s->before = SLICE_NONE;
 	}
 }
 

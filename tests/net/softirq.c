@@ -28,6 +28,7 @@
 #include "sys/ns.h"
 #include "sys/rtbridge.h"
 #include "sys/rtdev.h"
+#include "sys/rttunnel.h"
 #include "sys/sock.h"
 
 #include <bpf/bpf.h>
@@ -36,6 +37,7 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +52,7 @@
 #define PORT     7000 /* of pod 0; by DNAT, that of pod 1 is one more */
 #define N_SENT   8000
 #define N_TRIES  40
+#define AT_ONCE  64u /* of one send. Ref: UDP_MAX_SEGMENTS; netdevice.h NAPI_POLL_WEIGHT */
 /* So many on their way at most: the kernel drops what a CPU has more of than 1000. */
 #define N_AHEAD 200 /* Ref: net.core.netdev_max_backlog */
 
@@ -232,6 +235,32 @@ static void charge(struct topo *t, const struct softirq_cfg *with)
 		must(softirq_set_dev(t->s, &dev, POD + i, &e_));
 	}
 	softirq_changed(t->s);
+}
+
+#define BUDGET_NS (3600 * NSEC_PER_SEC)
+
+/* The same, and a bucket of pod 0 that nothing fills. */
+static struct softirq_budget *charge_budget(struct topo *t)
+{
+	struct softirq_budget *b;
+
+	charge(t, &(struct softirq_cfg){.enforce = true});
+	b = softirq_budget(t->s, POD);
+	b->cap_ns = b->tokens_ns = BUDGET_NS;
+	b->floor_ns = -1000;
+	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
+	return b;
+}
+
+/* It has paid what it is billed, to the nanosecond. */
+static void check_budget(const struct topo *t, const struct softirq_budget *b)
+{
+	struct softirq_account a;
+
+	softirq_read_sum(t->s, POD, &a);
+	assert_true(a.rx_ns > 0);
+	assert_int_equal(BUDGET_NS - (uint64_t)b->tokens_ns,
+		a.rx_ns + a.tx_ns + a.other_ns + a.thread_ns);
 }
 
 /* All accounts on the test's CPU, or on all of them. */
@@ -847,6 +876,184 @@ static void bills_host_sockets(void **state)
 	topo_close(&t);
 }
 
+/*
+ * Pod 0 and the remote, by a tunnel that the host is one end of:
+ *
+ *	tun0 .1.1 --- eth0 ==== wire --- tun0 [br0] pod0 ==== eth0 .1.10     bridged
+ *	tun0 .1.1 --- eth0 ==== wire --- tun0, br0, pod0 ==== eth0 .1.10     routed
+ */
+static const struct tunnel {
+	enum rt_tunnel_kind kind;
+	const char *name;
+	bool bridged;
+} tunnels[] = {
+	{RT_TUNNEL_VXLAN, "vxlan", true},
+	{RT_TUNNEL_VXLAN, "vxlan, routed", false},
+	{RT_TUNNEL_GENEVE, "geneve", true},
+	{RT_TUNNEL_IPIP, "ipip", false},
+	{RT_TUNNEL_GRE, "gre", false},
+};
+
+#define TUNNEL_ADDR "198.18.1.1"
+
+static int tunnel_end(struct rt *rt, enum rt_tunnel_kind kind, const char *local,
+	const char *remote, struct err *e)
+{
+	const struct rt_tunnel tunnel = {.kind = kind,
+		.name = "tun0",
+		.local = local,
+		.remote = remote,
+		.mtu = 1400};
+	int r = rt_tunnel_add(rt, &tunnel, e);
+
+	return r < 0 ? r : rt_set_up(rt, "tun0", e);
+}
+
+static void tunnel_bridge(struct topo *t)
+{
+	struct machine *pod = &t->pod[0];
+	struct rt_id tun;
+
+	must(rt_id(t->remote.rt, "tun0", &tun, &e_));
+	must(rt_addr_add(t->remote.rt, "tun0", TUNNEL_ADDR "/24", &e_));
+	must(rt_neigh_add(t->remote.rt, "tun0", pod->addr, pod->id.mac, &e_));
+	must(rt_neigh_add(pod->rt, "eth0", TUNNEL_ADDR, tun.mac, &e_));
+	must(rt_set_master(t->host, "tun0", "br0", &e_));
+	must(rt_fdb_add(t->host, "tun0", tun.mac, &e_));
+}
+
+static void tunnel_route(struct topo *t, enum rt_tunnel_kind kind)
+{
+	must(rt_addr_add(t->remote.rt, "tun0", TUNNEL_ADDR "/32", &e_));
+	must(rt_route_add(t->remote.rt, "tun0", "198.18.1.0/24", NULL, &e_));
+	must(rt_route_add(t->host, "tun0", TUNNEL_ADDR "/32", NULL, &e_));
+	if (kind == RT_TUNNEL_VXLAN) {
+		struct rt_id tun;
+
+		must(rt_id(t->host, "tun0", &tun, &e_));
+		must(rt_neigh_add(t->remote.rt, "tun0", t->pod[0].addr, tun.mac, &e_));
+	}
+	/* The pod has the remote for a neighbour, and the host is to take what is for it. */
+	must(rt_route_add(t->pod[0].rt, "eth0", TUNNEL_ADDR "/32", "198.18.1.254", &e_));
+}
+
+/* Return: 0, or negative errno: this kernel has no such tunnel. */
+static int tunnel_open(struct topo *t, const struct tunnel *tun, struct err *e)
+{
+	int r;
+
+	topo_open(t, true);
+	r = tunnel_end(t->host, tun->kind, "198.18.0.254", t->remote.addr, e);
+	if (r < 0) {
+		topo_close(t);
+		return r;
+	}
+	must(tunnel_end(t->remote.rt, tun->kind, t->remote.addr, "198.18.0.254", &e_));
+	if (tun->bridged)
+		tunnel_bridge(t);
+	else
+		tunnel_route(t, tun->kind);
+	return 0;
+}
+
+/* The host's share of packets to pod 0, sent by @sends calls, that it meets @n times. */
+static double tunnel_share(const struct topo *t, int fd, size_t len, uint32_t sends, uint32_t n)
+{
+	double host = NAN;
+
+	for (int i = 0; i < N_TRIES && !(host <= 0.05); i++) {
+		struct target to = to_pod(t);
+		struct reading a = read_here(t), b;
+		uint64_t pod, over;
+
+		for (uint32_t k = 0; k < sends; k++) {
+			const uint64_t before = rx_pkts(t, POD);
+
+			send_n(t, fd, &to, 1, len);
+			wait_rx(t, POD, before + n / sends / 2);
+		}
+		b = read_here(t);
+		pod = b.a[POD].rx_ns - a.a[POD].rx_ns;
+		over = b.a[SOFTIRQ_OVERHEAD].rx_ns - a.a[SOFTIRQ_OVERHEAD].rx_ns;
+		check_host(&host, &a, &b, n);
+		print_message("#   %.0f ns a packet, host %.4f, overhead %.4f\n",
+			(double)pod / n * 2, host, (double)over / (double)pod);
+	}
+	return host;
+}
+
+static void tunnel_receives(const struct tunnel *tun)
+{
+	struct softirq_budget *b;
+	struct err e = {0};
+	struct topo t;
+	int fd, r = tunnel_open(&t, tun, &e);
+
+	if (r < 0) {
+		net_skip(tun->name, &e);
+		return;
+	}
+	b = charge_budget(&t);
+	fd = socket_at(&t.remote, SOCK_DGRAM, 0);
+	print_message("# %s, one by one:\n", tun->name);
+	assert_host(tun->name, tunnel_share(&t, fd, 18, N_SENT, 2 * N_SENT));
+	adds_up(&t);
+	/* More than a poll takes, so that the tunnel's is in the next softirq. */
+	must(ethtool_feature_off(t.remote.fd, "tun0", "tx-udp-segmentation", &e_));
+	must(sock_set_int(fd, IPPROTO_UDP, UDP_SEGMENT, 18, "segments", &e_));
+	print_message("# %s, %u at once:\n", tun->name, AT_ONCE);
+	assert_host(tun->name, tunnel_share(&t, fd, 18 * AT_ONCE, 100, 2 * 100 * AT_ONCE));
+	adds_up(&t);
+	check_budget(&t, b);
+	close(fd);
+	topo_close(&t);
+}
+
+/* What a packet takes before it comes out of a tunnel is its, too. */
+static void bills_tunnels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++)
+		tunnel_receives(&tunnels[i]);
+}
+
+/* What a container sends into a tunnel is its own, up to the wire. */
+static void bills_into_tunnels(void **state)
+{
+	double host = NAN;
+	struct err e = {0};
+	struct topo t;
+	int sink, fd;
+
+	(void)state;
+	if (tunnel_open(&t, &tunnels[0], &e) < 0) {
+		net_skip("bills_into_tunnels", &e);
+		return;
+	}
+	charge(&t, NULL);
+	sink = sink_at(&t.remote, PORT);
+	fd = socket_at(&t.pod[0], SOCK_DGRAM, 0);
+	for (int i = 0; i < N_TRIES && !(host <= 0.05); i++) {
+		/* The remote receives each packet twice: at eth0 and at tun0. */
+		const struct target to = {TUNNEL_ADDR, PORT, REMOTE};
+		const uint64_t before = rx_pkts(&t, REMOTE);
+		struct reading a = read_here(&t), b;
+
+		send_n(&t, fd, &to, N_SENT, 18);
+		wait_rx(&t, REMOTE, before + 2 * N_SENT);
+		b = read_here(&t);
+		assert_true(b.a[POD].rx_ns > a.a[POD].rx_ns);
+		check_host(&host, &a, &b, 0);
+		print_message("# into a tunnel: sender %llu ns, host %.4f\n",
+			(unsigned long long)(b.a[POD].rx_ns - a.a[POD].rx_ns), host);
+	}
+	assert_host("bills_into_tunnels", host);
+	adds_up(&t);
+	close(fd);
+	close(sink);
+	topo_close(&t);
+}
+
 /* What is forgotten is the host's, and a number that is given out again begins at nothing. */
 static void forgets(void **state)
 {
@@ -884,28 +1091,19 @@ static void forgets(void **state)
 /* A bucket that nothing fills loses what is billed, to the nanosecond, and stops at its floor. */
 static void keeps_budgets(void **state)
 {
-	const struct softirq_cfg cfg = {.enforce = true};
 	struct softirq_budget *b;
-	struct softirq_account a;
 	struct target to;
 	struct topo t;
 	int fd;
 
 	(void)state;
 	topo_open(&t, false);
-	charge(&t, &cfg);
+	b = charge_budget(&t);
 	to = to_pod(&t);
-	b = softirq_budget(t.s, POD);
-	b->cap_ns = b->tokens_ns = 3600 * NSEC_PER_SEC;
-	b->floor_ns = -1000;
-	__atomic_store_n(&b->keep, 1, __ATOMIC_RELEASE);
 	fd = socket_at(&t.remote, SOCK_DGRAM, 0);
 	send_n(&t, fd, &to, N_SENT, 18);
 	adds_up(&t); /* waits for the last softirq to end */
-	softirq_read_sum(t.s, POD, &a);
-	assert_true(a.rx_ns > 0);
-	assert_int_equal(3600 * NSEC_PER_SEC - (uint64_t)b->tokens_ns,
-		a.rx_ns + a.tx_ns + a.other_ns + a.thread_ns);
+	check_budget(&t, b);
 	__atomic_store_n(&b->tokens_ns, 0, __ATOMIC_RELAXED);
 	send_n(&t, fd, &to, N_SENT, 18);
 	adds_up(&t);
@@ -1071,6 +1269,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bills_the_queue),
 		cmocka_unit_test(bills_the_context),
 		cmocka_unit_test(bills_host_sockets),
+		cmocka_unit_test(bills_tunnels),
+		cmocka_unit_test(bills_into_tunnels),
 		cmocka_unit_test(forgets),
 		cmocka_unit_test(keeps_budgets),
 		cmocka_unit_test(bills_threads),
