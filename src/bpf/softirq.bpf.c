@@ -12,6 +12,8 @@
  *	taken out of a qdisc                                 its that put it in
  *	come to a socket, and still pending                  the socket's: by its cgroup, where that
  *	                                                     is told, else by its namespace
+ *	none in a poll: XDP had them, or what was sent       the device's, if it is a container's
+ *	is done
  *
  * A packet at hand is known by its skb, or by its bytes, skb->head: a clone on a bridge has the
  * same bytes, and one that was made writable has others, but the same skb.
@@ -50,6 +52,10 @@ struct net_device {
 		struct net *net;
 	} nd_net;
 	const struct rtnl_link_ops *rtnl_link_ops;
+};
+
+struct napi_struct {
+	struct net_device *dev;
 };
 
 struct sk_buff {
@@ -178,12 +184,17 @@ static __always_inline __u64 word_of(const char *text)
 static const char tunnel[][8] = {"bareudp", "erspan", "geneve", "gre", "gretap", "ip6ersp",
 	"ip6gre", "ip6gret", "ip6tnl", "ipip", "macsec", "sit", "vxlan"};
 
+/* The kernel lets kinds of devices be read, which are text. */
+const volatile bool kinds;
+
 /* Ref: callers of gro_cells_receive(). A device of hardware has no kind. */
 static __always_inline __u32 tunnel_of(const struct net_device *dev)
 {
 	char kind[8] = {};
 	__u32 flag = 0;
 
+	if (!kinds)
+		return 0;
 	bpf_probe_read_kernel_str(kind, sizeof(kind), dev->rtnl_link_ops->kind);
 	for (__u32 i = 0; i < sizeof(tunnel) / sizeof(tunnel[0]); i++)
 		if (word_of(kind) == word_of(tunnel[i]))
@@ -689,6 +700,18 @@ int packet_queued(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * A poll that has handed no packet to the stack: what was sent is done and freed, or an XDP program
+ * had them all. Its device, in a container's namespace or its half, tells whose it was. The backlog
+ * has none, which reads as nobody's.
+ */
+static __always_inline __u32 owner_of_poll(struct softirq_slice *s, const struct napi_struct *napi)
+{
+	__u32 owner = owner_of_dev(s, napi->dev) & ~(SLICE_INSIDE | SLICE_TUNNEL);
+
+	return owner == SOFTIRQ_HOST ? SLICE_FIXED : owner;
+}
+
 SEC("tp_btf/napi_poll")
 int poll_done(__u64 *ctx)
 {
@@ -697,7 +720,9 @@ int poll_done(__u64 *ctx)
 
 	if (!s)
 		return 0;
-	if (s->mode == SLICE_RX && s->owner != SLICE_FIXED) {
+	if (s->mode == SLICE_RX) {
+		if (s->owner == SLICE_FIXED)
+			s->owner = owner_of_poll(s, (const void *)ctx[0]);
 		/* What follows is another device's. */
 		if (s->owner != s->last || !slice_in_run(s))
 			slice_change(s, SLICE_FIXED);

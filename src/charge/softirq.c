@@ -88,6 +88,7 @@ static int configure(struct softirq *s, const struct btf *btf, const struct soft
 	s->skel->rodata->enforce = cfg->enforce;
 	s->skel->rodata->irq_time = s->kernel.irq_time;
 	s->skel->rodata->precise = cfg->precise;
+	s->skel->rodata->kinds = s->kernel.tunnels;
 	s->skel->rodata->socket_cgroups = s->kernel.sk_events;
 	return 0;
 }

@@ -27,10 +27,11 @@ struct softirq_cfg {
 
 /* How the kernel at hand is, found by asking it. */
 struct softirq_kernel {
-	bool irq_time;     /* softirq time is left out of processes' CPU time */
-	bool sk_traces;    /* packets can be told by the socket that they come to. Linux 6.3 */
-	bool sk_events;    /* packets of sockets in the host's own namespace are seen by cgroup */
-	bool queues;       /* packets that a qdisc held are told by who put them in. Linux 5.14 */
+	bool irq_time;  /* softirq time is left out of processes' CPU time */
+	bool sk_traces; /* packets can be told by the socket that they come to. Linux 6.3 */
+	bool sk_events; /* packets of sockets in the host's own namespace are seen by cgroup */
+	bool tunnels;   /* packets out of tunnels are told; not under lockdown (confidentiality) */
+	bool queues;    /* packets that a qdisc held are told by who put them in. Linux 5.14 */
 	bool ebpf_cgroup2; /* cgroups are told apart by those of v2, not by the v1 cpu hierarchy */
 };
 

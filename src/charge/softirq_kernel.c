@@ -75,6 +75,15 @@ static bool takes_irq_time(const struct btf *btf)
 	       run.retval != 0;
 }
 
+/* Ref: security/lockdown/lockdown.c; programs may not call bpf_probe_read_kernel() then. */
+static bool is_locked_down(void)
+{
+	char text[128];
+
+	return file_read("/sys/kernel/security/lockdown", text, sizeof(text), NULL) >= 0 &&
+	       strstr(text, "[confidentiality]");
+}
+
 static int unavailable(struct err *e, int errnum, const char *what)
 {
 	(void)err_say(e, errnum, "the accounting of softirqs needs %s", what);
@@ -102,6 +111,7 @@ int softirq_ask(struct softirq_kernel *ret, struct btf **ret_btf, struct err *e)
 	*ret = (struct softirq_kernel){
 		.irq_time = takes_irq_time(btf),
 		.queues = softirq_traces(btf, "qdisc_enqueue"),
+		.tunnels = !is_locked_down(),
 		.ebpf_cgroup2 = cpu_is_v2(),
 	};
 	ret->sk_traces = softirq_traces(btf, "sk_data_ready") && softirq_traces(btf, "tcp_probe");

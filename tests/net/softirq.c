@@ -21,6 +21,7 @@
 #include "path/lab.h"
 #include "sys/affinity.h"
 #include "sys/cgroup.h"
+#include "sys/ebpf.h"
 #include "sys/ethtool.h"
 #include "sys/file.h"
 #include "sys/napi.h"
@@ -1054,6 +1055,55 @@ static void bills_into_tunnels(void **state)
 	topo_close(&t);
 }
 
+/* Runs a program in the driver of the remote's eth0 that drops everything. Return: its link. */
+static int drop_at_remote(const struct topo *t)
+{
+	const struct bpf_insn insn[] = {
+		{.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_DROP},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int link_fd, prog_fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "drop", "", insn, ARRAY_SIZE(insn),
+			     NULL);
+
+	assert_true(prog_fd >= 0);
+	must(ebpf_xdp_attach(&link_fd, t->remote.fd, t->remote.id.ifindex, prog_fd, EBPF_XDP_NATIVE,
+		&e_));
+	close(prog_fd);
+	return link_fd;
+}
+
+/*
+ * A poll of a container's device that hands no packet to the stack is the container's:
+ *
+ *	eth0 of pod 0 => pod0 [br0] wire => eth0 of the remote, whose driver drops them
+ */
+static void bills_polls(void **state)
+{
+	const uint64_t deadline_ns = net_deadline();
+	struct softirq_account a;
+	struct target to;
+	struct topo t;
+	int link, fd;
+
+	(void)state;
+	topo_open(&t, false);
+	link = drop_at_remote(&t);
+	charge(&t, NULL);
+	to = (struct target){t.remote.addr, PORT, POD}; /* as far as to its half */
+	fd = socket_at(&t.pod[0], SOCK_DGRAM, 0);
+	send_n(&t, fd, &to, N_SENT, 18);
+	do
+		softirq_read_sum(t.s, REMOTE, &a);
+	while (a.rx_ns == 0 && clock_now_ns() < deadline_ns);
+	print_message("# dropped by a driver: %llu ns\n", (unsigned long long)a.rx_ns);
+	assert_true(a.rx_ns > 0);
+	assert_int_equal(a.rx_pkts, 0);
+	adds_up(&t);
+	close(fd);
+	close(link);
+	topo_close(&t);
+}
+
 /* What is forgotten is the host's, and a number that is given out again begins at nothing. */
 static void forgets(void **state)
 {
@@ -1271,6 +1321,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bills_host_sockets),
 		cmocka_unit_test(bills_tunnels),
 		cmocka_unit_test(bills_into_tunnels),
+		cmocka_unit_test(bills_polls),
 		cmocka_unit_test(forgets),
 		cmocka_unit_test(keeps_budgets),
 		cmocka_unit_test(bills_threads),
