@@ -296,7 +296,7 @@ KINDS = {
     'threaded napi': ({'extra': threaded}, UDP, (swallow, tcp, 300, {})),
     'rps': ({'extra': rps}, UDP, (swallow, tcp, 300, {})),
     'htb transmit': ({'extra': htb}, (sink, udp, 8000, {'reverse': True}), (sink, udp, 8000, {'reverse': True})),
-    'acks': ({}, (swallow, tcp, 300, {'reverse': True}), UDP),
+    'acks': ({}, (swallow, tcp, 2000, 1000, {'reverse': True}), UDP),
 }
 
 
