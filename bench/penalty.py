@@ -97,7 +97,8 @@ def main():
         status = 2 if code else status
         if "JSON_DIR" in os.environ:
             pathlib.Path(os.environ["JSON_DIR"], f"penalty-{i}.json").write_text(json.dumps(doc))
-        print(f"\n{name}; an interrupt costs {doc['interrupt']['ns']} ns")
+        irq = [t["irq_ns"] for t in doc["trials"] if t["guard"] != "off"]
+        print(f"\n{name}; an interrupt costs {min(irq)} to {max(irq)} ns")
         print("  shares   guard               pairs  penalty     95 %       victim    got   got k/s  got Mb/s dropped irqs k/s bystander")
         for cell in doc["cells"]:
             wrong = misses(cell, wanted)

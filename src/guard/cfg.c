@@ -7,8 +7,12 @@ const struct guard_cfg guard_cfg_default = {
 	.step_ns = 100 * NSEC_PER_MSEC,
 	.interval_ns = NSEC_PER_SEC,
 	.irq = "auto",
-	/* A burst of that is no flood, and TCP at such a limit has time to find it. */
-	.bucket_ns = 100 * NSEC_PER_MSEC,
+	/*
+	 * A burst of that is no flood. TCP at such a limit waits for its timer (200 ms) now and
+	 * then, and would lose what its bucket can't hold meanwhile: 16 flows had 0.69 of a budget
+	 * of 0.2 CPU with 100 ms, 0.85 with this, and all of it with 200, the victim 2 % less.
+	 */
+	.bucket_ns = 150 * NSEC_PER_MSEC,
 };
 
 const struct opt guard_opts[] = {

@@ -9,6 +9,8 @@
 #define MEAN_NS (0.3 * NSEC_PER_SEC)
 /* A debt is paid back at the rate of its size in this time, and never is more than a budget's. */
 #define DEBT_NS (1.0 * NSEC_PER_SEC)
+/* So much of its budget may be owed to it: enough for bursts of a tenth of the time, and no more. */
+#define SHORT_NS (0.25 * NSEC_PER_SEC)
 /*
  * With a period of 20 ms ten writes a second let 0.25 of a CPU through instead of 0.20, and fifty
  * 0.45 (measured, Linux 6.18): as few as do.
@@ -41,22 +43,48 @@ static void mean_add(const struct control *c, double *mean, uint64_t ns, double 
 		*mean = 0;
 }
 
+static double jitter_ns(const struct control *c)
+{
+	return c->cfg.budget * (double)c->cfg.period_us * NSEC_PER_USEC;
+}
+
+/* What it may still have later, CPU time per time. */
+static double owed(const struct control *c)
+{
+	return MAX(-c->debt_ns - jitter_ns(c), 0.0) / DEBT_NS;
+}
+
+/* Who does not want its quota is not short of it. */
+static void forget_short(struct control *c, double dt_ns)
+{
+	const double jitter = jitter_ns(c), beyond = -c->debt_ns - jitter;
+
+	if (beyond <= 0)
+		return;
+	c->debt_ns = -jitter - beyond * exp(-dt_ns / DEBT_NS);
+	if (owed(c) < NOTHING * c->cfg.budget)
+		c->debt_ns = -jitter;
+}
+
 /*
  * Intervals are not whole periods, so a use may be a quota too little and then one too much. If
  * only the second counted, jitter were a debt.
  */
-static void debt_add(struct control *c, uint64_t process_ns, double dt_ns)
+static void debt_add(struct control *c, const struct control_reading *x, double dt_ns)
 {
-	const double jitter_ns = c->cfg.budget * (double)c->cfg.period_us * NSEC_PER_USEC;
+	const double least_ns = x->throttled ? -c->cfg.budget * SHORT_NS : c->debt_ns;
 
-	c->debt_ns += (double)process_ns - c->due * dt_ns;
-	c->debt_ns = MIN(MAX(c->debt_ns, -jitter_ns), c->cfg.budget * DEBT_NS);
+	c->debt_ns += (double)x->process_ns - c->due * dt_ns;
+	c->debt_ns = MAX(c->debt_ns, MIN(least_ns, -jitter_ns(c)));
+	c->debt_ns = MIN(c->debt_ns, c->cfg.budget * DEBT_NS);
+	if (!x->throttled)
+		forget_short(c, dt_ns);
 }
 
 static uint64_t wanted_quota(const struct control *c)
 {
-	const double most = MIN(c->cfg.budget + c->credited, c->cfg.ceiling);
-	const double rate = MIN(c->due - MAX(c->debt_ns, 0.0) / DEBT_NS, most);
+	const double most = MIN(c->cfg.budget + c->credited + owed(c), c->cfg.ceiling);
+	const double rate = MIN(c->due + owed(c) - MAX(c->debt_ns, 0.0) / DEBT_NS, most);
 
 	return MAX(control_quota(&c->cfg, rate), c->cfg.floor_us);
 }
@@ -66,7 +94,7 @@ static bool differs(const struct control *c, uint64_t quota_us)
 {
 	const double change = fabs((double)quota_us - (double)c->quota_us);
 
-	if (c->credited == 0 && c->quota_us > control_quota(&c->cfg, c->cfg.budget))
+	if (c->credited + owed(c) == 0 && c->quota_us > control_quota(&c->cfg, c->cfg.budget))
 		return true;
 	return change > WRITE_CHANGE * (double)c->quota_us;
 }
@@ -77,7 +105,7 @@ bool control_step(struct control *c, const struct control_reading *x, uint64_t *
 
 	if (x->dt_ns == 0)
 		return false;
-	debt_add(c, x->process_ns, dt_ns);
+	debt_add(c, x, dt_ns);
 	mean_add(c, &c->charged, x->charged_ns, dt_ns);
 	mean_add(c, &c->credited, x->credited_ns, dt_ns);
 	c->due = c->cfg.budget - c->charged + c->credited;

@@ -5,9 +5,11 @@
  *	due    = budget - charged + credited       (means that forget exponentially)
  *	wanted = due - debt / 1 s                   debt = sum of what it used beyond its due
  *
- * The debt is the integral term: every write of a quota hands out a fresh one (sys/cpuquota.h), so
- * a quota that is written often is worth more than it says. It takes back what was used too much
- * and never gives: who left time unused does not have it later. Ref: NSDI'18 "Iron", s.3.2.
+ * The debt is the integral term. Every write of a quota hands out a fresh one (sys/cpuquota.h), so
+ * a quota that is written often is worth more than it says: that is taken back. And a quota is of
+ * one period: who could not have its due in one, as others' bursts had the CPU, is throttled in the
+ * next, when the CPU is free. So in an interval in which it was throttled it may fall short, and
+ * has that later; who left time unused does not. Ref: NSDI'18 "Iron", s.3.2.
  */
 #pragma once
 
@@ -29,15 +31,16 @@ struct control_reading {
 	uint64_t
 		charged_ns; /* done for it where the scheduler counted it to others, or to nobody */
 	uint64_t credited_ns; /* done for others and counted to it */
+	bool throttled;       /* it wanted more than its quota, in some period at least */
 };
 
 struct control {
 	struct control_cfg cfg;
 	double charged, credited; /* CPU time per time */
 	double due;               /* CPU time per time, of the interval that runs */
-	double debt_ns;           /* below 0: jitter, at most one quota */
-	uint64_t quota_us;        /* as written last */
-	uint64_t written_ns;      /* when; 0: never */
+	double debt_ns; /* below 0: jitter, at most one quota, and beyond that it is short of time */
+	uint64_t quota_us;   /* as written last */
+	uint64_t written_ns; /* when; 0: never */
 	uint64_t n_writes;
 };
 

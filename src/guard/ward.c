@@ -164,15 +164,25 @@ static int adjust(struct ward *w, const char *path, uint64_t quota_us, uint64_t 
 	return r < 0 ? outcome_of(r, e) : 0;
 }
 
+/* A cgroup that does not say so is not. */
+static bool was_throttled(struct ward *w)
+{
+	const uint64_t before = w->n_throttled;
+
+	return cpuquota_throttled(w->dir, &w->n_throttled, NULL) == 0 && w->n_throttled > before;
+}
+
 int ward_step(struct ward *w, struct guard_state *s, const struct control_reading *x, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
+	struct control_reading reading = *x;
 	char path[GUARD_FD_PATH];
 	struct cpuquota now;
 	uint64_t quota_us;
 	int r;
 
-	if (!control_step(&w->control, x, &quota_us))
+	reading.throttled = was_throttled(w);
+	if (!control_step(&w->control, &reading, &quota_us))
 		return 0;
 	fd = guard_cgroup_open(w->dir, w->id);
 	if (fd < 0)

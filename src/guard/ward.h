@@ -16,6 +16,7 @@ struct ward {
 	struct cpuquota was;    /* before, or as somebody else has set it since */
 	struct cpuquota now;    /* as written last */
 	struct control control; /* from ward_begin() on */
+	uint64_t n_throttled;   /* as the kernel counts, at the last step */
 	uint32_t n_changes;     /* by somebody else, while it was under guard */
 };
 
@@ -32,7 +33,8 @@ struct ward {
 int ward_begin(struct ward *w, struct guard_state *s, struct err *e) must_check_;
 
 /*
- * ward_step() - an interval is over: writes its quota if the law says so.
+ * ward_step() - an interval is over: writes its quota if the law says so. Whether it was throttled
+ * is found here.
  *
  * Return: as ward_begin(); after WARD_UNAVAILABLE it is as it was, or the reason says that it is
  * not: then it stays noted.

@@ -256,7 +256,7 @@ static int run_rounds(struct campaign *c)
 	return 0;
 }
 
-/* Once for all trials, in which it is the same then. */
+/* Whether it can be had; each trial with a guard finds it again. */
 static int find_irq_cost(struct penalty *p, struct err *e)
 {
 	struct err why = {0};

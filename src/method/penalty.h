@@ -93,6 +93,7 @@ struct penalty_trial {
 	double bystander_delivery;
 	/* With a guard, by its own accounting. */
 	double neighbour_used_share, victim_gained_share;
+	uint64_t irq_ns;                               /* what it took an interrupt for */
 	uint64_t victim_irqs;                          /* interrupts of others in its time */
 	uint64_t neighbour_dropped, bystander_dropped; /* packets */
 };
@@ -154,8 +155,8 @@ struct penalty {
 	uint32_t n_shares, n_kinds, n_guards;
 	struct penalty_shares shares[PENALTY_MAX_SHARES];
 	uint32_t kind[PENALTY_KIND_N], guard[PENALTY_GUARD_N];
-	struct irq_cost
-		irq; /* as asked for; once it runs, 0 without a guard, or if it can't be had */
+	/* As asked for, or of the first calibration; once it runs, 0 without a guard or any. */
+	struct irq_cost irq;
 	char irq_why[200]; /* why it can't; "" */
 	uint32_t cpu, peer_cpu;
 	struct env env;

@@ -54,7 +54,7 @@ const struct penalty_cfg penalty_cfg_default = {
 	.foreign_ppm = 50000,
 	.retries = 3,
 	.irq = "auto",
-	.bucket_ns = 100 * NSEC_PER_MSEC,
+	.bucket_ns = 150 * NSEC_PER_MSEC,
 	.moderate_ns = MODERATE_NS,
 };
 
@@ -155,6 +155,8 @@ const struct field penalty_trial_fields[] = {
 		"Of the span, CPU time that the neighbour caused, by the guard's accounting."),
 	FIELD_DOUBLE(struct penalty_trial, victim_gained_share, "",
 		"Of the span, what others' softirqs took of the victim's time, by the same."),
+	FIELD_U64(struct penalty_trial, irq_ns, "ns",
+		"What the guard took an interrupt for, beside its softirq."),
 	FIELD_U64(struct penalty_trial, victim_irqs, "",
 		"Interrupts that others' softirqs came with in the victim's time, by the same."),
 	FIELD_U64(struct penalty_trial, neighbour_dropped, "packets",

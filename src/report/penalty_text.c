@@ -153,20 +153,33 @@ static void meter(const struct penalty *p, FILE *out)
 			step, least, most);
 }
 
-/* What the guard thought that one costs. */
+/* Of trials with a guard: the least and the most that it thought one costs. */
+static void irq_range(const struct penalty *p, uint64_t *ret_least_ns, uint64_t *ret_most_ns)
+{
+	*ret_least_ns = *ret_most_ns = p->irq.ns;
+	for (uint32_t i = 0; i < p->n_trials; i++) {
+		const struct penalty_trial *t = &p->trial[i];
+
+		if (!t->guard || t->status == PENALTY_FAILED)
+			continue;
+		*ret_least_ns = MIN(*ret_least_ns, t->irq_ns);
+		*ret_most_ns = MAX(*ret_most_ns, t->irq_ns);
+	}
+}
+
 static void interrupt(const struct penalty *p, FILE *out)
 {
-	const struct irq_cost *x = &p->irq;
+	uint64_t least_ns, most_ns;
 
-	if (x->n)
+	irq_range(p, &least_ns, &most_ns);
+	if (p->irq.n)
 		fprintf(out,
-			"an interrupt costs %" PRIu64
-			" ns beside its softirq: the median of %" PRIu64 ", half of them %" PRIu64
-			" to %" PRIu64 " ns\n",
-			x->ns, x->n, x->low_ns, x->high_ns);
-	else if (x->ns)
+			"an interrupt costs %" PRIu64 " to %" PRIu64
+			" ns beside its softirq, measured before each trial with a guard\n",
+			least_ns, most_ns);
+	else if (p->irq.ns)
 		fprintf(out, "an interrupt was said to cost %" PRIu64 " ns beside its softirq\n",
-			x->ns);
+			p->irq.ns);
 	else if (*p->irq_why)
 		fprintf(out, "%s; it is left out\n", p->irq_why);
 }
@@ -220,8 +233,8 @@ int report_penalty_text(const struct penalty *p, bool verbose, FILE *out)
 		trials(p, out);
 	fputs("\ncomputes, beside: the victim's share of the CPU; its: the neighbour's; "
 	      "of its: what it caused of\nits own share, without a guard its process alone; "
-	      "irqs: with others' packets, in the victim's time; bystander: received of sent; "
-	      "pairs*: others had too\nmuch of the CPU in all tries\n",
+	      "irqs: with others' packets, in the victim's time;\nbystander: received of "
+	      "sent; pairs*: others had too much of the CPU in all tries\n",
 		out);
 	interrupt(p, out);
 	report_penalty_cells(p, flood, &(struct table){p, NULL, out});

@@ -13,6 +13,7 @@
 #define V1_QUOTA  "cpu.cfs_quota_us"
 #define V1_PERIOD "cpu.cfs_period_us"
 #define V2_BOTH   "cpu.max"
+#define STAT      "cpu.stat"
 
 bool cpuquota_same(const struct cpuquota *a, const struct cpuquota *b)
 {
@@ -105,6 +106,20 @@ int cpuquota_read(const char *dir, struct cpuquota *ret, struct err *e)
 	if (has(dir, V2_BOTH))
 		return read_v2(dir, ret, e);
 	return missing(dir, e);
+}
+
+int cpuquota_throttled(const char *dir, uint64_t *ret, struct err *e)
+{
+	static const char key[] = "nr_throttled ";
+	char text[1024];
+	int r = read_file(dir, STAT, text, sizeof(text), e);
+	const char *at = r < 0 ? NULL : strstr(text, key);
+
+	if (r < 0)
+		return r;
+	if (!at || sscanf(at + strlen(key), "%" SCNu64, ret) != 1)
+		return err_say(e, EPROTO, "%s/" STAT " has no nr_throttled", dir);
+	return 0;
 }
 
 static int write_file(const char *dir, const char *file, const char *text, struct err *e)

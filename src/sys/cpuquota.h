@@ -34,6 +34,12 @@ struct cpuquota cpuquota_kept(const struct cpuquota *was, const struct cpuquota 
  */
 int cpuquota_read(const char *dir, struct cpuquota *ret, struct err *e) must_check_;
 /*
+ * How often its quota was used up in a period, nr_throttled of cpu.stat. Ref: sched-bwc.rst
+ *
+ * Return: as cpuquota_read(); -EPROTO when the file is another one.
+ */
+int cpuquota_throttled(const char *dir, uint64_t *ret, struct err *e) must_check_;
+/*
  * Writes what differs, in an order that the kernel takes; what it does not take leaves the cgroup
  * as it was. -EINVAL: more than a cgroup above allows, or less than one below has (v1), or less
  * than its burst.
