@@ -30,10 +30,14 @@
 #define MAX_CALLS  8192
 #define MAX_GAPS   8192
 #define N_STEPS    2048
+/* On a machine that others share it is dear for moments, and who is credited too much harms others. */
+#define N_TRIES    3
+#define BETWEEN_NS (100 * NSEC_PER_MSEC)
 
 const struct field irq_cost_fields[] = {
 	FIELD_U64(struct irq_cost, ns, "ns",
-		"What an interrupt costs beside its softirq, the median; 0: not known."),
+		"What an interrupt costs beside its softirq, the least median of three tries; 0: "
+		"not known."),
 	FIELD_U64(struct irq_cost, low_ns, "ns", "The first quartile."),
 	FIELD_U64(struct irq_cost, high_ns, "ns", "The third quartile."),
 	FIELD_U64(struct irq_cost, n, "", "Interrupts that were timed; 0: it was given."),
@@ -157,9 +161,28 @@ static int with_loop(struct irq_cost *ret, struct loop *l, struct err *e)
 	return IRQ_COST_UNAVAILABLE;
 }
 
+/* Where one says nothing, those after it would not either. */
+static int least_of_tries(struct irq_cost *ret, uint32_t cpu, struct err *e)
+{
+	for (uint32_t i = 0; i < N_TRIES; i++) {
+		_cleanup_(freep) struct loop *l = xcalloc(1, sizeof(*l));
+		struct irq_cost one;
+		int r;
+
+		if (i > 0)
+			(void)nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NS}, NULL);
+		l->cpu = cpu;
+		r = with_loop(&one, l, e);
+		if (r != 0)
+			return r > 0 && ret->n ? 0 : r;
+		if (ret->n == 0 || one.ns < ret->ns)
+			*ret = one;
+	}
+	return 0;
+}
+
 int irq_cost_measure(struct irq_cost *ret, uint32_t cpu, uint32_t from_cpu, struct err *e)
 {
-	_cleanup_(freep) struct loop *l = xcalloc(1, sizeof(*l));
 	uint32_t was[AFFINITY_MAX_CPUS];
 	const uint32_t n_was = affinity_allowed(was);
 	int r = ipi_ready(e), back;
@@ -167,10 +190,9 @@ int irq_cost_measure(struct irq_cost *ret, uint32_t cpu, uint32_t from_cpu, stru
 	*ret = (struct irq_cost){0};
 	if (r < 0)
 		return IRQ_COST_UNAVAILABLE;
-	l->cpu = cpu;
 	r = affinity_pin(from_cpu, e);
 	if (r == 0)
-		r = with_loop(ret, l, e);
+		r = least_of_tries(ret, cpu, e);
 	back = affinity_set_task(0, was, n_was, r == 0 ? e : NULL);
 	return r == 0 ? back : r;
 }

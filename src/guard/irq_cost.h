@@ -11,16 +11,16 @@
 #include <stdint.h>
 
 struct irq_cost {
-	uint64_t ns;              /* the median; 0: not known */
-	uint64_t low_ns, high_ns; /* quartiles */
-	uint64_t n;               /* interrupts that were timed */
+	uint64_t ns;              /* the least median of three tries; 0: not known */
+	uint64_t low_ns, high_ns; /* quartiles of that try */
+	uint64_t n;               /* interrupts that were timed in it */
 };
 extern const struct field irq_cost_fields[];
 
 #define IRQ_COST_UNAVAILABLE 1
 
 /*
- * irq_cost_measure() - takes about 50 ms of both CPUs, at most half a second where they are busy.
+ * irq_cost_measure() - takes about 150 ms of both CPUs in 350 ms, at most 1.7 s where they are busy.
  * @cpu: that is interrupted; @from_cpu: that sends. The calling thread is on any of its own after.
  *
  * Return: 0; IRQ_COST_UNAVAILABLE with the reason; or negative errno.
