@@ -19,7 +19,8 @@ const struct opt guard_opts[] = {
 	OPT_ENUM(struct guard_cfg, policy, "policy", 0, guard_policy_name,
 		"what is done to containers that no rule names"),
 	OPT_STR(struct guard_cfg, container, "container", 0, "<rules>",
-		"WHO:POLICY[,cpus=0.2][,protect=22/443][,irq=3us] or with ,publish=tcp:8080/udp:53; "
+		"WHO:POLICY[,cpus=0.2][,protect=22/443][,irq=3us] or with "
+		",publish=tcp:8080/udp:53; "
 		"more after a semicolon; they come before those of --config"),
 	OPT_STR(struct guard_cfg, config, "config", 0, "<file>", "rules, one a line"),
 	OPT_U64(struct guard_cfg, step_ns, "step", 0, "<time>", "how often quotas are looked at",

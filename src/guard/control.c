@@ -9,7 +9,7 @@
 #define MEAN_NS (0.3 * NSEC_PER_SEC)
 /* A debt is paid back at the rate of its size in this time, and never is more than a budget's. */
 #define DEBT_NS (1.0 * NSEC_PER_SEC)
-/* So much of its budget may be owed to it: enough for bursts of a tenth of the time, and no more. */
+/* Of its budget so much may be owed to it: enough for bursts of a tenth of the time. */
 #define SHORT_NS (0.25 * NSEC_PER_SEC)
 /*
  * With a period of 20 ms ten writes a second let 0.25 of a CPU through instead of 0.20, and fifty

@@ -38,7 +38,7 @@ struct control {
 	struct control_cfg cfg;
 	double charged, credited; /* CPU time per time */
 	double due;               /* CPU time per time, of the interval that runs */
-	double debt_ns; /* below 0: jitter, at most one quota, and beyond that it is short of time */
+	double debt_ns;      /* below 0: jitter, at most one quota, and beyond it time owed to it */
 	uint64_t quota_us;   /* as written last */
 	uint64_t written_ns; /* when; 0: never */
 	uint64_t n_writes;

@@ -30,7 +30,7 @@
 #define MAX_CALLS  8192
 #define MAX_GAPS   8192
 #define N_STEPS    2048
-/* On a machine that others share it is dear for moments, and who is credited too much harms others. */
+/* On a shared machine it is dear for moments, and who is credited too much harms others. */
 #define N_TRIES    3
 #define BETWEEN_NS (100 * NSEC_PER_MSEC)
 

@@ -20,7 +20,7 @@ extern const struct field irq_cost_fields[];
 #define IRQ_COST_UNAVAILABLE 1
 
 /*
- * irq_cost_measure() - takes about 150 ms of both CPUs in 350 ms, at most 1.7 s where they are busy.
+ * irq_cost_measure() - takes about 150 ms of both CPUs, at most 1.7 s where they are busy.
  * @cpu: that is interrupted; @from_cpu: that sends. The calling thread is on any of its own after.
  *
  * Return: 0; IRQ_COST_UNAVAILABLE with the reason; or negative errno.
