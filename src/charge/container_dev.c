@@ -138,7 +138,8 @@ static void keep(struct scan *s)
 
 	s->n_peers = b->n_peers;
 	s->peer = xcalloc(b->n_peers, sizeof(*s->peer));
-	memcpy(s->peer, b->peer, b->n_peers * sizeof(*s->peer));
+	if (b->n_peers > 0)
+		memcpy(s->peer, b->peer, b->n_peers * sizeof(*s->peer));
 }
 
 /*
