@@ -44,8 +44,8 @@ int softirq_probe(struct err *e) must_check_;
  * softirq_open() - load and attach; counting begins.
  *
  * Return: 0, SOFTIRQ_UNAVAILABLE (no BTF, no CAP_BPF and CAP_PERFMON, no tracepoint), or negative
- * errno. Lockdown takes nothing away: pointers are followed by their types, not by helpers.
- * Ref: security/security.c LOCKDOWN_BPF_READ_KERNEL; kernel/trace/bpf_trace.c, v6.1
+ * errno. Lockdown takes tunnels away only: else pointers are followed by their types, not by
+ * helpers. Ref: security/security.c LOCKDOWN_BPF_READ_KERNEL; kernel/trace/bpf_trace.c, v6.1
  */
 int softirq_open(struct softirq **ret, const struct softirq_cfg *cfg, struct err *e) must_check_;
 void softirq_close(struct softirq *s);

@@ -20,6 +20,9 @@ static const struct field kernel_fields[] = {
 		"packets of the host's own namespace are told by the socket's cgroup"),
 	FIELD_BOOL(struct softirq_kernel, queues,
 		"packets that a qdisc held are told by who put them in"),
+	FIELD_BOOL(struct softirq_kernel, tunnels,
+		"what a packet takes before it comes out of a tunnel goes with it; else the "
+		"host's"),
 	FIELD_BOOL(struct softirq_kernel, ebpf_cgroup2,
 		"processes are told by their cgroups of v2, not of v1's cpu hierarchy"),
 	FIELD_END,

@@ -319,4 +319,8 @@ void report_charge_kernel(const struct softirq_kernel *k, FILE *out)
 		      "those of services and of containers without a network are the host's. "
 		      "It takes Linux 6.3, and cgroup v2 for the cpu controller.\n",
 			out);
+	if (!k->tunnels)
+		fputs("This kernel is locked down: what packets take before they come out of a "
+		      "tunnel is the host's.\n",
+			out);
 }

@@ -3,7 +3,7 @@
 
 usage: refused.py TARE
 
-Lockdown, of which nothing is refused, needs a kernel that may be locked: tests/vm/kernels.py.
+Lockdown, by which no command is refused, needs a kernel that may be locked: tests/vm/kernels.py.
 """
 
 import os
