@@ -78,7 +78,15 @@ static void print_bill(const struct live *l, FILE *out)
 	report_charge_table(&l->screen->bill, &view, out);
 }
 
-static void draw(const struct live *l)
+/* One container at least is seen, where there is one. */
+static void scroll_to(struct live *l, int64_t n)
+{
+	const int64_t last = (int64_t)report_charge_count(&l->screen->bill, &l->view) - 1;
+
+	l->view.skip = (uint32_t)MAX(MIN(n, last), 0);
+}
+
+static void draw(struct live *l)
 {
 	_cleanup_(freep) char *text = NULL;
 	size_t size;
@@ -86,6 +94,7 @@ static void draw(const struct live *l)
 
 	if (!out)
 		return;
+	scroll_to(l, l->view.skip); /* some may have gone, or have nothing now */
 	print_bill(l, out);
 	fclose(out);
 	top_show(l->screen->top, text, 2,
@@ -122,13 +131,13 @@ static void key_cpus(struct live *l, uint32_t arg)
 	l->view.per_cpu = !l->view.per_cpu;
 }
 
-/* @slower: twice as long, else half; from the next interval on */
 static void key_active(struct live *l, uint32_t arg)
 {
 	(void)arg;
 	l->view.active = !l->view.active;
 }
 
+/* @slower: twice as long, else half; from the next interval on */
 static void key_interval(struct live *l, uint32_t slower)
 {
 	if (slower)
@@ -137,21 +146,14 @@ static void key_interval(struct live *l, uint32_t slower)
 		l->interval_ns = MIN(MAX(l->interval_ns / 2, FASTEST_NS), l->interval_ns);
 }
 
-static void scroll_by(struct live *l, int64_t n)
-{
-	const int64_t last = (int64_t)l->screen->bill.n_rows - 1;
-
-	l->view.skip = (uint32_t)MAX(MIN((int64_t)l->view.skip + n, last), 0);
-}
-
 static void key_down(struct live *l, uint32_t pages)
 {
-	scroll_by(l, pages ? room_of(l) : 1);
+	scroll_to(l, (int64_t)l->view.skip + (pages ? room_of(l) : 1));
 }
 
 static void key_up(struct live *l, uint32_t pages)
 {
-	scroll_by(l, pages ? -(int64_t)room_of(l) : -1);
+	scroll_to(l, (int64_t)l->view.skip - (pages ? room_of(l) : 1));
 }
 
 static void key_home(struct live *l, uint32_t arg)

@@ -31,6 +31,9 @@ struct charge_view {
 	uint32_t columns; /* what does not fit into so many is left out, and said; 0: nothing is */
 };
 
+/* How many containers @v has, with those that it skips and those beyond its top. */
+uint32_t report_charge_count(const struct bill *b, const struct charge_view *v);
+
 /* A table, with the sum and what it is checked against under it. */
 void report_charge_table(const struct bill *b, const struct charge_view *v, FILE *out);
 

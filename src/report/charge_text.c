@@ -63,9 +63,20 @@ static bool had_nothing(const struct bill_row *r)
 	       !(r->process_known && r->process_ns);
 }
 
+/* Of a container: host and overhead always are. */
 static bool is_shown(const struct bill_row *r, const struct charge_view *v)
 {
-	return (!v->active || !had_nothing(r)) && (!v->who || guard_rules_find(v->who, &r->who));
+	return r->owner >= SOFTIRQ_FIRST && (!v->active || !had_nothing(r)) &&
+	       (!v->who || guard_rules_find(v->who, &r->who));
+}
+
+uint32_t report_charge_count(const struct bill *b, const struct charge_view *v)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->n_rows; i++)
+		n += is_shown(&b->row[i], v);
+	return n;
 }
 
 /* The rows to show, in @ret [b->n_rows]: host and overhead, then containers. Return: how many. */

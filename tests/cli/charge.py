@@ -485,11 +485,22 @@ def terminal_keys():
     t.until(b"active", b"host", b"q quit")
     t.type(b" \x0c")
     t.until(b"paused")
-    t.type(b"\x1b[A\x1cz")  # an arrow, Ctrl-\ and a letter mean nothing
+    t.type(b"\x1b[A\x1cz")  # the arrow of another terminal, Ctrl-\ and a letter mean nothing
     t.type(b"q")
     rest_of = t.gone()
     assert t.process.returncode == 0, t.process.returncode
     assert "Totals, " in rest_of and "overhead" in rest_of, rest_of
+
+
+def terminal_scrolls():
+    """Not beyond the last container that is shown, and back when that is gone from the table."""
+    t = Terminal("--container", "nobody of this name")
+    t.until(b"host", b"q quit")
+    t.type(b"\x1bOB\x1b[6~\x0c")  # down, Page Down
+    t.until(b"tare charge", b"sum", b"q quit")
+    assert b"from " not in t.out, t.out
+    t.type(b"q")
+    t.gone()
 
 
 def terminal_signal(sig):
@@ -547,6 +558,7 @@ def live(tap, schema, stream_schema):
         tap.check("--json is written as it goes", document_grows, schema, pods)
         tap.check("interrupted before its time: 4", interrupted, schema, pods)
         tap.check("terminal: keys, sizes, q", terminal_keys)
+        tap.check("terminal: the table ends at its last container", terminal_scrolls)
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             tap.check(f"terminal: given back at {sig.name}", terminal_signal, sig)
         tap.check("terminal: --lines", terminal_lines)
