@@ -129,7 +129,7 @@ struct command {
 	const char *summary;     /* one line, lower case */
 	const char *args;        /* what follows the options, "" if nothing */
 	const char *description; /* paragraphs of the man page */
-	const char *examples[6]; /* "command line\nwhat it does"; NULL-terminated */
+	const char *examples[6]; /* "command line\nwhat it does"; NULL: no more */
 
 	const char *load; /* name of the load that the command is for; NULL: of none, or of any */
 

@@ -54,7 +54,7 @@ const struct field guard_row_fields[] = {
 	FIELD_DOUBLE(struct guard_row, budget_cpus, "CPU", "what it may use, network included"),
 	FIELD_DOUBLE(struct guard_row, quota_cpus, "CPU", "its quota at the end of the interval"),
 	FIELD_DOUBLE(struct guard_row, debt_ns, "ns",
-		"used beyond what was due to it, to be taken back"),
+		"used beyond what was due to it, to be taken back; below 0: owed to it"),
 	FIELD_U64(struct guard_row, process_ns, "ns",
 		"CPU time of its processes, as the scheduler counts"),
 	FIELD_U64(struct guard_row, softirq_ns, "ns", "softirq time for its packets"),

@@ -97,8 +97,8 @@ struct guard;
 
 /*
  * Are there so many interrupts with its packets, while it is over its budget, that these take more
- * than what dropping can save? Of a row of @dt_ns. At 2.5 us, about the least that one was
- * measured to cost in a VM, they take 5 % of a CPU.
+ * than what dropping can save? Of a row of @dt_ns. At 5.4 us, the least that one was measured to
+ * cost in a VM (METHOD.md, Guard), they take 11 % of a CPU.
  */
 #define GUARD_FLOOD_IRQS_HZ 20000
 bool guard_row_floods(const struct guard_row *x, uint64_t dt_ns);

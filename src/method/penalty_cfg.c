@@ -65,10 +65,11 @@ const struct opt penalty_opts[] = {
 	OPT_STR(struct penalty_cfg, neighbours, "neighbour", 'n', "<list>",
 		"what it does: udp-rx, gso-rx, tcp-rx, udp-tx, tcp-tx; compute, as a control"),
 	OPT_STR(struct penalty_cfg, guards, "guard", 0, "<list>",
-		"off, charge, charge+drop, charge+drop+moderate: the last of the wire, too"),
+		"off, charge, charge+drop, charge+drop+moderate: as charge+drop, with fewer "
+		"interrupts of the wire"),
 	OPT_STR(struct penalty_cfg, irq, "irq", 0, "<time>",
-		"with a guard: what an interrupt costs, as of tare guard; auto: measured at the "
-		"start"),
+		"with a guard: what an interrupt costs, as of tare guard; auto: measured before "
+		"each trial"),
 	OPT_U64(struct penalty_cfg, bucket_ns, "bucket", 0, "<time>", "the same of --bucket",
 		.unit = NUM_DURATION, .min = 5 * NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC),
 	OPT_U64(struct penalty_cfg, moderate_ns, "moderate", 0, "<time>",
