@@ -178,7 +178,7 @@ static void man_command(const struct command *c, FILE *out)
 		"# DESCRIPTION\n\n",
 		c->name, c->name, c->summary, c->name, groups[0].opts ? "[options] " : "", c->args);
 	report_scdoc(out, c->description);
-	fputs("\n\n# OPTIONS\n\n*-h*, *--help*\n\tPrint the options and two examples.\n\n", out);
+	fputs("\n\n# OPTIONS\n\n*-h*, *--help*\n\tPrint the options and examples.\n\n", out);
 	for (const struct opt_group *g = groups; g->opts; g++) {
 		fprintf(out, "## %s\n\n", g->title);
 		for (const struct opt *o = g->opts; o->name; o++)
