@@ -80,19 +80,21 @@ static const struct charge_output *output_of(const struct charge_ask *a)
 }
 
 /* A rule without a policy. */
+static int add_who(struct guard_rules *who, const char *word, struct err *e)
+{
+	_cleanup_(freep) char *line = xasprintf("%s:%s", word, guard_policy_name[GUARD_OBSERVE]);
+
+	return *word ? guard_rules_add(who, line, e) : err_say(e, EINVAL, "a name is empty");
+}
+
 static int read_who(struct live *l, struct err *e)
 {
 	_cleanup_(freep) char *list = xstrdup(l->ask->container);
-	char *save = NULL;
+	char *rest = *list ? list : NULL, *word;
 
-	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		_cleanup_(freep) char *line =
-			xasprintf("%s:%s", w, guard_policy_name[GUARD_OBSERVE]);
-		int r = guard_rules_add(&l->who, line, e);
-
-		if (r < 0)
+	while ((word = strsep(&rest, ",")))
+		if (add_who(&l->who, word, e) < 0)
 			return err_wrap(e, "--container");
-	}
 	l->view.who = l->who.n ? &l->who : NULL;
 	return 0;
 }

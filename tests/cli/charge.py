@@ -72,6 +72,7 @@ def bad_options():
         (["--only"], "--only needs --netns or --cgroup"),
         (["--netns", "eth0"], "'eth0' is not netns:NAME"),
         (["--netns", "host,"], "a name is empty"),
+        (["--container", "web-*,"], "--container: a name is empty"),
         (["--max-containers", "5000"], "--max-containers"),
         (["--listen", "localhost:9464"], "--listen: 'localhost:9464' is not ADDR:PORT"),
         (["nginx"], "unexpected argument 'nginx'"),
