@@ -108,6 +108,19 @@ static int let_go(struct ward *w, struct guard_state *s, int r, struct err *e)
 	return r;
 }
 
+/* Since this was asked last. A cgroup that does not say so is not. */
+static bool was_throttled(struct ward *w, const char *path)
+{
+	const uint64_t before = w->n_throttled;
+
+	return cpuquota_throttled(path, &w->n_throttled, NULL) == 0 && w->n_throttled > before;
+}
+
+static int not_open(const struct ward *w, int r, struct err *e)
+{
+	return outcome_of(err_set(e, -r, "cannot open %s", w->dir), e);
+}
+
 int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
 {
 	_cleanup_(closep) int fd = guard_cgroup_open(w->dir, w->id);
@@ -116,7 +129,7 @@ int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
 	int r;
 
 	if (fd < 0)
-		return WARD_GONE;
+		return not_open(w, fd, e);
 	/* What one before has left in it, or this one, is none of its own to be noted. */
 	if (guard_state_undo(s, w->id, NULL, e) < 0) {
 		err_wrap(e, "it can't be put back as it was");
@@ -127,6 +140,7 @@ int ward_begin(struct ward *w, struct guard_state *s, struct err *e)
 	if (r < 0)
 		return outcome_of(r, e);
 	w->now = was;
+	(void)was_throttled(w, path); /* before it was under guard */
 	return let_go(w, s, take_over(w, s, path, &was, e), e);
 }
 
@@ -164,30 +178,21 @@ static int adjust(struct ward *w, const char *path, uint64_t quota_us, uint64_t 
 	return r < 0 ? outcome_of(r, e) : 0;
 }
 
-/* A cgroup that does not say so is not. */
-static bool was_throttled(struct ward *w)
-{
-	const uint64_t before = w->n_throttled;
-
-	return cpuquota_throttled(w->dir, &w->n_throttled, NULL) == 0 && w->n_throttled > before;
-}
-
 int ward_step(struct ward *w, struct guard_state *s, const struct control_reading *x, struct err *e)
 {
-	_cleanup_(closep) int fd = -1;
+	_cleanup_(closep) int fd = guard_cgroup_open(w->dir, w->id);
 	struct control_reading reading = *x;
 	char path[GUARD_FD_PATH];
 	struct cpuquota now;
 	uint64_t quota_us;
 	int r;
 
-	reading.throttled = was_throttled(w);
+	if (fd < 0)
+		return let_go(w, s, not_open(w, fd, e), e);
+	guard_cgroup_path(fd, path);
+	reading.throttled = was_throttled(w, path);
 	if (!control_step(&w->control, &reading, &quota_us))
 		return 0;
-	fd = guard_cgroup_open(w->dir, w->id);
-	if (fd < 0)
-		return let_go(w, s, WARD_GONE, e);
-	guard_cgroup_path(fd, path);
 	r = cpuquota_read(path, &now, e);
 	if (r < 0)
 		return let_go(w, s, outcome_of(r, e), e);

@@ -68,7 +68,7 @@ static inline uint64_t fake_id(const char *dir)
 static inline void fake_remove(const char *dir)
 {
 	static const char *const file[] = {"cgroup.procs", "cpu.cfs_quota_us", "cpu.cfs_period_us",
-		"cpu.max"};
+		"cpu.max", "cpu.stat"};
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {

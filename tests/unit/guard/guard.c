@@ -213,6 +213,29 @@ static void budget_of_a_rule(void **state)
 	scene_close(&s);
 }
 
+/* It may have later what it fell short of while it was throttled: under guard, not before. */
+static void throttled_while_guarded(void **state)
+{
+	char dir[FAKE_PATH];
+	struct scene s = {0};
+
+	(void)state;
+	fake_init(&s.fake);
+	fake_cgroup(&s.fake, "a", 20000, 100000, dir);
+	fake_put(dir, "cpu.stat", "nr_periods 9\nnr_throttled 5\n");
+	scene_open(&s, "a:charge");
+	add_row(&s.made, 2, "a", dir);
+	steps(&s, 5);
+	assert_quota(dir, 4000, 20000);
+	fake_put(dir, "cpu.stat", "nr_periods 10\nnr_throttled 6\n");
+	steps(&s, 1);
+	assert_true(report_of(&s, "a").quota_cpus > 0.2);
+	guard_free(take_ptr(s.guard));
+	assert_quota(dir, 20000, 100000);
+	fake_remove(dir);
+	scene_close(&s);
+}
+
 static void ends_and_numbers_come_again(void **state)
 {
 	char dir[FAKE_PATH], next[FAKE_PATH];
@@ -297,10 +320,6 @@ static void somebody_else_sets_a_quota(void **state)
 	scene_close(&s);
 }
 
-/*
- * Two guards that keep their states apart: each would take the other's writes for somebody's quota,
- * and what was before would be lost.
- */
 /* Interrupts count from one report to the next; they are too many only of who is dropped. */
 static void interrupts_are_counted(void **state)
 {
@@ -329,6 +348,10 @@ static void interrupts_are_counted(void **state)
 	scene_close(&s);
 }
 
+/*
+ * Two guards that keep their states apart: each would take the other's writes for somebody's quota,
+ * and what was before would be lost.
+ */
 static void one_guard_a_cgroup(void **state)
 {
 	char dir[FAKE_PATH], procs[PATH_MAX];
@@ -483,6 +506,7 @@ int main(void)
 		cmocka_unit_test(payer_pays_and_victim_gains),
 		cmocka_unit_test(nothing_to_charge_against),
 		cmocka_unit_test(budget_of_a_rule),
+		cmocka_unit_test(throttled_while_guarded),
 		cmocka_unit_test(ends_and_numbers_come_again),
 		cmocka_unit_test(another_of_the_same_path),
 		cmocka_unit_test(somebody_else_sets_a_quota),
