@@ -88,13 +88,14 @@ int moderate_begin(const struct moderate *m, struct guard_state *s, struct err *
 	return r;
 }
 
-/* Return: false: it is gone. */
-static bool name_of(int netns_fd, int ifindex, char ret[static IF_NAMESIZE])
+/* Return: 0; -ENXIO: it is gone; or another negative errno. */
+static int name_of(int netns_fd, int ifindex, char ret[static IF_NAMESIZE], struct err *e)
 {
 	_cleanup_(ns_scope_leave) struct ns_scope scope = NS_SCOPE_NONE;
 
-	return ns_scope_enter(&scope, netns_fd, NULL) == 0 &&
-	       if_indextoname((unsigned)ifindex, ret);
+	if (ns_scope_enter(&scope, netns_fd, e) < 0)
+		return err_wrap(e, "device %d", ifindex);
+	return if_indextoname((unsigned)ifindex, ret) ? 0 : err_set(e, errno, "device %d", ifindex);
 }
 
 int moderate_put_back(const struct guard_device *x, struct err *e)
@@ -104,8 +105,11 @@ int moderate_put_back(const struct guard_device *x, struct err *e)
 	char dev[IF_NAMESIZE];
 	int r;
 
-	if (netns_fd < 0 || !name_of(netns_fd, x->ifindex, dev))
+	if (netns_fd < 0)
 		return 0;
+	r = name_of(netns_fd, x->ifindex, dev, e);
+	if (r < 0)
+		return r == -ENXIO ? 0 : r;
 	napi_fd = napi_open(netns_fd, e);
 	if (napi_fd < 0)
 		return napi_fd;
