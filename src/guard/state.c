@@ -16,12 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/*
- * What the watcher is told: how soon it will hear again, or else quotas are put back for as long as
- * nothing is heard; or that all has been put back and the guard ends.
- */
-#define ORDERLY 0U
-#define WORDS   64 /* read at once */
+/* What the watcher is told, read so many at once: in how many ms it will hear again. */
+#define WORDS 64
 
 struct guard_state {
 	int dir_fd, lock_fd;
@@ -59,24 +55,16 @@ static bool keep_only(int pipe_fd, const struct guard_state *s)
 	return close_range((unsigned)n, ~0U, 0) == 0;
 }
 
-/*
- * What is said until all that was said has been read, or until the guard's end. Return: the last
- * word; ORDERLY if that was among them; -1: the guard is no more.
- */
+/* Return: the last word of those that are there; -1: the guard is no more. */
 static int64_t hear(int pipe_fd)
 {
 	uint32_t word[WORDS];
 	ssize_t got;
-	size_t n;
 
 	do
 		got = read(pipe_fd, word, sizeof(word));
 	while (got < 0 && errno == EINTR);
-	n = got > 0 ? (size_t)got / sizeof(word[0]) : 0;
-	for (size_t i = 0; i < n; i++)
-		if (word[i] == ORDERLY)
-			return ORDERLY;
-	return n ? (int64_t)word[n - 1] : -1;
+	return got > 0 ? (int64_t)word[(size_t)got / sizeof(word[0]) - 1] : -1;
 }
 
 /* As it was, for now: what is noted stays noted, and a guard that goes on finds it changed. */
@@ -88,8 +76,8 @@ static void lift(int dir_fd)
 		statefile_put_back_quotas(&rec);
 }
 
-/* For ever, unless the guard says how soon it is heard again. */
-static int64_t listen_to(int pipe_fd, int dir_fd)
+/* Until the guard's end. Who does not say so as soon as he said has no quotas until he does. */
+static void listen_to(int pipe_fd, int dir_fd)
 {
 	struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
 	int64_t word;
@@ -105,8 +93,8 @@ static int64_t listen_to(int pipe_fd, int dir_fd)
 		if (n <= 0)
 			continue;
 		word = hear(pipe_fd);
-		if (word <= ORDERLY)
-			return word;
+		if (word < 0)
+			return;
 		wait_ms = (int)MIN(word, INT_MAX);
 	}
 }
@@ -127,8 +115,9 @@ static _Noreturn void watch(int pipe_fd, const struct guard_state *s)
 	(void)!chdir("/");
 	if (!keep_only(pipe_fd, s))
 		_exit(1);
+	listen_to(0, 1);
 	/* What could not be put back is in the file for the next start. */
-	if (listen_to(0, 1) != ORDERLY && statefile_read(1, &rec, NULL) == 0)
+	if (statefile_read(1, &rec, NULL) == 0)
 		(void)!statefile_restore(1, &rec, NULL);
 	_exit(0);
 }
@@ -293,14 +282,13 @@ static int left_over(const struct guard_record *rec, struct err *e)
 
 int guard_state_close(struct guard_state *s, struct err *e)
 {
-	const uint32_t word = ORDERLY;
 	int r = statefile_restore(s->dir_fd, &s->rec, e);
 
 	if (r == 0)
 		r = left_over(&s->rec, e);
-	/* What is left is tried once more by the watcher, who is not told then. */
-	if (r == 0)
-		(void)!write(s->watch_fd, &word, sizeof(word));
+	/* What is left is tried once more by the watcher; else it ends, even a stopped one. */
+	if (r == 0 && s->watch_pid > 0)
+		(void)kill(s->watch_pid, SIGKILL);
 	state_free(s);
 	return r;
 }
