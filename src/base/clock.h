@@ -35,6 +35,14 @@ static inline int clock_left_ms(uint64_t deadline_ns)
 	return left_ms > 1000000000 ? 1000000000 : (int)left_ms;
 }
 
+/* The next of points that are @every_ns apart; who is late by one has a whole one from now on. */
+static inline uint64_t clock_next_ns(uint64_t last_ns, uint64_t every_ns)
+{
+	const uint64_t now_ns = clock_now_ns();
+
+	return (last_ns + every_ns > now_ns ? last_ns : now_ns) + every_ns;
+}
+
 /* Wall-clock time in ms since 1970. */
 int64_t clock_wall_ms(void);
 

@@ -216,8 +216,7 @@ static int work(const struct guard_run *run, struct err *e)
 	int r = 0;
 
 	while (step_ns < end_ns) {
-		/* Late by more than a step: the next one is a whole one again. */
-		step_ns = MAX(step_ns + cfg->step_ns, clock_now_ns());
+		step_ns = clock_next_ns(step_ns, cfg->step_ns);
 		if (wait_until(run, MIN(step_ns, end_ns), &r, e) || r < 0)
 			break;
 		r = guard_step(run->guard, e);
@@ -227,7 +226,7 @@ static int work(const struct guard_run *run, struct err *e)
 			continue;
 		if (report(run, report_ns == run->begin_ns + cfg->interval_ns) < 0)
 			break; /* said at the end */
-		report_ns += cfg->interval_ns;
+		report_ns = clock_next_ns(report_ns, cfg->interval_ns);
 	}
 	return r;
 }

@@ -121,8 +121,7 @@ static int guard_until(const struct crew_task *task, void *guard, uint64_t *next
 		if (*next_ns > until_ns)
 			break;
 		r = ops->step(guard, e);
-		/* Late by more than a step: the next one is a whole one again. */
-		*next_ns = MAX(*next_ns + ops->step_ns, clock_now_ns());
+		*next_ns = clock_next_ns(*next_ns, ops->step_ns);
 	}
 	return r;
 }
