@@ -7,6 +7,7 @@
 #include "guard/state.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
+#include "sys/ns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,7 +135,7 @@ int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e)
 {
 	_cleanup_(closep) int fd = -1;
 	char path[PATH_MAX];
-	struct stat netns;
+	uint32_t netns;
 	int r;
 
 	*ret_fd = -1;
@@ -142,10 +143,10 @@ int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	if (stat("/proc/thread-self/ns/net", &netns) < 0)
-		return err_set(e, errno, "cannot see the network namespace");
-	r = lock(fd, NETNS_LOCKS + (off_t)(netns.st_ino << PID_BITS), " in this network namespace",
-		e);
+	r = ns_net_own(&netns, e);
+	if (r == 0)
+		r = lock(fd, NETNS_LOCKS + ((off_t)netns << PID_BITS), " in this network namespace",
+			e);
 	if (r == 0)
 		*ret_fd = take_fd(fd);
 	return r;

@@ -96,9 +96,10 @@ static void forget(struct whose *w, uint32_t owner)
 
 void whose_see(struct whose *w, uint32_t owner, const struct container *who)
 {
-	struct member *m = w->of_owner[owner];
+	struct member *m;
 
 	assert(owner >= SOFTIRQ_FIRST && owner < SOFTIRQ_MAX_OWNERS);
+	m = w->of_owner[owner];
 	if (!who) {
 		forget(w, owner);
 		return;

@@ -155,7 +155,10 @@ struct penalty {
 	uint32_t n_shares, n_kinds, n_guards;
 	struct penalty_shares shares[PENALTY_MAX_SHARES];
 	uint32_t kind[PENALTY_KIND_N], guard[PENALTY_GUARD_N];
-	/* As asked for, or of the first calibration; once it runs, 0 without a guard or any. */
+	/*
+	 * As asked for, or of the first calibration; once it runs, 0 without a guard, or if it
+	 * can't be had.
+	 */
 	struct irq_cost irq;
 	char irq_why[200]; /* why it can't; "" */
 	uint32_t cpu, peer_cpu;

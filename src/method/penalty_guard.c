@@ -39,7 +39,6 @@ struct guarded {
 	struct softirq *soft;
 	struct early *early;
 	struct guard_state *state;
-	struct moderate moderate;
 	struct guard *guard;
 	struct guard_cfg cfg;
 	struct guard_rules no_rules;
@@ -201,14 +200,15 @@ static int open_early(struct guarded *g, struct err *e)
 
 static int moderate(struct guarded *g, struct err *e)
 {
+	struct moderate device;
 	char text[64];
 	int r;
 
 	if (g->args->policy != PENALTY_GUARD_CHARGE_DROP_MODERATE)
 		return 0;
 	snprintf(text, sizeof(text), "%s=%" PRIu64 "ns", g->args->wire, g->args->moderate_ns);
-	r = moderate_parse(&g->moderate, text, e);
-	return r < 0 ? r : moderate_begin(&g->moderate, g->state, e);
+	r = moderate_parse(&device, text, e);
+	return r < 0 ? r : moderate_begin(&device, g->state, e);
 }
 
 static int open_all(struct guarded *g, struct err *e)
