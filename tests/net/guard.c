@@ -198,6 +198,16 @@ static void a_write_refills(void **state)
 	assert_true(often >= 1.5 * once);
 }
 
+/* Of a guard that has ended. */
+static void state_dir_remove(const char *dir)
+{
+	char lock[64];
+
+	snprintf(lock, sizeof(lock), "%s/lock", dir);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /*
  * The law with a credit that comes and goes, which is what makes it write. It is due its budget and
  * the credit, on the whole: a tenth more would be the refills.
@@ -240,6 +250,7 @@ static double share_under_control(uint64_t *ret_writes)
 	end(pid);
 	must(ward_end(&w, s, &e_));
 	must(guard_state_close(s, &e_));
+	state_dir_remove(state_dir);
 	return (double)used_ns / (double)(last_ns - begin_ns);
 }
 
@@ -321,11 +332,10 @@ static void note(struct guard_state *s, const char *dir)
 /* In neither order but one does v1 take both back: the one above first. */
 static void order_is_found(void **state)
 {
-	char inner[PATH_MAX + 8], state_dir[] = "/tmp/tare-guard-XXXXXX", lock[64];
+	char inner[PATH_MAX + 8], state_dir[] = "/tmp/tare-guard-XXXXXX";
 
 	(void)state;
 	assert_non_null(mkdtemp(state_dir));
-	snprintf(lock, sizeof(lock), "%s/lock", state_dir);
 	snprintf(inner, sizeof(inner), "%s/inner", cgroup_dir);
 	set_quota(cgroup_dir, 50000, 100000);
 	inner_begin(inner);
@@ -345,8 +355,7 @@ static void order_is_found(void **state)
 	/* For a while after its end it still counts as one below. */
 	set_quota(inner, CPUQUOTA_NONE, 100000);
 	inner_end(inner);
-	assert_int_equal(unlink(lock), 0);
-	assert_int_equal(rmdir(state_dir), 0);
+	state_dir_remove(state_dir);
 }
 
 static void gone_is_told(void **state)
