@@ -5,10 +5,7 @@
 #include "guard/price.h"
 #include "guard/ward.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,48 +39,16 @@ struct client {
 
 struct guard {
 	struct guard_args args;
-	int claims_fd;           /* -1: there are none here */
 	uint64_t from_ns, to_ns; /* of the report that begins */
 	uint32_t n;
 	struct client **client;                      /* [n] */
 	struct client *of_owner[SOFTIRQ_MAX_OWNERS]; /* borrowed; NULL: none that is alive */
 };
 
-/*
- * Whose each cgroup is, among guards of different states: a lock on the byte of its id, in a file
- * of the hierarchy itself, which all that write quotas there have. It goes with the process.
- */
-static int open_claims(const char *cpu_root)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cpu_root);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-static int set_lock(const struct guard *g, const struct client *c, short type)
-{
-	struct flock at = {.l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)(c->ward.id & INT64_MAX),
-		.l_len = 1};
-
-	return fcntl(g->claims_fd, F_OFD_SETLK, &at);
-}
-
-/* Return: false: another guard has it. Where nothing can be locked it is nobody's. */
-static bool claim(const struct guard *g, struct client *c)
-{
-	if (g->claims_fd < 0)
-		return true;
-	c->claimed = set_lock(g, c, F_WRLCK) == 0;
-	return c->claimed || (errno != EAGAIN && errno != EACCES);
-}
-
 static void unclaim(const struct guard *g, struct client *c)
 {
 	if (c->claimed)
-		(void)set_lock(g, c, F_UNLCK);
+		guard_state_unclaim(g->args.state, c->ward.id);
 	c->claimed = false;
 }
 
@@ -92,7 +57,6 @@ struct guard *guard_new(const struct guard_args *args)
 	struct guard *g = xcalloc(1, sizeof(*g));
 
 	g->args = *args;
-	g->claims_fd = open_claims(args->cpu_root);
 	return g;
 }
 
@@ -129,7 +93,6 @@ void guard_free(struct guard *g)
 		free(g->client[i]);
 	}
 	free(g->client);
-	closep(&g->claims_fd);
 	free(g);
 }
 
@@ -237,7 +200,8 @@ static int start(struct guard *g, struct client *c, uint64_t now_ns, struct err 
 	c->tried_ns = now_ns;
 	if (!find_cgroup(g, c))
 		return 0;
-	if (!claim(g, c)) {
+	c->claimed = guard_state_claim(g->args.state, c->ward.id);
+	if (!c->claimed) {
 		str_set(c->row.why, "another guard has its cgroup");
 		return 0;
 	}

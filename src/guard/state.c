@@ -21,7 +21,7 @@
 
 struct guard_state {
 	int dir_fd, lock_fd;
-	int netns_fd; /* the lock of the network namespace; -1: there is none */
+	int netns_fd; /* locks of the network namespace and of cgroups; -1: there are none */
 	int watch_fd; /* the watcher reads its end until ours is closed */
 	pid_t watch_pid;
 	struct guard_restored restored;
@@ -219,6 +219,17 @@ const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_
 const struct err *guard_state_failed(const struct guard_state *s, uint32_t i)
 {
 	return failed(&s->rec, i);
+}
+
+bool guard_state_claim(struct guard_state *s, uint64_t id)
+{
+	return s->netns_fd < 0 || statefile_claim(s->netns_fd, id) != -EAGAIN;
+}
+
+void guard_state_unclaim(struct guard_state *s, uint64_t id)
+{
+	if (s->netns_fd >= 0)
+		statefile_unclaim(s->netns_fd, id);
 }
 
 /* Full: it has not read the last ones. */

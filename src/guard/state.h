@@ -20,6 +20,7 @@
 #include "guard/record.h"
 #include "sys/cpuquota.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,15 @@ struct guard_restored guard_state_restored(const struct guard_state *s);
 const struct guard_entry *guard_state_noted(const struct guard_state *s, uint32_t i);
 /* After open: why that of this number, cgroup or device, was not put back. NULL: no more. */
 const struct err *guard_state_failed(const struct guard_state *s, uint32_t i);
+
+/*
+ * guard_state_claim() - have a cgroup for this guard alone, among guards of other directories, too,
+ *                       until it is given back, or all is put back after the guard's end.
+ *
+ * Return: false: another one has it. Where nothing can be locked, as without @cpu_root, none has.
+ */
+bool guard_state_claim(struct guard_state *s, uint64_t id) must_check_;
+void guard_state_unclaim(struct guard_state *s, uint64_t id);
 
 /*
  * guard_state_beat() - the guard goes on, and says so again within this time. Has the process

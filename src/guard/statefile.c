@@ -26,7 +26,7 @@
 /* A guard that was killed: its quotas are being put back meanwhile. */
 #define DYING_NS (5 * NSEC_PER_SEC)
 #define LOOK_MS  10
-/* Above all numbers of cgroups, which guards lock in the same file (guard/guard.c). */
+/* Above all numbers of cgroups, each of which is a byte of the same file. */
 #define NETNS_LOCKS ((off_t)1 << 62)
 /* Of the largest pid, and one more. Ref: include/linux/threads.h PID_MAX_LIMIT, v6.18 */
 #define PID_BITS 23
@@ -150,6 +150,28 @@ int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e)
 	if (r == 0)
 		*ret_fd = take_fd(fd);
 	return r;
+}
+
+static int set_byte(int fd, uint64_t at, short type)
+{
+	const struct flock one = {.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(at % (uint64_t)NETNS_LOCKS),
+		.l_len = 1};
+
+	return fcntl(fd, F_OFD_SETLK, &one) < 0 ? -errno : 0;
+}
+
+int statefile_claim(int netns_lock_fd, uint64_t id)
+{
+	const int r = set_byte(netns_lock_fd, id, F_WRLCK);
+
+	return r == -EACCES ? -EAGAIN : r;
+}
+
+void statefile_unclaim(int netns_lock_fd, uint64_t id)
+{
+	(void)set_byte(netns_lock_fd, id, F_UNLCK); /* it goes with the file, then */
 }
 
 /* Return: 1 when there is none. */

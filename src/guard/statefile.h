@@ -20,6 +20,9 @@ int statefile_lock(int dir_fd, int *ret_fd, struct err *e) must_check_;
  * @cpu_root: cgroup_cpu_root(); who may not write quotas there has nothing to lock: *ret_fd is -1
  */
 int statefile_lock_netns(const char *cpu_root, int *ret_fd, struct err *e) must_check_;
+/* A cgroup among all guards of that hierarchy. Return: 0; -EAGAIN: one has it; or another errno. */
+int statefile_claim(int netns_lock_fd, uint64_t id) must_check_;
+void statefile_unclaim(int netns_lock_fd, uint64_t id);
 
 /* No file: an empty record of this boot. One of another boot: the same. */
 int statefile_read(int dir_fd, struct guard_record *ret, struct err *e) must_check_;

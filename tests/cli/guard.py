@@ -323,6 +323,33 @@ def second_with_its_own_state_refuses():
         assert s.quota() == (20000, 100000)
 
 
+def claimed_until_it_is_put_back():
+    """or another guard would take what a killed one has made of a quota for what was before"""
+    with contextlib.ExitStack() as stack:
+        s = Scene(stack)
+        p = s.start_guarding(stack)
+        other = stack.enter_context(tempfile.TemporaryDirectory())
+        words = [other if w == s.state else w for w in s.words("--policy", "charge", "--json-stream")]
+        second = subprocess.Popen(["unshare", "-n", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (second.kill(), second.communicate()))
+        row_until(second, lambda row: row["why"] == "another guard has its cgroup")
+        watcher = os.pidfd_open(beside(p)[0])
+        stack.callback(os.close, watcher)
+        stack.callback(lambda: s.quota() == (20000, 100000) or signal.pidfd_send_signal(watcher, signal.SIGCONT))
+        signal.pidfd_send_signal(watcher, signal.SIGSTOP)
+        p.kill()
+        p.wait()
+        for _ in range(8):  # it tries again each second
+            row = row_until(second, lambda row: True)
+            assert not row["guarded"] and row["why"] == "another guard has its cgroup", row
+        signal.pidfd_send_signal(watcher, signal.SIGCONT)
+        row_until(second, lambda row: row["guarded"])
+        second.kill()
+        second.wait()
+        until(lambda: os.listdir(other) == ["lock"], "the state is gone")
+        assert s.quota() == (20000, 100000)
+
+
 def removed_meanwhile():
     with contextlib.ExitStack() as stack:
         s = Scene(stack)
@@ -701,6 +728,7 @@ TESTS = (
     ("nor what is mounted read-only", restore_read_only),
     ("a second guard refuses", second_refuses),
     ("so does one with a state of its own", second_with_its_own_state_refuses),
+    ("a cgroup is claimed until it is put back", claimed_until_it_is_put_back),
     ("a cgroup that is removed meanwhile", removed_meanwhile),
     ("another cgroup of the same path", another_of_the_same_path),
     ("signals", signals),

@@ -348,49 +348,6 @@ static void interrupts_are_counted(void **state)
 	scene_close(&s);
 }
 
-/*
- * Two guards that keep their states apart: each would take the other's writes for somebody's quota,
- * and what was before would be lost.
- */
-static void one_guard_a_cgroup(void **state)
-{
-	char dir[FAKE_PATH], procs[PATH_MAX];
-	struct scene s = {0}, other = {0};
-
-	(void)state;
-	fake_init(&s.fake);
-	fake_put(s.fake.top, "cgroup.procs", "");
-	fake_cgroup(&s.fake, "a", 20000, 100000, dir);
-	other.fake = s.fake;
-	snprintf(other.fake.state, sizeof(other.fake.state), "%.30s/other", s.fake.top);
-	scene_open(&s, "a:charge");
-	scene_open(&other, "a:charge");
-	add_row(&s.made, 2, "a", dir);
-	add_row(&other.made, 2, "a", dir);
-	steps(&s, 1);
-	steps(&other, 1);
-	assert_false(report_of(&other, "a").guarded);
-	steps(&other, 1);
-	assert_non_null(strstr(report_of(&other, "a").why, "another guard"));
-	guard_free(take_ptr(s.guard));
-	assert_quota(dir, 20000, 100000);
-	/* It is free now. */
-	steps(&other, 15);
-	assert_true(report_of(&other, "a").guarded);
-	assert_quota(dir, 4000, 20000);
-	guard_free(take_ptr(other.guard));
-	assert_quota(dir, 20000, 100000);
-	assert_int_equal(guard_state_close(other.state, NULL), 0);
-	guard_rules_fini(&other.rules);
-	snprintf(procs, sizeof(procs), "%s/lock", other.fake.state);
-	assert_int_equal(unlink(procs), 0);
-	assert_int_equal(rmdir(other.fake.state), 0);
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", s.fake.top);
-	assert_int_equal(unlink(procs), 0);
-	fake_remove(dir);
-	scene_close(&s);
-}
-
 /* Own time, and that of interrupts in it, is in the quota already. */
 static void prices(void **state)
 {
@@ -511,7 +468,6 @@ int main(void)
 		cmocka_unit_test(another_of_the_same_path),
 		cmocka_unit_test(somebody_else_sets_a_quota),
 		cmocka_unit_test(interrupts_are_counted),
-		cmocka_unit_test(one_guard_a_cgroup),
 		cmocka_unit_test(prices),
 		cmocka_unit_test(drop_is_told_of_all),
 	};
