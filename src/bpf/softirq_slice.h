@@ -358,12 +358,22 @@ static __always_inline void slice_pend(struct softirq_slice *s)
 	}
 }
 
-/* slice_claim() - the packet that a device of the host has just received is the owner's. */
+/*
+ * Of HRTIMER and TASKLET softirqs, and of a NAPI thread between two polls, nobody has read the
+ * clock, or looked whom they interrupt, before the accounting itself meets a packet.
+ */
+static __always_inline bool slice_has_begun(const struct softirq_slice *s)
+{
+	return s->mode == SLICE_RX || s->mode == SLICE_TX ||
+	       (s->mode != SLICE_CLOSED && s->owner != SLICE_FIXED);
+}
+
+/* slice_claim() - the packet at hand, which a device of the host has met, is the owner's. */
 static __always_inline void slice_claim(__u32 owner)
 {
 	struct softirq_slice *s = slice_here();
 
-	if (!s || s->mode == SLICE_CLOSED)
+	if (!s || !slice_has_begun(s))
 		return;
 	if (s->owner == SLICE_PENDING)
 		slice_settle(s, owner);

@@ -1100,6 +1100,99 @@ static void bills_what_it_drops(void **state)
 	assert_true(softirq_budget(s, OWNER(1))->tokens_ns < at_floor.cap_ns);
 }
 
+/* "ip addr add", "ip addr del" */
+static void ip_addr(int netns_fd, const char *verb, const char *prefix, const char *dev)
+{
+	const char *const argv[] = {"ip", "addr", verb, prefix, "dev", dev, NULL};
+	const struct exec_args args = {.argv = argv,
+		.netns_fd = netns_fd,
+		.timeout_ns = NET_DEADLINE_NS,
+		.cancel_fd = -1};
+	struct exec_result *x = NULL;
+
+	assert_int_equal(must(exec_run(&x, &args, &e_)), 0);
+	free(x);
+}
+
+#define HOST_ADDR "198.18.0.2"
+
+#define PACED_BYTES (1 << 16)
+#define N_RUN       20 /* packets, after which one is neither a run's first nor its last */
+
+/* A TCP connection of the host to pod 0, so far that timers send. Ref: tcp_update_skb_after_send */
+static void paced_connection(int *ret_near, int *ret_far)
+{
+	struct ns_scope scope = NS_SCOPE_NONE;
+	int listener;
+
+	must(ns_scope_enter(&scope, net.pod_fd[0], &e_));
+	listener = must(sock_bind(SOCK_STREAM, A, PORT, &e_));
+	assert_int_equal(listen(listener, 1), 0);
+	ns_scope_leave(&scope);
+	must(ns_scope_enter(&scope, net.host_fd, &e_));
+	*ret_near = must(sock_open(SOCK_STREAM, A, &e_));
+	ns_scope_leave(&scope);
+	must(sock_set_pacing(*ret_near, 16000000, &e_));
+	must(sock_connect(*ret_near, A, PORT, net_deadline(), &e_));
+	*ret_far = must(sock_accept(listener, net_deadline(), &e_));
+	close(listener);
+	net_push(*ret_near, *ret_far, PACED_BYTES);
+}
+
+/* Once so many packets of pod 0 are dropped. */
+static struct softirq_account when_dropped(const struct softirq *s, uint64_t n)
+{
+	const uint64_t deadline_ns = net_deadline();
+	struct softirq_account a;
+
+	do {
+		assert_true(clock_now_ns() < deadline_ns);
+		softirq_read_sum(s, OWNER(0), &a);
+	} while (a.drop_pkts < n);
+	return a;
+}
+
+/*
+ * A timer's softirq sends to a pod, and what it sends is dropped before any device has met it: it
+ * has no beginning, so nobody is billed for it, least of all the time since the machine booted.
+ *
+ *	host: TCP, paced => br0, tc egress of pod0
+ */
+static void bills_no_timer_that_it_drops(void **state)
+{
+	const uint64_t begin_ns = clock_now_ns();
+	static const char bytes[PACED_BYTES];
+	_cleanup_(softirq_closep) struct softirq *s = NULL;
+	_cleanup_(drop_closep) struct drop *d = NULL;
+	_cleanup_(closep) int near = -1, far = -1, flood = -1;
+	struct softirq_account a;
+	struct softirq_shared shared;
+	struct err e = {0};
+
+	(void)state;
+	if (softirq_probe(&e) != 0) {
+		net_skip("billing", &e);
+		return;
+	}
+	ip_addr(net.host_fd, "add", HOST_ADDR "/24", "br0");
+	paced_connection(&near, &far);
+	s = accounting();
+	softirq_share(s, &shared);
+	d = drop_new_on(&shared, false);
+	must(add(d, DROP_TC_EGRESS, &e_));
+	flood = peer_socket(A, PORT, 0);
+	drop_beat(d);
+	for (uint32_t i = 0; i < N_RUN; i++) /* within a run of one owner the clock is not read */
+		assert_int_equal(send(flood, "x", 1, 0), 1);
+	(void)when_dropped(s, N_RUN);
+	assert_int_equal(send(near, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL),
+		sizeof(bytes));
+	a = when_dropped(s, N_RUN + 3);
+	print_message("# of timers: %llu ns\n", (unsigned long long)a.other_ns);
+	assert_true(a.other_ns < clock_now_ns() - begin_ns);
+	ip_addr(net.host_fd, "del", HOST_ADDR "/24", "br0");
+}
+
 /* The guard's early drop, told of the pods; packets of those that it is to drop all are. */
 struct early_scene {
 	struct ns_scope host;
@@ -1184,20 +1277,6 @@ static void says(struct early_scene *s, int i, const char *want)
 	} while (strcmp(early_ops.why(s->early, OWNER(i)), want) != 0);
 }
 
-/* "ip addr add", "ip addr del" */
-static void ip_addr(int netns_fd, const char *verb, const char *prefix, const char *dev)
-{
-	const char *const argv[] = {"ip", "addr", verb, prefix, "dev", dev, NULL};
-	const struct exec_args args = {.argv = argv,
-		.netns_fd = netns_fd,
-		.timeout_ns = NET_DEADLINE_NS,
-		.cancel_fd = -1};
-	struct exec_result *x = NULL;
-
-	assert_int_equal(must(exec_run(&x, &args, &e_)), 0);
-	free(x);
-}
-
 /* The peer's packets for an address go to this pod, whoever else has it. */
 static void lead_to_pod(const char *addr, int i)
 {
@@ -1262,8 +1341,6 @@ static void contested_is_nobodys(void **state)
 	assert_string_equal(early_ops.why(s.early, OWNER(1)), "");
 	scene_close(&s);
 }
-
-#define HOST_ADDR "198.18.0.2"
 
 /* A socket of the host's own, which a pod has given itself the address of. */
 static void hosts_stays_the_hosts(void **state)
@@ -1448,6 +1525,7 @@ int main(void)
 		AT(bills_what_it_drops, DROP_TC_INGRESS),
 		AT(bills_what_it_drops, DROP_TC_EGRESS),
 		AT(bills_what_it_drops, DROP_TC_INSIDE),
+		cmocka_unit_test(bills_no_timer_that_it_drops),
 		{.name = "follows_addresses, told",
 			.test_func = follows_addresses,
 			.initial_state = &net},
