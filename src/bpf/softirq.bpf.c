@@ -222,7 +222,7 @@ static __noinline __u32 look_up_dev(struct softirq_cached *c, const struct net_d
 	return c->owner;
 }
 
-/* SOFTIRQ_HOST if it is nobody's; SLICE_INSIDE, or of the host's SLICE_TUNNEL, may be set. */
+/* SOFTIRQ_HOST if it is nobody's; SLICE_FLAGS may be set, of the host's SLICE_TUNNEL only. */
 static __always_inline __u32 owner_of_dev(struct softirq_slice *s, const struct net_device *dev)
 {
 	__u32 ifindex = (__u32)dev->ifindex, netns = dev->nd_net.net->ns.inum;
@@ -551,15 +551,20 @@ static __always_inline void packet_of(struct softirq_slice *s, __u32 owner, __u6
 }
 
 /*
- * Whose packets one at a device of @owner's adds to. At the host's half of a pair it is the one
- * that the other half counts, and what comes out of the one goes into the other. NULL: nobody's.
+ * A packet that came in at a device of @found, or went out there. At the host's half of a pair it
+ * is the one that the other half counts. What goes out at a tap comes in at its guest.
  */
-static __always_inline struct softirq_account *counted_at(const struct softirq_slice *s,
-	__u32 owner)
+static __always_inline void count_packet(const struct softirq_slice *s, __u32 found, bool in)
 {
-	if (owner >= SOFTIRQ_FIRST && !(owner & SLICE_INSIDE))
-		return NULL;
-	return slice_account(s, owner & ~SLICE_INSIDE);
+	__u32 owner = found & ~SLICE_FLAGS;
+	struct softirq_account *a = slice_account(s, owner);
+
+	if (!a || (owner >= SOFTIRQ_FIRST && !(found & (SLICE_INSIDE | SOFTIRQ_TAP))))
+		return;
+	if (in == !(found & SOFTIRQ_TAP))
+		a->rx_pkts++;
+	else
+		a->tx_pkts++;
 }
 
 SEC("tp_btf/netif_receive_skb")
@@ -568,24 +573,20 @@ int packet_in(__u64 *ctx)
 	const struct sk_buff *skb = (const void *)ctx[0];
 	const struct net_device *dev = skb->dev;
 	struct softirq_slice *s = slice_here();
-	struct softirq_account *a;
-	__u32 owner, tunnel;
+	__u32 found, owner;
 
 	if (!s)
 		return 0;
-	owner = owner_of_dev(s, dev);
-	tunnel = owner & SLICE_TUNNEL;
-	owner &= ~SLICE_TUNNEL;
-	a = counted_at(s, owner);
-	if (a)
-		a->rx_pkts++;
+	found = owner_of_dev(s, dev);
+	owner = found & (~SLICE_FLAGS | SLICE_INSIDE);
+	count_packet(s, found, true);
 	if (s->mode == SLICE_OTHER || !is_open(s))
 		return 0;
 	if (owner == SOFTIRQ_HOST)
 		packet_of_nobody(s, (__u64)skb, head_of(s, skb), (__u64)dev);
 	else
 		packet_of(s, owner, (__u64)skb, head_of(s, skb));
-	if (tunnel) {
+	if (found & SLICE_TUNNEL) {
 		s->tunnels = 1;
 		s->inner = (__u32)head_of(s, skb);
 		take_held(s, head_of(s, skb), false);
@@ -641,18 +642,15 @@ int packet_out(__u64 *ctx)
 	const struct sk_buff *skb = (const void *)ctx[0];
 	const struct net_device *dev = (const void *)ctx[1];
 	struct softirq_slice *s = slice_here();
-	struct softirq_account *a;
-	__u32 owner, who;
+	__u32 found, who;
 	__u64 head;
 
 	if (!s)
 		return 0;
 	head = head_of(s, skb);
-	owner = owner_of_dev(s, dev);
-	who = owner & ~(SLICE_INSIDE | SLICE_TUNNEL);
-	a = counted_at(s, owner & ~SLICE_TUNNEL);
-	if (a)
-		a->tx_pkts++;
+	found = owner_of_dev(s, dev);
+	who = found & ~SLICE_FLAGS;
+	count_packet(s, found, false);
 	if (who == SOFTIRQ_HOST)
 		who = dequeue(head);
 	if (s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s)))
@@ -665,7 +663,7 @@ int packet_out(__u64 *ctx)
 	else
 		packet_leaves(s, who, (__u64)skb, head);
 	/* Lists of packets are met one by one, and then forwarded. Ref: ip_input.c ip_list_rcv */
-	if (s->tunnels && who != SOFTIRQ_HOST && !(owner & SLICE_INSIDE))
+	if (s->tunnels && who != SOFTIRQ_HOST && !(found & SLICE_INSIDE))
 		take_held(s, head, true);
 	return 0;
 }
@@ -707,7 +705,7 @@ int packet_queued(__u64 *ctx)
  */
 static __always_inline __u32 owner_of_poll(struct softirq_slice *s, const struct napi_struct *napi)
 {
-	__u32 owner = owner_of_dev(s, napi->dev) & ~(SLICE_INSIDE | SLICE_TUNNEL);
+	__u32 owner = owner_of_dev(s, napi->dev) & ~SLICE_FLAGS;
 
 	return owner == SOFTIRQ_HOST ? SLICE_FIXED : owner;
 }

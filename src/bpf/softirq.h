@@ -28,7 +28,7 @@ struct softirq_account {
 	__u64 ksoft_ns;  /* of rx_ns + tx_ns: in ksoftirqd */
 	__u64 own_ns;    /* of rx_ns + tx_ns + other_ns: in a context of its own processes */
 	__u64 gained_ns; /* others' time of these in a context of its processes: what they owe it */
-	__u64 rx_pkts;   /* packets that devices of its namespace handed to a stack */
+	__u64 rx_pkts;   /* packets that devices of its namespace, or its guest's, received */
 	__u64 tx_pkts;   /* packets handed to these devices */
 	__u64 drop_pkts; /* by its budget */
 	__u64 irqs;      /* softirqs raised from an interrupt whose first packet was its */
@@ -57,6 +57,9 @@ struct softirq_dev {
 	__u32 ifindex;
 };
 
+/* Beside an owner of a device of the host: no other half of it counts its packets. */
+#define SOFTIRQ_TAP 0x20000000u
+
 /*
  * What an owner may spend: a bucket of CPU time. Softirqs' time billed to it in others' contexts
  * and its processes' run time empty it, what others took in its context and time passing fill it.
@@ -76,7 +79,7 @@ _Static_assert(sizeof(struct softirq_budget) == 64, "a line of a cache");
 struct softirq_cached {
 	__u32 netns, ifindex;
 	__u32 generation; /* of the tables it was looked up in; 0: never */
-	__u32 owner;      /* SLICE_INSIDE and SLICE_TUNNEL may be set */
+	__u32 owner;      /* SLICE_FLAGS may be set */
 };
 
 /* Two for each of 64 busy containers; a power of two, and slices are whole lines of a cache. */

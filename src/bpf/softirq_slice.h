@@ -65,6 +65,7 @@ enum slice_mode {
 /* In softirq_cached.owner: the device is in a namespace of the owner's, not the host's half. */
 #define SLICE_INSIDE 0x80000000u
 #define SLICE_TUNNEL 0x40000000u /* the same: its packets come out of others */
+#define SLICE_FLAGS  (SLICE_INSIDE | SLICE_TUNNEL | SOFTIRQ_TAP)
 
 /* In softirq_slice.from_irq: before another one, in which the first packet was held. */
 #define SLICE_LATE 2u

@@ -205,12 +205,13 @@ uint32_t softirq_n_cpus(const struct softirq *s)
 	return s->n_cpus;
 }
 
+/* @owner: SOFTIRQ_TAP may be set */
 static int set(const struct softirq *s, struct bpf_map *map, const void *key, uint32_t owner,
 	struct err *e)
 {
 	int r;
 
-	assert(owner < s->n_owners);
+	assert((owner & ~SOFTIRQ_TAP) < s->n_owners);
 	r = bpf_map_update_elem(bpf_map__fd(map), key, &owner, BPF_ANY);
 	if (r == -E2BIG) /* Ref: kernel/bpf/hashtab.c alloc_htab_elem */
 		return err_say(e, ENOSPC, "table '%s' of owners is full: %u entries",
@@ -232,6 +233,11 @@ int softirq_set_netns(struct softirq *s, uint32_t netns, uint32_t owner, struct 
 int softirq_set_dev(struct softirq *s, const struct softirq_dev *dev, uint32_t owner, struct err *e)
 {
 	return set(s, s->skel->maps.dev_owner, dev, owner, e);
+}
+
+int softirq_set_tap(struct softirq *s, const struct softirq_dev *dev, uint32_t owner, struct err *e)
+{
+	return set(s, s->skel->maps.dev_owner, dev, owner | SOFTIRQ_TAP, e);
 }
 
 int softirq_set_cgroup(struct softirq *s, uint64_t cgroup_id, uint32_t owner, struct err *e)

@@ -56,15 +56,19 @@ uint32_t softirq_n_cpus(const struct softirq *s); /* possible CPUs */
 
 /*
  * Who owns what. An owner of a namespace owns the packets of all devices in it; a device of the
- * host (a container's other half of a veth) is told by itself; a cgroup is one directory, not what
- * is below it. Setting again replaces. -ENOSPC: the table is full; the packet is the host's then.
+ * host is told by itself: a container's other half of a veth, whose packets are counted inside
+ * only, or a guest's tap, where they are counted as the guest has them; a cgroup is one directory,
+ * not what is below it. Setting again replaces. -ENOSPC: the table is full; the packet is the
+ * host's then.
  */
 int softirq_set_netns(struct softirq *s, uint32_t netns, uint32_t owner, struct err *e) must_check_;
 int softirq_set_dev(struct softirq *s, const struct softirq_dev *dev, uint32_t owner, struct err *e)
 	must_check_;
+int softirq_set_tap(struct softirq *s, const struct softirq_dev *dev, uint32_t owner, struct err *e)
+	must_check_;
 int softirq_set_cgroup(struct softirq *s, uint64_t cgroup_id, uint32_t owner, struct err *e)
 	must_check_;
-/* Forgets it; fine if it is not there. */
+/* Forgets it; fine if it is not there. A tap is a device. */
 void softirq_unset_netns(struct softirq *s, uint32_t netns);
 void softirq_unset_dev(struct softirq *s, const struct softirq_dev *dev);
 void softirq_unset_cgroup(struct softirq *s, uint64_t cgroup_id);

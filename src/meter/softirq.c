@@ -139,12 +139,18 @@ static uint32_t netns_of(const struct softirq_end *end)
 	return end->netns_fd >= 0 && fstat(end->netns_fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
 }
 
+/* A device that leads to an end: into its namespace, or, where it has none here, to its guest. */
 static int tell_dev(struct softirq_state *s, const struct softirq_dev *dev, uint32_t owner,
 	struct err *e)
 {
-	int r = s->n_devs < MAX_DEVS ? softirq_set_dev(s->soft, dev, owner, e) : 0;
+	const bool guest = !s->netns[owner - OWNER_NEAR];
+	int r;
 
-	if (r == 0 && s->n_devs < MAX_DEVS)
+	if (s->n_devs == MAX_DEVS)
+		return 0;
+	r = guest ? softirq_set_tap(s->soft, dev, owner, e)
+		  : softirq_set_dev(s->soft, dev, owner, e);
+	if (r == 0)
 		s->dev[s->n_devs++] = *dev;
 	return r;
 }

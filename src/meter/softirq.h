@@ -15,11 +15,12 @@ enum softirq_of {
 
 /* See struct softirq_account. */
 struct softirq_share {
-	uint64_t rx_ns, tx_ns;             /* in NET_RX and NET_TX */
-	uint64_t other_ns;                 /* in HRTIMER and TASKLET softirqs that sent */
-	uint64_t thread_ns;                /* in NAPI threads */
-	uint64_t rx_pkts, tx_pkts;         /* at its namespace's devices; an aggregate is one */
-	uint64_t context_ns;               /* anybody's softirqs in a context of its processes */
+	uint64_t rx_ns, tx_ns; /* in NET_RX and NET_TX */
+	uint64_t other_ns;     /* in HRTIMER and TASKLET softirqs that sent */
+	uint64_t thread_ns;    /* in NAPI threads */
+	uint64_t rx_pkts,
+		tx_pkts;     /* at its namespace's devices, or a guest's tap; an aggregate is one */
+	uint64_t context_ns; /* anybody's softirqs in a context of its processes */
 	uint64_t cpu_ns[CPUSTAT_MAX_CPUS]; /* [n_cpus], rx_ns and tx_ns of each */
 };
 

@@ -31,6 +31,7 @@
 #include "sys/rtdev.h"
 #include "sys/rttunnel.h"
 #include "sys/sock.h"
+#include "sys/tap.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -1074,6 +1075,64 @@ static int drop_at_remote(const struct topo *t)
 	return link_fd;
 }
 
+#define GUEST (REMOTE + 1)
+
+/* Frames that no protocol takes. Ref: IEEE 802, local experimental Ethertype 1 */
+static void send_frames(int tap_fd, const uint8_t to[static 6], const uint8_t from[static 6])
+{
+	uint8_t frame[60] = {[12] = 0x88, [13] = 0xb5};
+
+	memcpy(frame, to, 6);
+	memcpy(frame + 6, from, 6);
+	for (uint32_t i = 0; i < N_AHEAD / 2; i++)
+		assert_int_equal(write(tap_fd, frame, sizeof(frame)), sizeof(frame));
+}
+
+/*
+ * A guest's packets are counted at its tap, and its own word for in and out is the one that counts:
+ *
+ *	eth0 of the remote == wire [br0] tap0 -- guest
+ */
+static void counts_at_taps(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 50};
+	const struct target to = {"198.18.0.50", PORT, GUEST};
+	struct softirq_account a;
+	struct softirq_dev dev;
+	struct err e = {0};
+	struct rt_id id;
+	struct topo t;
+	int tap, fd;
+
+	(void)state;
+	topo_open(&t, false);
+	if (tap_open(t.host_fd, "tap0", false, 1, &tap, &e) < 0) {
+		net_skip("counts_at_taps", &e);
+		topo_close(&t);
+		return;
+	}
+	must(rt_set_master(t.host, "tap0", "br0", &e_));
+	must(rt_set_up(t.host, "tap0", &e_));
+	must(rt_fdb_add(t.host, "tap0", mac, &e_));
+	must(rt_neigh_add(t.remote.rt, "eth0", to.ip, mac, &e_));
+	must(rt_id(t.host, "tap0", &id, &e_));
+	charge(&t, NULL);
+	dev = (struct softirq_dev){inode_of(t.host_fd), (uint32_t)id.ifindex};
+	must(softirq_set_tap(t.s, &dev, GUEST, &e_));
+	softirq_changed(t.s);
+	fd = socket_at(&t.remote, SOCK_DGRAM, 0);
+	send_n(&t, fd, &to, N_AHEAD, 18);
+	send_frames(tap, t.remote.id.mac, mac);
+	softirq_read_sum(t.s, GUEST, &a);
+	assert_int_equal(a.rx_pkts, N_AHEAD);
+	assert_int_equal(a.tx_pkts, N_AHEAD / 2);
+	assert_true(a.rx_ns > 0);
+	adds_up(&t);
+	close(fd);
+	close(tap);
+	topo_close(&t);
+}
+
 /*
  * A poll of a container's device that hands no packet to the stack is the container's:
  *
@@ -1323,6 +1382,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bills_host_sockets),
 		cmocka_unit_test(bills_tunnels),
 		cmocka_unit_test(bills_into_tunnels),
+		cmocka_unit_test(counts_at_taps),
 		cmocka_unit_test(bills_polls),
 		cmocka_unit_test(forgets),
 		cmocka_unit_test(keeps_budgets),
