@@ -642,7 +642,7 @@ int packet_out(__u64 *ctx)
 	const struct sk_buff *skb = (const void *)ctx[0];
 	const struct net_device *dev = (const void *)ctx[1];
 	struct softirq_slice *s = slice_here();
-	__u32 found, who;
+	__u32 found, who, queued_by;
 	__u64 head;
 
 	if (!s)
@@ -651,8 +651,9 @@ int packet_out(__u64 *ctx)
 	found = owner_of_dev(s, dev);
 	who = found & ~SLICE_FLAGS;
 	count_packet(s, found, false);
+	queued_by = dequeue(head); /* at whatever device: its memory is soon another packet's */
 	if (who == SOFTIRQ_HOST)
-		who = dequeue(head);
+		who = queued_by;
 	if (s->mode == SLICE_CLOSED || (s->mode == SLICE_THREAD && !same_thread(s)))
 		return 0;
 	/* Forwarded, or sent by the host as an answer: it does not change whose time it is. */

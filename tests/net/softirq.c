@@ -665,6 +665,67 @@ static void bills_the_queue(void **state)
 	topo_close(&t);
 }
 
+#define MAX_FDS 256 /* of this process */
+
+/* This process's map of that name. */
+static int map_fd(const char *name, uint32_t max_entries)
+{
+	for (int fd = 0; fd < MAX_FDS; fd++) {
+		struct bpf_map_info info = {0};
+		uint32_t len = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+			info.max_entries == max_entries && strcmp(info.name, name) == 0)
+			return fd;
+	}
+	fail_msg("no BPF map '%s'", name);
+	return -1;
+}
+
+static uint32_t n_queued(void)
+{
+	int fd = map_fd("queued", SOFTIRQ_N_QUEUED);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < SOFTIRQ_N_QUEUED; i++) {
+		struct softirq_queued q;
+
+		assert_int_equal(bpf_map_lookup_elem(fd, &i, &q), 0);
+		n += q.head != 0;
+	}
+	return n;
+}
+
+/*
+ * Who queued a packet is forgotten when it leaves, and not taken for who queued the next one in its
+ * memory, also where it leaves by a container's own device:
+ *
+ *	eth0 of pod 0 => pod0 [br0] pod1 (token bucket) => eth0 of pod 1
+ */
+static void forgets_the_queue(void **state)
+{
+	struct target to;
+	struct topo t;
+	int fd;
+
+	(void)state;
+	topo_open(&t, false);
+	charge(&t, NULL);
+	if (!softirq_kernel(t.s)->queues) {
+		print_message("# skipped forgets_the_queue: no tracepoint qdisc_enqueue\n");
+		topo_close(&t);
+		return;
+	}
+	must(rt_shape(t.host, "pod1", 20000000, 5000, 4 << 20, &e_));
+	to = (struct target){t.pod[1].addr, PORT, POD + 1};
+	fd = socket_at(&t.pod[0], SOCK_DGRAM, 0);
+	send_n(&t, fd, &to, N_AHEAD, 1000);
+	assert_int_equal(n_queued(), 0);
+	adds_up(&t);
+	close(fd);
+	topo_close(&t);
+}
+
 /* The directory that the scheduler knows it by. */
 static uint64_t cgroup_id(const struct topo *t, const struct cgroup *cg)
 {
@@ -1378,6 +1439,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bills_acks),
 		cmocka_unit_test(bills_pacing),
 		cmocka_unit_test(bills_the_queue),
+		cmocka_unit_test(forgets_the_queue),
 		cmocka_unit_test(bills_the_context),
 		cmocka_unit_test(bills_host_sockets),
 		cmocka_unit_test(bills_tunnels),
