@@ -5,8 +5,9 @@
  *
  * all of it on one CPU, in one thread, whose CPU time is taken: by live frames of 64 bytes as fast
  * as they go, into a socket that is full, and by 64 KiB of a TCP stream with segmentation left to
- * the devices; and by a loop that reads the clock where nothing else is to do. By turns without it, with programs in its places that do nothing, with it, and with a
- * clock reading at each packet; differences are of pairs in one round.
+ * the devices; and by a loop that reads the clock where nothing else is to do. By turns without it,
+ * with programs in its places that do nothing, with it, and with a clock reading at each packet;
+ * differences are of pairs in one round.
  *
  * Usage: tare-softirq [<rounds> [frames | tcp | idle]]
  */
@@ -105,7 +106,7 @@ static struct softirq *account(int mode)
 	const struct softirq_dev dev = {inode_of(host_fd), (uint32_t)half_id.ifindex};
 	struct softirq *s;
 
-	must(-softirq_open(&s, &cfg, &e_)); /* 1 is a failure here, too */
+	must(-(softirq_open(&s, &cfg, &e_) != 0));
 	must(softirq_set_netns(s, inode_of(pod_fd), POD, &e_));
 	must(softirq_set_dev(s, &dev, POD, &e_));
 	softirq_changed(s);

@@ -3,10 +3,10 @@
  *
  *	peer == wire == host: bridge -- neighbour, whose socket is full
  *
- * The process only reads the clock, on the CPU that receives for the host, and knows what it did not
- * get: its gaps, less those of a span without packets, are the truth. The accounting says how long
- * softirqs were in its time; what an interrupt costs beside them, measured at the start, is stated
- * apart. Live frames of 64 bytes, from another CPU.
+ * The process only reads the clock, on the CPU that receives for the host, and knows what it did
+ * not get: its gaps, less those of a span without packets, are the truth. The accounting says how
+ * long softirqs were in its time; what an interrupt costs beside them, measured at the start, is
+ * stated apart. Live frames of 64 bytes, from another CPU.
  *
  * Usage: tare-stolen [<rounds>]
  */
@@ -64,7 +64,7 @@ static struct softirq *account(void)
 	struct stat st = {0};
 	struct softirq *s;
 
-	must(-softirq_open(&s, &cfg, &e_)); /* 1 is a failure here, too */
+	must(-(softirq_open(&s, &cfg, &e_) != 0));
 	must(fstat(to->netns_fd, &st));
 	must(softirq_set_netns(s, (uint32_t)st.st_ino, NEIGHBOUR, &e_));
 	softirq_changed(s);
@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 	}
 	here = cpu[n_cpus - 1];
 	there = cpu[0];
-	must(-irq_cost_measure(&irq, here, there, &e_));
+	must(-(irq_cost_measure(&irq, here, there, &e_) != 0));
 	must(affinity_pin(there, &e_));
 	build();
 	s = account();

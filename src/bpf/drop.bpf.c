@@ -93,8 +93,6 @@ static __noinline __u32 look_up_addr(struct drop_met *m, const struct drop_prefi
 {
 	const __u32 *owner;
 
-	if (!m || !to)
-		return DROP_UNKNOWN;
 	/* First: what is changed between this and the lookup is to be looked up again. */
 	m->generation = addr_generation;
 	__builtin_memcpy(m->addr, to->addr, sizeof(m->addr));

@@ -53,8 +53,7 @@ struct bill {
 	struct softirq_account
 		*cpu_row;    /* [n_cpus][n_rows], row = possible CPU; NULL unless asked for */
 	double conservation; /* owners' rx + tx by CPUs' rx + tx: 1, or some is lost; NaN: none */
-	uint32_t
-		n_left_out; /* containers there was no room for, in whole or part: that is host's */
+	uint32_t n_left_out; /* containers without room, in whole or part: the host's */
 };
 extern const struct field bill_fields[];
 void bill_fini(struct bill *b); /* for the attribute, too */
