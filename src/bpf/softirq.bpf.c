@@ -720,10 +720,12 @@ int poll_done(__u64 *ctx)
 	if (!s)
 		return 0;
 	if (s->mode == SLICE_RX) {
-		if (s->owner == SLICE_FIXED)
+		if (s->owner == SLICE_FIXED) {
 			s->owner = owner_of_poll(s, (const void *)ctx[0]);
+			s->polls |= s->owner != SLICE_FIXED;
+		}
 		/* What follows is another device's. */
-		if (s->owner != s->last || !slice_in_run(s))
+		if (s->polls || s->owner != s->last || !slice_in_run(s))
 			slice_change(s, SLICE_FIXED);
 		s->head = 0;
 		s->skb = 0;

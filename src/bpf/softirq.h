@@ -128,7 +128,8 @@ struct softirq_slice {
 	__u32 before; /* of a pending packet: whose the slice was, if its clock was not read then */
 	__u32 last;   /* whose the last packet was, in this softirq or before */
 	__u32 run;    /* how many in turn were its */
-	__u32 tunnels; /* packets come out of tunnels here; until then nothing is held */
+	__u16 tunnels; /* packets come out of tunnels here; until then nothing is held */
+	__u16 polls;   /* polls without packets are an owner's here; then each poll is timed */
 	__u64 late_ns; /* all of held_ns: in no account, nor in a sum once the softirq is over */
 	__u64 held_ns[SOFTIRQ_N_TURNS]; /* by turn */
 	__u32 turn;                     /* counts NET_RX softirqs once there are tunnels */
