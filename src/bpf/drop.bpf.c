@@ -104,11 +104,9 @@ static __noinline __u32 look_up_addr(struct drop_met *m, const struct drop_prefi
 
 static __always_inline __u32 owner_of_addr(const struct drop_prefix *to)
 {
-	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^32 by the golden ratio. */
-	__u32 i = (to->addr[3] * 0x9e3779b1u) >> 26;
+	__u32 i = hash_of(to->addr[3], DROP_MET_BITS);
 	struct drop_met *m = bpf_map_lookup_elem(&met, &i);
 
-	_Static_assert(DROP_N_MET == 1u << (32 - 26), "as many places as hashes");
 	if (!m)
 		return DROP_UNKNOWN;
 	return is_met(m, to) ? m->owner : look_up_addr(m, to);

@@ -38,8 +38,9 @@ struct drop_met {
 	__u32 reserved[2];
 };
 _Static_assert(sizeof(struct drop_met) == 32, "half a line of a cache");
-#define DROP_N_MET   64u /* a power of two */
-#define DROP_UNKNOWN 0xffffffffu
+#define DROP_MET_BITS 6
+#define DROP_N_MET    (1u << DROP_MET_BITS)
+#define DROP_UNKNOWN  0xffffffffu
 
 /* A port of the host's own addresses that leads to an owner. */
 struct drop_publish {

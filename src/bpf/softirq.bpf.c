@@ -596,8 +596,7 @@ int packet_in(__u64 *ctx)
 
 static __always_inline struct softirq_queued *place_of(__u64 head)
 {
-	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^64 by the golden ratio. */
-	__u32 i = (__u32)((head * 0x9e3779b97f4a7c15ull) >> 48);
+	__u32 i = hash_of(head, SOFTIRQ_QUEUED_BITS);
 
 	return bpf_map_lookup_elem(&queued, &i);
 }

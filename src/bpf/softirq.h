@@ -95,8 +95,9 @@ struct softirq_held {
 };
 
 /* By hash, a line of a cache each. Under load a poll's 64 packets are in a tunnel's queue. */
-#define SOFTIRQ_N_SETS 256u
-#define SOFTIRQ_N_WAYS 4u
+#define SOFTIRQ_SET_BITS 8
+#define SOFTIRQ_N_SETS   (1u << SOFTIRQ_SET_BITS)
+#define SOFTIRQ_N_WAYS   4u
 /*
  * It is held for as many NET_RX softirqs: a tunnel's queue is polled in the same one as a rule, in
  * the next one after a poll that left packets behind, or before Linux 6.4. A power of two.
@@ -145,4 +146,6 @@ struct softirq_queued {
 	__u32 owner;
 	__u32 reserved;
 };
-#define SOFTIRQ_N_QUEUED 65536u /* places, one by hash: of 1000 packets 0.8 % lose theirs */
+/* Places, one by hash: of 1000 packets 0.8 % lose theirs. */
+#define SOFTIRQ_QUEUED_BITS 16
+#define SOFTIRQ_N_QUEUED    (1u << SOFTIRQ_QUEUED_BITS)

@@ -74,6 +74,12 @@ enum slice_mode {
 #define CONTEXT_KSOFT 0xfffffffeu
 #define CONTEXT_IDLE  0xfffffffdu
 
+/* @bits: of the hash. Ref: Knuth, TAOCP 3, s.6.4, multiplicative; 2^64 by the golden ratio. */
+static __always_inline __u32 hash_of(__u64 x, __u32 bits)
+{
+	return (__u32)((x * 0x9e3779b97f4a7c15ull) >> (64 - bits));
+}
+
 static __always_inline struct softirq_slice *slice_here(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -213,8 +219,7 @@ static __always_inline __u32 held_age(const struct softirq_slice *s, const struc
 /* The place of a packet that is held, or else the oldest of those that it may be held in. */
 static __always_inline struct softirq_held *slice_held(struct softirq_slice *s, __u64 head)
 {
-	/* Ref: Knuth, TAOCP 3, s.6.4, multiplicative hashing; 2^64 by the golden ratio. */
-	struct softirq_held *set = s->held[(head * 0x9e3779b97f4a7c15ull) >> 56];
+	struct softirq_held *set = s->held[hash_of(head, SOFTIRQ_SET_BITS)];
 	struct softirq_held *oldest = set;
 
 	for (__u32 i = 0; i < SOFTIRQ_N_WAYS; i++) {
@@ -297,8 +302,7 @@ static __always_inline void slice_change(struct softirq_slice *s, __u32 owner)
  * more than the others.
  */
 #define RUN_MIN 8u
-#define RUN_MAX                                                                                    \
-	64u /* a power of two: a NAPI poll's usual most. Ref: netdevice.h NAPI_POLL_WEIGHT */
+#define RUN_MAX 64u /* a power of two: a poll's most. Ref: netdevice.h NAPI_POLL_WEIGHT */
 
 static __always_inline bool slice_in_run(const struct softirq_slice *s)
 {
