@@ -133,20 +133,6 @@ static const char *stored_name(struct names *n, const char *id, bool podman)
 	return text_of(n->stored, id);
 }
 
-/* Ref: proc(5), stat: the parent is field 4; the second, in brackets, may hold anything. */
-static pid_t parent_of(const struct names *n, pid_t pid)
-{
-	char path[PATH_MAX], text[1024];
-	const char *s;
-	pid_t ret;
-
-	snprintf(path, sizeof(path), "%s/proc/%d/stat", n->root, pid);
-	if (file_read(path, text, sizeof(text), NULL) < 0)
-		return 0;
-	s = strrchr(text, ')');
-	return s && sscanf(s, ") %*c %d", &ret) == 1 ? ret : 0;
-}
-
 /* "conmon ... -c <id> ... -n <name> ...". Ref: conmon src/cli.c; podman and CRI-O write both. */
 static const char *named_by(const char *words, size_t len, const char *id)
 {
@@ -165,6 +151,7 @@ static const char *named_by(const char *words, size_t len, const char *id)
 }
 
 #define MAX_PARENTS 32 /* a container's own may stand between */
+#define PARENT      4  /* a field of /proc/PID/stat. Ref: proc(5) */
 
 /*
  * The engine's files may be anywhere (of a user without root, or --root); its process above the
@@ -176,7 +163,8 @@ static bool name_conmon(const struct names *n, struct container *c)
 	pid_t pid = c->pid;
 	bool done = false;
 
-	for (int i = 0; pid > 1 && i < MAX_PARENTS; i++, pid = parent_of(n, pid)) {
+	for (int i = 0; pid > 1 && i < MAX_PARENTS;
+		i++, pid = (pid_t)procid_stat(n->root, pid, PARENT)) {
 		int len;
 
 		snprintf(path, sizeof(path), "%s/proc/%d/cmdline", n->root, pid);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,22 +14,26 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* Ref: proc(5): starttime is field 22; the second, in brackets, may hold anything. */
-uint64_t procid_start(pid_t pid)
+uint64_t procid_stat(const char *root, pid_t pid, int field)
 {
-	char path[32], text[1024];
+	char path[PATH_MAX], text[1024];
 	const char *s;
 	uint64_t ret;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof(path), "%s/proc/%d/stat", root, pid);
 	if (file_read(path, text, sizeof(text), NULL) < 0)
 		return 0;
-	s = strrchr(text, ')');
-	for (int field = 2; s && field < 22; field++)
+	s = strrchr(text, ')'); /* the end of field 2 */
+	for (int i = 2; s && i < field; i++)
 		s = strchr(s + 1, ' ');
 	if (!s || sscanf(s, " %" SCNu64, &ret) != 1)
 		return 0;
 	return ret;
+}
+
+uint64_t procid_start(pid_t pid)
+{
+	return procid_stat("", pid, 22);
 }
 
 bool procid_hostname(pid_t pid, char *ret, size_t size)
