@@ -262,9 +262,7 @@ void softirq_unset_cgroup(struct softirq *s, uint64_t cgroup_id)
 
 void softirq_changed(struct softirq *s)
 {
-	/* 0 is that of what was never looked up. */
-	if (__atomic_add_fetch(&s->skel->data->generation, 1, __ATOMIC_RELEASE) == 0)
-		__atomic_add_fetch(&s->skel->data->generation, 1, __ATOMIC_RELEASE);
+	ebpf_changed(&s->skel->data->generation);
 }
 
 /* Structs of counters only, which the programs write one by one. */

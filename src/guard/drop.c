@@ -170,13 +170,6 @@ static void unset(const struct bpf_map *map, const void *key)
 	(void)bpf_map__delete_elem(map, key, bpf_map__key_size(map), 0);
 }
 
-/* What CPUs remember is to be looked up again. 0 is that of what was never looked up. */
-static void addrs_changed(struct drop *d)
-{
-	if (__atomic_add_fetch(&d->skel->data->addr_generation, 1, __ATOMIC_RELEASE) == 0)
-		__atomic_add_fetch(&d->skel->data->addr_generation, 1, __ATOMIC_RELEASE);
-}
-
 int drop_set_addr(struct drop *d, uint32_t owner, const char *prefix, struct err *e)
 {
 	struct drop_prefix key;
@@ -184,7 +177,7 @@ int drop_set_addr(struct drop *d, uint32_t owner, const char *prefix, struct err
 
 	if (r == 0)
 		r = set_owner(d, d->skel->maps.addrs, &key, owner, e);
-	addrs_changed(d);
+	ebpf_changed(&d->skel->data->addr_generation);
 	return r;
 }
 
@@ -194,7 +187,7 @@ void drop_unset_addr(struct drop *d, const char *prefix)
 
 	if (prefix_parse(&key, prefix, NULL) == 0)
 		unset(d->skel->maps.addrs, &key);
-	addrs_changed(d);
+	ebpf_changed(&d->skel->data->addr_generation);
 }
 
 int drop_set_port(struct drop *d, uint32_t owner, uint8_t proto, uint16_t port, struct err *e)

@@ -38,6 +38,12 @@ void ebpf_quiet(void)
 	libbpf_set_print(NULL);
 }
 
+void ebpf_changed(uint32_t *generation)
+{
+	if (__atomic_add_fetch(generation, 1, __ATOMIC_RELEASE) == 0)
+		__atomic_add_fetch(generation, 1, __ATOMIC_RELEASE);
+}
+
 int ebpf_refused(int r, struct err *e)
 {
 	if (r == -EPERM)

@@ -11,6 +11,12 @@
 void ebpf_quiet(void);
 
 /*
+ * ebpf_changed() - programs remember what they looked up in a table together with its generation:
+ * they are to look again. 0 is that of what was never looked up, so it is left out.
+ */
+void ebpf_changed(uint32_t *generation);
+
+/*
  * ebpf_refused() - why the kernel did not take an object, in words.
  * @r: what the skeleton's load said
  *
